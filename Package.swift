@@ -1,0 +1,88 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The picture of who may import whom is in README.md ("The house"); Tests/LayoutTests reads every import against it.
+
+/// Modules whose hot loops are unusable without optimisation keep it in debug builds too.
+let engineSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .unsafeFlags(["-O", "-wmo", "-num-threads", "2"], .when(configuration: .debug)),
+]
+let houseSettings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], engine: Bool = false) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/\(name)",
+        swiftSettings: engine ? engineSettings : houseSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies + ["TestSupport", "Basics", "CHost"],
+        path: "Tests/\(name)Tests", swiftSettings: houseSettings)
+}
+
+let package = Package(
+    name: "lunavisor",
+    products: [.executable(name: "lunavisor", targets: ["lunavisor"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    ],
+    targets: [
+        .executableTarget(
+            name: "lunavisor",
+            dependencies: [
+                "Shell", "Cmdlets", "Management", "Worker", "WorkerProtocol", "Persistence", "Basics", "CHost",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/lunavisor",
+            swiftSettings: houseSettings,
+            linkerSettings: [.unsafeFlags(["-static-stdlib"], .when(configuration: .release))]),
+
+        // The shell's wing.
+        module("Shell", ["Cmdlets", "Management", "CLua", "CRegex", "CEdit", "Basics", "CHost"]),
+        module("Cmdlets", ["Management", "WorkerProtocol", "Persistence", "Basics", "CHost"]),
+        module("Management", ["WorkerProtocol", "Persistence", "Storage", "Basics", "CHost"]),
+
+        // The machine's wing.
+        module(
+            "Worker",
+            [
+                "WorkerProtocol", "Persistence", "Storage", "Boot", "HypervisorCore", "Processor", "Devices",
+                "DeviceModel", "Basics", "CHost",
+            ]),
+        module("Boot", ["DeviceModel", "Basics", "CHost"]),
+        module("HypervisorCore", ["Processor", "DeviceModel", "Basics", "CHost"], engine: true),
+        module("Processor", ["DeviceModel", "Basics", "CHost"], engine: true),
+        module("Devices", ["DeviceModel", "Basics", "CHost"]),
+        module("DeviceModel", ["Basics", "CHost"], engine: true),
+
+        // Where the two wings meet.
+        module("WorkerProtocol", ["Basics", "CHost"]),
+        module("Persistence", ["Basics", "CHost"]),
+        module("Storage", ["Basics", "CHost"]),
+
+        module("Basics", []),
+        .target(name: "CHost", path: "Sources/CHost", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra"])]),
+        .target(name: "CLua", dependencies: ["CLuaSystem"], path: "Sources/CLua"),
+        .systemLibrary(
+            name: "CLuaSystem", path: "Sources/CLuaSystem", pkgConfig: "lua5.4",
+            providers: [.apt(["liblua5.4-dev"])]),
+        .systemLibrary(
+            name: "CRegex", path: "Sources/CRegex", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(
+            name: "CEdit", path: "Sources/CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
+
+        .target(name: "TestSupport", dependencies: ["Basics", "CHost"], path: "Tests/TestSupport", swiftSettings: houseSettings),
+        tests("Layout"),
+        tests("Basics"),
+        tests("Processor", ["Processor", "DeviceModel"]),
+        tests("HypervisorCore", ["HypervisorCore", "Processor", "DeviceModel"]),
+        tests("Devices", ["Devices", "Boot", "DeviceModel"]),
+        tests("Worker", ["Worker", "WorkerProtocol", "Persistence", "HypervisorCore", "Processor", "Devices", "DeviceModel", "Boot"]),
+        tests("Management", ["Management", "WorkerProtocol", "Persistence", "Worker"]),
+        tests("Shell", ["Shell", "Cmdlets", "Management"]),
+        tests("Cmdlets", ["Cmdlets", "Management"]),
+        tests("EndToEnd"),
+    ]
+)

@@ -1,0 +1,116 @@
+// The state block of one virtual processor: shared by the interpreter, the translator and the C floating-point routines.
+//
+// One block per VP, owned and written by the VP's thread only. Layout is a contract: generated code addresses it by
+// offset, and saved states are made from it by name (ProcessorState in Processor/Engine). Fields are only ever added.
+//
+//   0x000  general registers, RAX RCX RDX RBX RSP RBP RSI RDI R8..R15 (the order of the ModRM encoding)
+//   0x080  RIP and the lazy flags
+//   ...    segments, descriptor tables, control, debug and system registers
+//   ...    XMM, x87
+//   ...    fault record, counters, pointers of the engine
+#ifndef LV_PROCESSOR_STATE_H
+#define LV_PROCESSOR_STATE_H
+#include <stdint.h>
+#include <stddef.h>
+
+// A segment register with its hidden part.
+typedef struct lv_segment {
+    uint64_t base;
+    uint32_t limit;       // effective limit in bytes (granularity applied)
+    uint16_t selector;
+    uint16_t attributes;  // bits 0-3 type, 4 S, 5-6 DPL, 7 P, 12 AVL, 13 L, 14 D/B, 15 G (descriptor bytes 5 and 6; bits 8-11 zero). 0 = unusable
+} lv_segment;
+
+// Segment order is the one of the Sreg field (ES CS SS DS FS GS), then LDTR and TR.
+enum { LV_ES = 0, LV_CS, LV_SS, LV_DS, LV_FS, LV_GS, LV_LDTR, LV_TR };
+
+typedef struct lv_table { uint64_t base; uint32_t limit; uint32_t reserved; } lv_table;
+
+// A 128-bit register, addressed by lane.
+typedef union lv_xmm {
+    uint8_t u8[16]; uint16_t u16[8]; uint32_t u32[4]; uint64_t u64[2];
+} __attribute__((aligned(16))) lv_xmm;
+
+// An x87 register in its 80-bit format (Intel SDM vol. 1, 8.2), padded to 16 bytes. MMn is the significand of the physical register n.
+typedef struct lv_x87_register { uint64_t significand; uint16_t sign_exponent; uint16_t reserved[3]; } lv_x87_register;
+
+// How the six arithmetic flags are kept between instructions. LV_FLAGS_EAGER: they are in `rflags`.
+// Otherwise they follow from (kind, result, a, b); CF OF SF ZF AF PF bits in `rflags` are stale.
+// The kinds are defined beside the flag computation (Processor/Interpreter/Flags.swift).
+enum { LV_FLAGS_EAGER = 0 };
+
+// What an instruction that cannot complete leaves behind (see Processor/Interpreter/Faults.swift).
+typedef struct lv_fault { uint32_t vector; uint32_t error_code; uint32_t has_error_code; uint32_t pending; } lv_fault;
+
+typedef struct lv_vp {
+    uint64_t gpr[16];
+    uint64_t rip;               // of the instruction being executed, whenever Swift code outside the hot handlers runs
+    uint64_t rflags;            // all flags; the six arithmetic ones only when flags_kind == LV_FLAGS_EAGER
+    uint64_t flags_result, flags_a, flags_b;
+    uint32_t flags_kind;
+    uint32_t cpl;               // current privilege level, = SS.DPL; 0 in real mode, 3 in virtual-8086 mode
+    lv_segment segment[8];
+    lv_table gdtr, idtr;
+    uint64_t cr0, cr2, cr3, cr4, cr8;
+    uint64_t dr[8];             // DR0-3, DR6, DR7 (4 and 5 unused)
+    uint64_t efer, star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+    uint64_t pat;
+
+    lv_xmm xmm[16];
+    uint32_t mxcsr;
+    uint16_t fcw, fsw, ftw, fop;   // fsw holds TOP in bits 11-13; ftw is the full two-bit tag word
+    uint64_t fip, fdp;
+    uint16_t fcs, fds;
+    lv_x87_register x87[8];     // physical registers R0-R7 (ST(i) is (TOP + i) & 7)
+
+    // Interrupt shadow and run state.
+    uint32_t interrupt_shadow;  // 1: STI or MOV SS / POP SS blocks interrupts for one instruction (SDM vol. 3, 6.8.3)
+    uint32_t nmi_blocked;       // until IRET
+    uint32_t halted;            // HLT executed, waits for an event
+    uint32_t mode;              // 0: 16-bit code, 1: 32-bit code, 2: 64-bit code; derived from CS.L, CS.D and EFER.LMA
+
+    lv_fault fault;
+
+    // Counting. `retired` is exact at block boundaries; inside a block the engine knows how far it is.
+    uint64_t retired;           // instructions retired by this VP since it was created
+    uint64_t slice_end;         // value of `retired` at which the slice ends
+    uint32_t exit_reason;       // != 0: leave the run loop at the next instruction boundary
+    uint32_t next_length;       // length in bytes of the instruction being executed (routine ABI)
+
+    // Pointers of the engine; not state.
+    void *engine;               // unretained reference to the engine's class instance
+    void *tlb;                  // software TLB
+    void *block;                // block being executed
+    uint64_t scratch[8];
+} lv_vp;
+
+// A decoded instruction as the interpreter runs it. 32 bytes; a second slot follows where 64-bit data is needed.
+typedef struct lv_uop {
+    const void *fn;             // tail-threaded handler
+    uint8_t a;                  // register operand (ModRM.reg, with REX.R), or as the handler says
+    uint8_t b;                  // register operand (ModRM.rm with REX.B), when the operand is a register
+    uint8_t base;               // address base register; LV_NO_REGISTER: none; LV_RIP: address of the next instruction
+    uint8_t index;              // address index register; LV_NO_REGISTER: none
+    uint8_t shift;              // log2 of the scale
+    uint8_t segment;            // LV_ES.. of the memory operand
+    uint8_t length;             // bytes of the instruction
+    uint8_t ordinal;            // instructions of the block before this one
+    uint16_t operation;         // Operation.rawValue (what the table names)
+    uint16_t flags;             // LV_UOP_*
+    uint32_t rip_offset;        // of this instruction from the block's first byte
+    int32_t displacement;
+    int32_t immediate;          // sign-extended; a 64-bit immediate is in the next slot
+} lv_uop;
+
+enum { LV_NO_REGISTER = 0xff, LV_RIP = 0x10 };
+enum {
+    LV_UOP_SIZE8 = 0, LV_UOP_SIZE16 = 1, LV_UOP_SIZE32 = 2, LV_UOP_SIZE64 = 3, LV_UOP_SIZE_MASK = 3,  // operand size, log2 of bytes
+    LV_UOP_MEMORY = 1 << 2,      // the rm operand is in memory
+    LV_UOP_ADDRESS16 = 1 << 3, LV_UOP_ADDRESS32 = 1 << 4,   // address size; neither: 64
+    LV_UOP_LOCK = 1 << 5, LV_UOP_REP = 1 << 6 /* F3 */, LV_UOP_REPNE = 1 << 7 /* F2 */,
+    LV_UOP_REX = 1 << 8,         // a REX prefix is there: byte registers 4-7 are SPL BPL SIL DIL
+    LV_UOP_OPERAND66 = 1 << 9,   // a 66 prefix is there
+    LV_UOP_REX_W = 1 << 10,
+};
+#endif

@@ -1,0 +1,62 @@
+import Basics
+
+/// One VM's configuration: the versioned JSON document `configuration.json` in its folder. Fields are only ever added, as Optionals.
+public struct VirtualMachineConfiguration: Codable, Equatable, Sendable {
+    /// Version of this document's format; a newer one is refused with both numbers.
+    public static let currentVersion = 1
+
+    public var version = Self.currentVersion
+    public var id: GUID
+    public var name: String
+    /// 1 or 2.
+    public var generation = 2
+    public var notes = ""
+    /// Nanoseconds since the Unix epoch.
+    public var creationTime: Int64
+    public var processor = Processor()
+    public var memory = Memory()
+    public var firmware = Firmware()
+    public var timeMode = TimeMode.real
+    /// Exact mode's seed; absent in Real mode.
+    public var seed: UInt64?
+    /// Exact mode: picoseconds of partition time per instruction (4,000 = 4 ns).
+    public var picosecondsPerInstruction: UInt64 = 4_000
+    public var automaticStartAction = "StartIfRunning"
+    public var automaticStartDelay = 0
+    public var automaticStopAction = "Save"
+    public var checkpointType = "Production"
+    public var lockOnDisconnect = "Off"
+
+    public init(id: GUID, name: String, creationTime: Int64) { (self.id, self.name, self.creationTime) = (id, name, creationTime) }
+
+    public struct Processor: Codable, Equatable, Sendable {
+        /// 1 to 8.
+        public var count = 1
+        /// Auto, Interpreter, Translator or Kvm.
+        public var engine = "Auto"
+        /// Name of the model's table of leaves and MSRs.
+        public var model = "qemu64"
+        /// Percent of a host processor a VP may use; thousandths as in the module's `Maximum` (0–100).
+        public var maximum = 100, reserve = 0, relativeWeight = 100
+        public init() {}
+    }
+
+    public struct Memory: Codable, Equatable, Sendable {
+        public var startupBytes: UInt64 = 512 << 20
+        public var dynamicMemoryEnabled = false
+        public var minimumBytes: UInt64 = 512 << 20
+        public var maximumBytes: UInt64 = 1 << 40
+        public var buffer = 20, priority = 50
+        public init() {}
+    }
+
+    /// Direct Linux boot is part of the firmware settings.
+    public struct Firmware: Codable, Equatable, Sendable {
+        public var kernelPath: String?
+        public var initialRamdiskPath: String?
+        public var kernelArguments: String?
+        public init() {}
+    }
+
+    public enum TimeMode: String, Codable, Sendable, CaseIterable { case real = "Real", exact = "Exact" }
+}
