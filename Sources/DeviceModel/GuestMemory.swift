@@ -119,6 +119,6 @@ package final class GuestMemory: @unchecked Sendable {
 }
 
 /// Told before host code writes guest RAM. Called from any thread.
-package protocol GuestMemoryWriteListener: AnyObject {
+package protocol GuestMemoryWriteListener: AnyObject, Sendable {
     func hostWillWrite(_ address: UInt64, count: UInt64)
 }
