@@ -1,0 +1,65 @@
+import WorkerProtocol
+
+/// Who hears what a machine does: the worker's control side (console file, event log, subscribers), or a test.
+///
+/// Calls come one after another, in the order things happened, on a thread of the machine that holds none of its locks; a
+/// delegate may call the machine back.
+package protocol MachineDelegate: AnyObject, Sendable {
+    /// The guest wrote to COM`port` (1 or 2).
+    func machine(console port: Int, wrote bytes: [UInt8])
+    func machine(happened event: MachineEvent)
+    func machine(changedTo state: VirtualMachineState)
+    /// Exact mode: something from outside entered at this count, so that the run can be repeated.
+    func machine(took input: MachineInput)
+}
+
+extension MachineDelegate {
+    package func machine(took input: MachineInput) {}
+}
+
+/// Something that belongs into the VM's event log.
+package struct MachineEvent: Codable, Equatable, Sendable {
+    /// A stable word for programs.
+    package enum Kind: String, Codable, Sendable, CaseIterable {
+        case started, restored, paused, resumed, saved, turnedOff
+        /// The guest or the host reset the machine.
+        case reset
+        /// The guest asked for power off by ACPI.
+        case guestPowerOff
+        /// The guest wrote the crash MSRs; `text` holds its message.
+        case guestCrash
+        case tripleFault
+        /// All virtual processors are halted with interrupts off: nothing but a reset wakes this guest.
+        case deadlyHalt
+        /// The processor does not do what the guest asked for, for example a task switch.
+        case unsupported
+        /// Console bytes or events were lost because nobody took them.
+        case lost
+        /// The machine itself failed, for example its kernel could not be loaded again at a reset.
+        case failure
+        /// A guest program wrote its exit code to the test port.
+        case guestExit
+    }
+    package enum Severity: String, Codable, Sendable, CaseIterable { case information, warning, error, critical }
+
+    package var kind: Kind
+    package var severity: Severity
+    /// For a person; may hold text from the guest, unescaped.
+    package var text: String
+    /// Partition time in nanoseconds.
+    package var partitionTime: UInt64
+
+    package init(_ kind: Kind, _ severity: Severity, _ text: String, partitionTime: UInt64 = 0) {
+        (self.kind, self.severity, self.text, self.partitionTime) = (kind, severity, text, partitionTime)
+    }
+}
+
+/// Something that entered an Exact machine from outside.
+package struct MachineInput: Codable, Equatable, Sendable {
+    /// Instructions retired by all virtual processors when it entered.
+    package var count: UInt64
+    /// COM port (1 or 2).
+    package var port: Int
+    package var bytes: [UInt8]
+    package init(count: UInt64, port: Int, bytes: [UInt8]) { (self.count, self.port, self.bytes) = (count, port, bytes) }
+}
