@@ -1,0 +1,19 @@
+import Persistence
+
+/// What a new VM shall be; what is not said has the module's default.
+public struct VirtualMachineSpecification: Sendable {
+    public var name: String
+    /// 1 or 2.
+    public var generation = 2
+    public var memoryStartupBytes: UInt64 = 512 << 20
+    /// 1 to 8.
+    public var processorCount = 1
+    public var notes = ""
+    /// Direct Linux boot; paths are made absolute by `create`.
+    public var firmware = VirtualMachineConfiguration.Firmware()
+    public var timeMode = VirtualMachineConfiguration.TimeMode.real
+    /// Exact mode's seed; nil draws one.
+    public var seed: UInt64?
+
+    public init(name: String) { self.name = name }
+}
