@@ -45,6 +45,8 @@ typedef struct lv_fault { uint32_t vector; uint32_t error_code; uint32_t has_err
 typedef struct lv_vp {
     uint64_t gpr[16];
     uint64_t rip;               // of the instruction being executed, whenever Swift code outside the hot handlers runs
+    uint64_t zero;              // always 0: what LV_NO_REGISTER reads
+    uint64_t block_rip;         // RIP of the first byte of the block being executed: what LV_BLOCK_RIP reads
     uint64_t rflags;            // all flags; the six arithmetic ones only when flags_kind == LV_FLAGS_EAGER
     uint64_t flags_result, flags_a, flags_b;
     uint32_t flags_kind;
@@ -83,6 +85,12 @@ typedef struct lv_vp {
     void *tlb;                  // software TLB
     void *block;                // block being executed
     uint64_t scratch[8];
+    void *tlb_user;             // translations of CPL 3; `tlb` is this or the next
+    void *tlb_supervisor;       // translations of CPL 0-2 and of implicit system accesses
+    void *tlb_execute;          // instruction translations
+    void *jump_cache;           // RIP to block
+    uint64_t context_key;       // code mode, privilege and stepping, in bits 56-63
+    const void *routines;       // routine of each operation, by Operation.rawValue
 } lv_vp;
 
 // A decoded instruction as the interpreter runs it. 32 bytes; a second slot follows where 64-bit data is needed.
@@ -90,7 +98,7 @@ typedef struct lv_uop {
     const void *fn;             // tail-threaded handler
     uint8_t a;                  // register operand (ModRM.reg, with REX.R), or as the handler says
     uint8_t b;                  // register operand (ModRM.rm with REX.B), when the operand is a register
-    uint8_t base;               // address base register; LV_NO_REGISTER: none; LV_RIP: address of the next instruction
+    uint8_t base;               // address base register; LV_NO_REGISTER: none; LV_BLOCK_RIP: RIP-relative; LV_RIP: the same, far from the block
     uint8_t index;              // address index register; LV_NO_REGISTER: none
     uint8_t shift;              // log2 of the scale
     uint8_t segment;            // LV_ES.. of the memory operand
@@ -103,7 +111,13 @@ typedef struct lv_uop {
     int32_t immediate;          // sign-extended; a 64-bit immediate is in the next slot
 } lv_uop;
 
-enum { LV_NO_REGISTER = 0xff, LV_RIP = 0x10 };
+// Indices behind the 16 general registers, counted in words from gpr[0], so that an address needs no test for an absent part.
+// A RIP-relative displacement counts from the block's first byte (LV_BLOCK_RIP); where that does not fit 32 bits it counts
+// from the next instruction (LV_RIP).
+enum { LV_RIP = 0x10, LV_NO_REGISTER = 0x11, LV_BLOCK_RIP = 0x12 };
+_Static_assert(offsetof(lv_vp, rip) == LV_RIP * 8, "rip is word 16");
+_Static_assert(offsetof(lv_vp, zero) == LV_NO_REGISTER * 8, "zero is word 17");
+_Static_assert(offsetof(lv_vp, block_rip) == LV_BLOCK_RIP * 8, "block_rip is word 18");
 enum {
     LV_UOP_SIZE8 = 0, LV_UOP_SIZE16 = 1, LV_UOP_SIZE32 = 2, LV_UOP_SIZE64 = 3, LV_UOP_SIZE_MASK = 3,  // operand size, log2 of bytes
     LV_UOP_MEMORY = 1 << 2,      // the rm operand is in memory
