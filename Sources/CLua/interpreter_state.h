@@ -1,0 +1,49 @@
+/* The interpreter's own record, shared by the files of this module only. */
+#ifndef LV_INTERPRETER_STATE_H
+#define LV_INTERPRETER_STATE_H
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "interpreter.h"
+#include "reply.h"
+
+struct lv_lua {
+    lua_State *main;
+    void *owner;
+    lv_dispatch dispatch;
+    lv_count_object count_object;
+    /* Memory in bytes, counted by the allocator. */
+    size_t used, limit;
+    uint64_t instruction_limit, instructions;
+    /* Interruption (interrupt.c). */
+    atomic_int requests;
+    int seen;         /* requests already answered by an error or a mask */
+    int masked;       /* depth of sections that an interrupt waits for */
+    bool unwinding;   /* an interrupt or an exit is on its way up */
+    bool exiting;
+    int exit_code;
+    int64_t deadline; /* monotonic ns after which masks no longer hold; 0: none */
+    /* The reply (reply.c). */
+    uint8_t *reply;
+    size_t reply_capacity, reply_length;
+    int reply_count;
+};
+
+/* Payload of the userdata that this module makes. */
+struct lv_box {
+    int64_t payload;
+};
+
+enum { LV_HOOK_INTERVAL = 10000 };
+
+int lv_trampoline(lua_State *L);
+int lv_decode_reply(lua_State *L);
+void lv_install_hook(lua_State *L);
+void lv_install_guards(lua_State *L);
+_Noreturn void lv_raise_interrupt(lua_State *L);
+const void *lv_slot_key(int slot);
+#endif
