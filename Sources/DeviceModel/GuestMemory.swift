@@ -26,6 +26,8 @@ package final class GuestMemory: @unchecked Sendable {
 
     // Safety: `base` is valid for `size` bytes from init to deinit; every pointer made from it is checked against a range of RAM.
     private let base: UnsafeMutableRawPointer
+    /// The memory file: tells which pages were ever touched, and gives them back.
+    private let descriptor: Int32
     private let writers = Mutex<[any GuestMemoryWriteListener]>([])
 
     /// Maps `size` bytes (a multiple of 4 KiB, at least 1 MiB) of zeroed anonymous memory.
@@ -33,16 +35,23 @@ package final class GuestMemory: @unchecked Sendable {
         guard size >= 1 << 20, size % Self.pageSize == 0 else { throw GuestMemoryError(.badSize, bytes: size) }
         let descriptor = lv_memory_file("lunavisor guest RAM", size)
         guard descriptor >= 0 else { throw GuestMemoryError(.refused, bytes: size, errno: errno) }
-        defer { close(descriptor) }
         guard let pointer = mmap(nil, Int(size), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, descriptor, 0),
             pointer != MAP_FAILED
-        else { throw GuestMemoryError(.refused, bytes: size, errno: errno) }
+        else {
+            let reason = errno
+            close(descriptor)
+            throw GuestMemoryError(.refused, bytes: size, errno: reason)
+        }
         base = pointer
+        self.descriptor = descriptor
         self.size = size
         lowSize = min(size, Self.lowLimit)
     }
 
-    deinit { munmap(base, Int(size)) }
+    deinit {
+        munmap(base, Int(size))
+        close(descriptor)
+    }
 
     /// Registers who must know before host code changes guest RAM (each VP's code cache). Held for the memory's life.
     package func addWriteListener(_ listener: any GuestMemoryWriteListener) {
@@ -106,6 +115,11 @@ package final class GuestMemory: @unchecked Sendable {
         let listeners = writers.withLock { $0 }
         for listener in listeners { listener.hostWillWrite(address, count: UInt64(count)) }
         return try body(UnsafeMutableRawBufferPointer(start: base + Int(offset), count: count))
+    }
+
+    /// The mapping and its memory file, for work on all of RAM; the pointer lives only inside `body`.
+    func withBacking<Result>(_ body: (UnsafeMutableRawPointer, Int32) throws -> Result) rethrows -> Result {
+        try body(base, descriptor)
     }
 
     /// Offset into the backing of a range that lies wholly in RAM.
