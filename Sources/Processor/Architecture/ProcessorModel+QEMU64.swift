@@ -1,6 +1,6 @@
 extension ProcessorModel {
     /// The first model: AuthenticAMD family 15 model 107 stepping 1, as QEMU's `qemu64` without what is not there (machine check, MTRR,
-    /// 36-bit page-size extension, SSE3, SVM) and with RDTSCP, POPCNT, x2APIC, hypervisor bit, ARAT and invariant TSC.
+    /// SSE3, SVM) and with RDTSCP, POPCNT, x2APIC, hypervisor bit, ARAT and invariant TSC.
     package static let qemu64 = ProcessorModel(
         name: "qemu64",
         leaves: [
@@ -30,12 +30,12 @@ extension ProcessorModel {
 
     /// CX16, x2APIC, POPCNT, hypervisor.
     private static let leaf1ECX = bits(13, 21, 23, 31)
-    /// FPU DE PSE TSC MSR PAE CX8 APIC SEP PGE CMOV PAT CLFSH MMX FXSR SSE SSE2.
-    private static let leaf1EDX = bits(0, 2, 3, 4, 5, 6, 8, 9, 11, 13, 15, 16, 19, 23, 24, 25, 26)
+    /// FPU DE PSE TSC MSR PAE CX8 APIC SEP PGE CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2.
+    private static let leaf1EDX = bits(0, 2, 3, 4, 5, 6, 8, 9, 11, 13, 15, 16, 17, 19, 23, 24, 25, 26)
     /// LAHF and SAHF in 64-bit mode.
     private static let extendedECX = bits(0)
-    /// The bits AMD repeats from leaf 1 (FPU DE PSE TSC MSR PAE CX8 APIC PGE CMOV PAT MMX FXSR), SYSCALL, NX, RDTSCP, LM.
-    private static let extendedEDX = bits(0, 2, 3, 4, 5, 6, 8, 9, 11, 13, 15, 16, 20, 23, 24, 27, 29)
+    /// The bits AMD repeats from leaf 1 (FPU DE PSE TSC MSR PAE CX8 APIC PGE CMOV PAT PSE36 MMX FXSR), SYSCALL, NX, RDTSCP, LM.
+    private static let extendedEDX = bits(0, 2, 3, 4, 5, 6, 8, 9, 11, 13, 15, 16, 17, 20, 23, 24, 27, 29)
 
     private static func bits(_ numbers: UInt32...) -> UInt32 { numbers.reduce(0) { $0 | 1 << $1 } }
 
