@@ -21,27 +21,43 @@ package enum Operation: UInt16, CaseIterable, Sendable {
     case nop, pause, prefetch, clflush, lfence, mfence, sfence
 
     // MARK: floating point
-    case f2xm1, fabs, fadd, faddp, fiadd, fbld, fbstp, fchs, fclex, fcmovb, fcmove, fcmovbe, fcmovu, fcmovnb, fcmovne, fcmovnbe, fcmovnu
-    case fcom, fcomp, fcompp, fcomi, fcomip, fucomi, fucomip, fcos, fdecstp, fdiv, fdivp, fidiv, fdivr, fdivrp, fidivr, ffree, ffreep
-    case ficom, ficomp, fild, fincstp, finit, fist, fistp, fld, fld1, fldl2e, fldl2t, fldlg2, fldln2, fldpi, fldz, fldcw, fldenv
-    case fmul, fmulp, fimul, fnop, fpatan, fprem, fprem1, fptan, frndint, frstor, fsave, fscale, fsin, fsincos, fsqrt, fst, fstp
-    case fstcw, fstenv, fstsw, fstswAX, fsub, fsubp, fisub, fsubr, fsubrp, fisubr, ftst, fucom, fucomp, fucompp, fwait, fxam, fxch
-    case fxtract, fyl2x, fyl2xp1, fxsave, fxrstor, ldmxcsr, stmxcsr, emms
-    case addps, addss, andnps, andps, cmpps, cmpss, comiss, cvtpi2ps, cvtps2pi, cvtsi2ss, cvtss2si, cvttps2pi, cvttss2si, divps, divss
-    case maskmovq, maxps, maxss, minps, minss, movapsLoad, movapsStore, movhlps, movhpsLoad, movhpsStore, movlhps, movlpsLoad, movlpsStore
-    case movmskps, movntps, movntq, movssLoad, movssStore, movupsLoad, movupsStore, mulps, mulss, orps, pavgb, pavgw, pextrw, pinsrw
-    case pmaxsw, pmaxub, pminsw, pminub, pmovmskb, pmulhuw, psadbw, pshufw, rcpps, rcpss, rsqrtps, rsqrtss, shufps, sqrtps, sqrtss
-    case subps, subss, ucomiss, unpckhps, unpcklps, xorps
-    case addpd, addsd, andnpd, andpd, cmppd, cmpsd, comisd, cvtdq2pd, cvtdq2ps, cvtpd2dq, cvtpd2pi, cvtpd2ps, cvtpi2pd, cvtps2dq
-    case cvtps2pd, cvtsd2si, cvtsd2ss, cvtsi2sd, cvtss2sd, cvttpd2dq, cvttpd2pi, cvttps2dq, cvttsd2si, divpd, divsd, maskmovdqu
-    case maxpd, maxsd, minpd, minsd, movapdLoad, movapdStore, movdq2q, movdqaLoad, movdqaStore, movdquLoad, movdquStore
-    case movhpdLoad, movhpdStore, movlpdLoad, movlpdStore, movmskpd, movntdq, movntpd, movq2dq, movsdLoad, movsdStore
-    case movupdLoad, movupdStore, mulpd, mulsd, orpd, movdLoad, movdStore, movqLoad, movqStore
-    case packssdw, packsswb, packuswb, paddb, paddd, paddq, paddsb, paddsw, paddusb, paddusw, paddw, pand, pandn
-    case pcmpeqb, pcmpeqd, pcmpeqw, pcmpgtb, pcmpgtd, pcmpgtw, pmaddwd, pmulhw, pmullw, pmuludq, por, pshufd, pshufhw, pshuflw
-    case pslld, pslldq, psllq, psllw, psrad, psraw, psrld, psrldq, psrlq, psrlw, psubb, psubd, psubq, psubsb, psubsw, psubusb, psubusw
-    case psubw, punpckhbw, punpckhdq, punpckhqdq, punpckhwd, punpcklbw, punpckldq, punpcklqdq, punpcklwd, pxor
-    case shufpd, sqrtpd, sqrtsd, subpd, subsd, ucomisd, unpckhpd, unpcklpd, xorpd
+    // x87. Suffixes tell memory operands (M16, M32, M64, M80) and the ST(i), ST(0) direction (To) from the ST(0), ST(i) form.
+    case f2xm1, fabs, fchs, fcos, fpatan, fprem, fprem1, fptan, frndint, fscale, fsin, fsincos, fsqrt, ftst, fxam, fxtract, fyl2x, fyl2xp1
+    case fadd, faddTo, faddp, faddM32, faddM64, fiaddM16, fiaddM32
+    case fsub, fsubTo, fsubp, fsubM32, fsubM64, fisubM16, fisubM32
+    case fsubr, fsubrTo, fsubrp, fsubrM32, fsubrM64, fisubrM16, fisubrM32
+    case fmul, fmulTo, fmulp, fmulM32, fmulM64, fimulM16, fimulM32
+    case fdiv, fdivTo, fdivp, fdivM32, fdivM64, fidivM16, fidivM32
+    case fdivr, fdivrTo, fdivrp, fdivrM32, fdivrM64, fidivrM16, fidivrM32
+    case fcom, fcomM32, fcomM64, fcomp, fcompM32, fcompM64, fcompp, ficomM16, ficomM32, ficompM16, ficompM32
+    case fucom, fucomp, fucompp, fcomi, fcomip, fucomi, fucomip
+    case fld, fldM32, fldM64, fldM80, fildM16, fildM32, fildM64, fbld, fld1, fldl2e, fldl2t, fldlg2, fldln2, fldpi, fldz
+    case fst, fstM32, fstM64, fstp, fstpM32, fstpM64, fstpM80, fistM16, fistM32, fistpM16, fistpM32, fistpM64, fbstp
+    case fxch, fcmovb, fcmove, fcmovbe, fcmovu, fcmovnb, fcmovne, fcmovnbe, fcmovnu
+    case fnclex, fdecstp, fincstp, ffree, ffreep, fninit, fldcw, fldenv, fnop, frstor, fnsave, fnstcw, fnstenv, fnstsw, fnstswAX, fwait
+    // State.
+    case fxsave, fxrstor, ldmxcsr, stmxcsr, emms
+    // SSE and SSE2 arithmetic.
+    case addps, addss, addpd, addsd, subps, subss, subpd, subsd, mulps, mulss, mulpd, mulsd, divps, divss, divpd, divsd
+    case minps, minss, minpd, minsd, maxps, maxss, maxpd, maxsd, sqrtps, sqrtss, sqrtpd, sqrtsd, rcpps, rcpss, rsqrtps, rsqrtss
+    case cmpps, cmpss, cmppd, cmpsd, comiss, comisd, ucomiss, ucomisd
+    case andps, andpd, andnps, andnpd, orps, orpd, xorps, xorpd, shufps, shufpd, unpcklps, unpcklpd, unpckhps, unpckhpd
+    case cvtpi2ps, cvtpi2pd, cvtps2pi, cvtpd2pi, cvttps2pi, cvttpd2pi, cvtsi2ss, cvtsi2sd, cvtss2si, cvtsd2si, cvttss2si, cvttsd2si
+    case cvtps2pd, cvtpd2ps, cvtss2sd, cvtsd2ss, cvtdq2ps, cvtdq2pd, cvtps2dq, cvttps2dq, cvtpd2dq, cvttpd2dq
+    // Moves. movd includes its REX.W form; movq is the XMM one.
+    case movapsLoad, movapsStore, movapdLoad, movapdStore, movupsLoad, movupsStore, movupdLoad, movupdStore
+    case movdqaLoad, movdqaStore, movdquLoad, movdquStore, movssLoad, movssStore, movsdLoad, movsdStore
+    case movhlps, movlhps, movhpsLoad, movhpsStore, movlpsLoad, movlpsStore, movhpdLoad, movhpdStore, movlpdLoad, movlpdStore
+    case movdLoad, movdStore, movqLoad, movqStore, movqLoadMMX, movqStoreMMX, movq2dq, movdq2q
+    case movmskps, movmskpd, movntps, movntpd, movntdq, movntq, maskmovq, maskmovdqu
+    // MMX and SSE2 integers: one operation for both register files, the 66 prefix chooses.
+    case packssdw, packsswb, packuswb, paddb, paddd, paddq, paddsb, paddsw, paddusb, paddusw, paddw, pand, pandn, pavgb, pavgw
+    case pcmpeqb, pcmpeqd, pcmpeqw, pcmpgtb, pcmpgtd, pcmpgtw, pextrw, pinsrw, pmaddwd, pmaxsw, pmaxub, pminsw, pminub, pmovmskb
+    case pmulhuw, pmulhw, pmullw, pmuludq, por, psadbw, pshufd, pshufhw, pshuflw, pshufw, pxor
+    case pslld, psllq, psllw, psrad, psraw, psrld, psrlq, psrlw, pslldq, psrldq
+    case pslldImmediate, psllqImmediate, psllwImmediate, psradImmediate, psrawImmediate, psrldImmediate, psrlqImmediate, psrlwImmediate
+    case psubb, psubd, psubq, psubsb, psubsw, psubusb, psubusw, psubw
+    case punpckhbw, punpckhdq, punpckhqdq, punpckhwd, punpcklbw, punpckldq, punpcklqdq, punpcklwd
 
     // MARK: system
     case movToSreg, movFromSreg, pushSreg, popSreg, loadFarPointer
