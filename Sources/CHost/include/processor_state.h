@@ -91,6 +91,7 @@ typedef struct lv_vp {
     void *jump_cache;           // RIP to block
     uint64_t context_key;       // code mode, privilege and stepping, in bits 56-63
     const void *routines;       // routine of each operation, by Operation.rawValue
+    uint64_t limit;             // value of `retired` that `run` may not pass (slice_end is at most this; a kick makes it 0)
 } lv_vp;
 
 // A decoded instruction as the interpreter runs it. 32 bytes; a second slot follows where 64-bit data is needed.
@@ -103,7 +104,7 @@ typedef struct lv_uop {
     uint8_t shift;              // log2 of the scale
     uint8_t segment;            // LV_ES.. of the memory operand
     uint8_t length;             // bytes of the instruction
-    uint8_t ordinal;            // instructions of the block before this one
+    uint8_t remaining;          // instructions of the block from this one on
     uint16_t operation;         // Operation.rawValue (what the table names)
     uint16_t flags;             // LV_UOP_*
     uint32_t rip_offset;        // of this instruction from the block's first byte

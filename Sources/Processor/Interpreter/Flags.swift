@@ -1,15 +1,5 @@
 import CHost
 
-/// Bits of RFLAGS (SDM vol. 1, 3.4.3).
-package enum Flag {
-    package static let carry: UInt64 = 1, parity: UInt64 = 4, auxiliary: UInt64 = 0x10, zero: UInt64 = 0x40, sign: UInt64 = 0x80
-    package static let trap: UInt64 = 0x100, interrupt: UInt64 = 0x200, direction: UInt64 = 0x400, overflow: UInt64 = 0x800
-    package static let privilege: UInt64 = 0x3000, nestedTask: UInt64 = 0x4000, resume: UInt64 = 0x10000, virtual8086: UInt64 = 0x20000
-    package static let alignment: UInt64 = 0x40000, virtualInterrupt: UInt64 = 0x80000, virtualPending: UInt64 = 0x100000, id: UInt64 = 0x200000
-    /// CF PF AF ZF SF OF.
-    package static let arithmetic: UInt64 = 0x8d5
-}
-
 /// How the six arithmetic flags follow from (result, a, b). All three are kept sign-extended from the operand size to 64 bits, so
 /// that no kind depends on the size: the sign is bit 63, carries out of the top bit appear there, and unsigned order is kept.
 enum FlagsKind {
@@ -68,11 +58,11 @@ enum FlagsKind {
 }
 
 @inline(__always) func zeroFlag(_ vp: VP) -> Bool {
-    vp.pointee.flags_kind == FlagsKind.eager ? vp.pointee.rflags & Flag.zero != 0 : vp.pointee.flags_result == 0
+    vp.pointee.flags_kind == FlagsKind.eager ? vp.pointee.rflags & RFLAGS.zero != 0 : vp.pointee.flags_result == 0
 }
 
 @inline(__always) func signFlag(_ vp: VP) -> Bool {
-    vp.pointee.flags_kind == FlagsKind.eager ? vp.pointee.rflags & Flag.sign != 0 : Int64(bitPattern: vp.pointee.flags_result) < 0
+    vp.pointee.flags_kind == FlagsKind.eager ? vp.pointee.rflags & RFLAGS.sign != 0 : Int64(bitPattern: vp.pointee.flags_result) < 0
 }
 
 @inline(__always) func parity(_ result: UInt64) -> Bool {
@@ -82,7 +72,7 @@ enum FlagsKind {
 }
 
 @inline(__always) func parityFlag(_ vp: VP) -> Bool {
-    vp.pointee.flags_kind == FlagsKind.eager ? vp.pointee.rflags & Flag.parity != 0 : parity(vp.pointee.flags_result)
+    vp.pointee.flags_kind == FlagsKind.eager ? vp.pointee.rflags & RFLAGS.parity != 0 : parity(vp.pointee.flags_result)
 }
 
 @inline(__always) func overflowFlag(_ vp: VP) -> Bool {
@@ -90,11 +80,11 @@ enum FlagsKind {
     let a = vp.pointee.flags_a
     let b = vp.pointee.flags_b
     switch vp.pointee.flags_kind {
-    case FlagsKind.eager: return vp.pointee.rflags & Flag.overflow != 0
+    case FlagsKind.eager: return vp.pointee.rflags & RFLAGS.overflow != 0
     case FlagsKind.add: return ((a ^ r) & (b ^ r)) &>> 63 != 0
     case FlagsKind.sub: return ((a ^ b) & (a ^ r)) &>> 63 != 0
     case FlagsKind.logic: return false
-    case FlagsKind.explicit: return b & Flag.overflow != 0
+    case FlagsKind.explicit: return b & RFLAGS.overflow != 0
     case FlagsKind.increment: return (~a & r) &>> 63 != 0
     default: return (a & ~r) &>> 63 != 0
     }
@@ -103,19 +93,19 @@ enum FlagsKind {
 /// CF PF AF ZF SF OF at their places, whatever the lazy state.
 func arithmeticFlags(_ vp: VP) -> UInt64 {
     let kind = vp.pointee.flags_kind
-    if kind == FlagsKind.eager { return vp.pointee.rflags & Flag.arithmetic }
+    if kind == FlagsKind.eager { return vp.pointee.rflags & RFLAGS.arithmetic }
     let r = vp.pointee.flags_result
     let a = vp.pointee.flags_a
     let b = vp.pointee.flags_b
     var flags = carryFlag(vp)
-    if parity(r) { flags |= Flag.parity }
-    if r == 0 { flags |= Flag.zero }
-    if Int64(bitPattern: r) < 0 { flags |= Flag.sign }
-    if overflowFlag(vp) { flags |= Flag.overflow }
+    if parity(r) { flags |= RFLAGS.parity }
+    if r == 0 { flags |= RFLAGS.zero }
+    if Int64(bitPattern: r) < 0 { flags |= RFLAGS.sign }
+    if overflowFlag(vp) { flags |= RFLAGS.overflow }
     switch kind {
-    case FlagsKind.add, FlagsKind.sub: flags |= (a ^ b ^ r) & Flag.auxiliary
-    case FlagsKind.explicit: flags |= b & Flag.auxiliary
-    case FlagsKind.increment, FlagsKind.decrement: flags |= (a ^ r) & Flag.auxiliary
+    case FlagsKind.add, FlagsKind.sub: flags |= (a ^ b ^ r) & RFLAGS.auxiliary
+    case FlagsKind.explicit: flags |= b & RFLAGS.auxiliary
+    case FlagsKind.increment, FlagsKind.decrement: flags |= (a ^ r) & RFLAGS.auxiliary
     default: break
     }
     return flags
@@ -124,7 +114,7 @@ func arithmeticFlags(_ vp: VP) -> UInt64 {
 /// Whole RFLAGS; folds the lazy state into it.
 package func materialisedFlags(_ vp: VP) -> UInt64 {
     if vp.pointee.flags_kind != FlagsKind.eager {
-        vp.pointee.rflags = vp.pointee.rflags & ~Flag.arithmetic | arithmeticFlags(vp)
+        vp.pointee.rflags = vp.pointee.rflags & ~RFLAGS.arithmetic | arithmeticFlags(vp)
         vp.pointee.flags_kind = FlagsKind.eager
     }
     return vp.pointee.rflags
@@ -138,7 +128,7 @@ package func setFlags(_ vp: VP, _ rflags: UInt64) {
 
 /// Replaces CF PF AF ZF SF OF, given at their places.
 package func setArithmeticFlags(_ vp: VP, _ sixBits: UInt64) {
-    vp.pointee.rflags = vp.pointee.rflags & ~Flag.arithmetic | sixBits & Flag.arithmetic
+    vp.pointee.rflags = vp.pointee.rflags & ~RFLAGS.arithmetic | sixBits & RFLAGS.arithmetic
     vp.pointee.flags_kind = FlagsKind.eager
 }
 

@@ -1,0 +1,91 @@
+import CHost
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// One entry of the software TLB: a 4 KiB page as one privilege sees it.
+///
+/// A tag is the page's linear address when that kind of access may go straight to `host`; `linear ^ tag` is then the offset in the
+/// page, and one unsigned comparison tests match and page crossing. An entry that allows nothing holds the tag of a page with
+/// another index, which no address that selects the entry can match.
+struct TranslationEntry {
+    var read: UInt64
+    var write: UInt64
+    /// Host address of the page's first byte.
+    var host: UInt64
+    /// Physical page address | `global` | `large`.
+    var info: UInt64
+
+    static let global: UInt64 = 1
+    static let large: UInt64 = 2
+}
+
+/// A direct-mapped software TLB for loads and stores at one privilege (user or supervisor).
+///
+/// Safety: `entries` is `count` entries from init to `deallocate()`; an index is always masked to that range.
+struct TranslationCache {
+    static let count = 1024
+    let entries: UnsafeMutablePointer<TranslationEntry>
+
+    init() {
+        entries = .allocate(capacity: Self.count)
+        flush(keepGlobal: false)
+    }
+
+    func deallocate() { entries.deallocate() }
+
+    @inline(__always) static func emptyTag(_ index: Int) -> UInt64 { UInt64(truncatingIfNeeded: index ^ 1) &<< 12 }
+    @inline(__always) static func index(_ linear: UInt64) -> Int { Int(truncatingIfNeeded: linear &>> 12) & (count &- 1) }
+
+    func clear(_ index: Int) {
+        let tag = Self.emptyTag(index)
+        entries[index] = TranslationEntry(read: tag, write: tag, host: 0, info: 0)
+    }
+
+    /// Forgets everything, or everything but global pages.
+    func flush(keepGlobal: Bool) {
+        for index in 0..<Self.count where !keepGlobal || entries[index].info & TranslationEntry.global == 0 { clear(index) }
+    }
+
+    /// Forgets one page. `large`: also every entry that came from a large page around it (an entry is 4 KiB, INVLPG is not).
+    func flush(page linear: UInt64, large: Bool) {
+        let index = Self.index(linear)
+        if (entries[index].read ^ linear) &>> 12 == 0 || (entries[index].write ^ linear) &>> 12 == 0 { clear(index) }
+        guard large else { return }
+        for index in 0..<Self.count where entries[index].info & TranslationEntry.large != 0 {
+            if (entries[index].read ^ linear) &>> 30 == 0 { clear(index) }
+        }
+    }
+
+    /// Takes back the right to store to a physical page without being asked.
+    func revokeWrites(physicalPage: UInt64) {
+        for index in 0..<Self.count where entries[index].info & ~0xfff == physicalPage {
+            entries[index].write = Self.emptyTag(index)
+        }
+    }
+}
+
+/// The entry of a TLB that a linear address selects. `(linear >> 12 & 1023) * 32` in one shift and one mask.
+@inline(__always)
+func translationEntry(_ tlb: UnsafeMutableRawPointer?, _ linear: UInt64) -> UnsafeMutablePointer<TranslationEntry> {
+    (tlb.unsafelyUnwrapped + Int(truncatingIfNeeded: (linear &>> 7) & 0x7fe0)).assumingMemoryBound(to: TranslationEntry.self)
+}
+
+/// Host address for a load of `bytes` bytes, or nil: no entry, no right, page crossing, or no RAM.
+@inline(__always)
+func readPointer(_ vp: VP, _ linear: UInt64, _ bytes: UInt64) -> UnsafeMutableRawPointer? {
+    let entry = translationEntry(vp.pointee.tlb, linear)
+    let offset = linear ^ entry.pointee.read
+    guard _fastPath(offset <= 4096 &- bytes) else { return nil }
+    return UnsafeMutableRawPointer(bitPattern: UInt(truncatingIfNeeded: entry.pointee.host &+ offset))
+}
+
+/// Host address for a store of `bytes` bytes, or nil as `readPointer`, also where the page holds decoded code.
+@inline(__always)
+func writePointer(_ vp: VP, _ linear: UInt64, _ bytes: UInt64) -> UnsafeMutableRawPointer? {
+    let entry = translationEntry(vp.pointee.tlb, linear)
+    let offset = linear ^ entry.pointee.write
+    guard _fastPath(offset <= 4096 &- bytes) else { return nil }
+    return UnsafeMutableRawPointer(bitPattern: UInt(truncatingIfNeeded: entry.pointee.host &+ offset))
+}
