@@ -1,0 +1,99 @@
+import Basics
+import Glibc
+
+/// One VM's folder.
+///
+/// ```
+/// vms/<id>/configuration.json   the VM; replaced as a whole
+///          folder.lock          held by a client that writes here while no worker lives, and by a starting worker for a moment
+///          worker.lock          held by the worker for life: held means alive
+///          run.json             what runs, while it runs
+///          control.sock         the worker's socket
+///          saved.state          the saved machine; its presence means Saved when no worker lives
+///          events.jsonl         the event log
+///          console-1.ring       what the guest wrote to COM1 (and -2)
+///          worker.log           the worker's standard output and error
+/// ```
+package struct VirtualMachineFolder: Sendable {
+    package static let configurationName = "configuration.json"
+    package static let folderLockName = "folder.lock"
+    package static let workerLockName = "worker.lock"
+    package static let runRecordName = "run.json"
+    package static let socketName = "control.sock"
+    package static let savedStateName = "saved.state"
+    package static let logName = "worker.log"
+
+    package let id: GUID
+    package let folder: Folder
+
+    package init(id: GUID, folder: Folder) { (self.id, self.folder) = (id, folder) }
+
+    package func readConfiguration() throws -> VirtualMachineConfiguration {
+        let path = folder.path(of: Self.configurationName)
+        let bytes: [UInt8]
+        do {
+            bytes = try folder.readFile(Self.configurationName)
+        } catch let error as PersistenceError where error.isNotFound && folder.file.hasName {
+            throw PersistenceError(
+                "ConfigurationUnreadable", .invalidData, "“\(path)” is missing.",
+                action: "Restore the file from a backup, or remove the VM with Remove-VM -Force.", target: path)
+        }
+        let configuration = try Document.decode(
+            VirtualMachineConfiguration.self, from: bytes, currentVersion: VirtualMachineConfiguration.currentVersion, path: path,
+            corrupt: "ConfigurationUnreadable", newer: "ConfigurationNewer")
+        guard configuration.id == id else {
+            throw PersistenceError(
+                "ConfigurationUnreadable", .invalidData, "“\(path)” is of another VM (\(configuration.id)).",
+                action: "Give the folder the name of the id in it, or restore the file from a backup.", target: path)
+        }
+        return configuration
+    }
+
+    package func write(_ configuration: VirtualMachineConfiguration) throws {
+        try folder.replaceFile(Self.configurationName, with: try Document.encode(configuration))
+    }
+
+    /// nil when there is none, or none that can be read (a worker was killed while it wrote its first one).
+    package func readRunRecord() -> RunRecord? {
+        guard let bytes = try? folder.readFile(Self.runRecordName, limit: 1 << 16) else { return nil }
+        return try? Document.decode(
+            RunRecord.self, from: bytes, currentVersion: RunRecord.currentVersion, path: Self.runRecordName, corrupt: "", newer: "")
+    }
+
+    package var hasRunRecord: Bool { folder.exists(Self.runRecordName) }
+
+    package func write(_ record: RunRecord) throws { try folder.replaceFile(Self.runRecordName, with: try Document.encode(record)) }
+
+    package func removeRunRecord() throws {
+        try folder.remove(Self.runRecordName)
+        try folder.remove(Self.socketName)
+        folder.synchronize()
+    }
+
+    package var hasSavedState: Bool { folder.exists(Self.savedStateName) }
+
+    /// True while a worker lives.
+    package func hasWorker() throws -> Bool { try FileLock.isHeld(Self.workerLockName, in: folder) }
+
+    package func lockFolder(seconds: Double = 10) throws -> FileLock {
+        try FileLock.wait(Self.folderLockName, in: folder, seconds: seconds)
+    }
+
+    /// Call under `folder.lock`. When a run record lies here and no worker lives, the worker died: says so once in the event log.
+    /// `cause` replaces the text when the caller knows better. Returns whether it was so.
+    @discardableResult
+    package func settleDeadWorker(cause: VirtualMachineEvent? = nil) throws -> Bool {
+        guard hasRunRecord, try !hasWorker() else { return false }
+        let record = readRunRecord()
+        let rebooted = record.map { $0.bootId != ProcessIdentity.bootId() } ?? false
+        let process = record.map { "process \($0.processId)" } ?? "its process"
+        let message =
+            rebooted
+            ? "The host was restarted or lost power while the VM was \(record?.state ?? "running")."
+            : "The worker (\(process)) died while the VM was \(record?.state ?? "starting"): it was killed or failed. What it printed last is in \(Self.logName)."
+        let died = VirtualMachineEvent(.workerDied, level: .critical, message: message)
+        try EventLog(folder: folder).append(cause ?? died)
+        try removeRunRecord()
+        return true
+    }
+}
