@@ -90,10 +90,3 @@ package enum AddressWidth {
     /// Bits of a linear address in 64-bit mode.
     package static let linear = 48
 }
-
-/// True when bits 63-47 are all equal, which 64-bit mode demands of every linear address.
-@inline(__always)
-package func isCanonical(_ address: UInt64) -> Bool {
-    let top = Int64(bitPattern: address) >> 47
-    return top == 0 || top == -1
-}

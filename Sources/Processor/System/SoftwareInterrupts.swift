@@ -22,7 +22,7 @@ private func softwareInterrupt(_ vp: VP, _ vector: Int, _ kind: Event.Kind) -> I
     return switch attemptDelivery(vp, event) {
     case .delivered: RoutineResult.jump
     case .faulted: RoutineResult.fault
-    case .refused: RoutineResult.refused
+    case .refused: RoutineResult.fault
     }
 }
 

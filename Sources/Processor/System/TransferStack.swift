@@ -67,14 +67,18 @@ struct TransferStack {
         if privilege == 3 {
             _ = storeSized(vp, address, value, log2: log2)
         } else {
-            _ = systemStoreSized(vp, address, value, log2: log2)
+            switch log2 {
+            case 1: _ = systemStore16(vp, address, value)
+            case 2: _ = systemStore32(vp, address, value)
+            default: _ = systemStore64(vp, address, value)
+            }
         }
     }
 
     private func linear(_ vp: VP, _ offset: UInt64) -> UInt64 { isFlat ? offset : systemLinear(vp, segment.base &+ offset) }
 
     private func prepareWrite(_ vp: VP, _ address: UInt64, _ bytes: Int) -> Bool {
-        privilege == 3 ? prepareStore(vp, address, bytes: bytes) : prepareSystemStore(vp, address, bytes: bytes)
+        privilege == 3 ? prepareStore(vp, address, bytes: bytes) : systemPrepareStore(vp, address, bytes: bytes)
     }
 }
 
