@@ -16,7 +16,7 @@ import CHost
 private typealias Environment = InlineArray<7, UInt64>
 
 private func isReal(_ vp: VP) -> Bool {
-    vp.pointee.cr0 & CR0.protectionEnable == 0 || vp.pointee.rflags & Flag.virtual8086 != 0
+    vp.pointee.cr0 & CR0.protectionEnable == 0 || vp.pointee.rflags & RFLAGS.virtual8086 != 0
 }
 
 private func environment(_ vp: VP, wide: Bool) -> Environment {
@@ -28,7 +28,7 @@ private func environment(_ vp: VP, wide: Bool) -> Environment {
     image[2] = UInt64(lv_x87_tag_word(vp)) | filler
     let fip = s.fip & 0xffff_ffff, fdp = s.fdp & 0xffff_ffff, fop = UInt64(s.fop)
     if isReal(vp) {
-        let code = (UInt64(s.fcs) << 4 &+ fip) & 0xffff_ffff, data = (UInt64(s.fds) << 4 &+ fdp) & 0xffff_ffff
+        let code = ((UInt64(s.fcs) << 4) &+ fip) & 0xffff_ffff, data = ((UInt64(s.fds) << 4) &+ fdp) & 0xffff_ffff
         image[3] = code & 0xffff | filler
         image[4] = code >> 16 << 12 | fop
         image[5] = data & 0xffff | filler

@@ -81,7 +81,7 @@ enum X87Status {
 /// Notes address and opcode for FNSTENV and FNSAVE (SDM vol. 1, 8.1.8). The decoder leaves FOP in the immediate.
 @inline(__always) func noteInstruction(_ vp: VP, _ op: UOp) {
     vp.pointee.fip = vp.pointee.rip
-    vp.pointee.fcs = segmentPointer(vp, Int(LV_CS.rawValue)).pointee.selector
+    vp.pointee.fcs = segmentPointer(vp, Int(LV_CS)).pointee.selector
     vp.pointee.fop = UInt16(truncatingIfNeeded: op.pointee.immediate) & 0x7ff
 }
 

@@ -1,0 +1,422 @@
+/// Rows of x87, MMX, SSE and SSE2 (SDM vol. 2, appendix A; the grammar is in InstructionForm).
+///
+/// The mnemonic is the operation's name where one mnemonic of the manual covers several: FADDM32 is FADD m32fp, FADDTO is FADD ST(i),ST.
+/// SSE3 and later are not there, so FISTTP, MOVDDUP and the like are #UD.
+let floatingPointTable = """
+    # x87, memory forms (SDM vol. 2, tables A-7 to A-22)
+    D8 /0m FADDM32 Md
+    D8 /1m FMULM32 Md
+    D8 /2m FCOMM32 Md
+    D8 /3m FCOMPM32 Md
+    D8 /4m FSUBM32 Md
+    D8 /5m FSUBRM32 Md
+    D8 /6m FDIVM32 Md
+    D8 /7m FDIVRM32 Md
+    DC /0m FADDM64 Mq
+    DC /1m FMULM64 Mq
+    DC /2m FCOMM64 Mq
+    DC /3m FCOMPM64 Mq
+    DC /4m FSUBM64 Mq
+    DC /5m FSUBRM64 Mq
+    DC /6m FDIVM64 Mq
+    DC /7m FDIVRM64 Mq
+    DA /0m FIADDM32 Md
+    DA /1m FIMULM32 Md
+    DA /2m FICOMM32 Md
+    DA /3m FICOMPM32 Md
+    DA /4m FISUBM32 Md
+    DA /5m FISUBRM32 Md
+    DA /6m FIDIVM32 Md
+    DA /7m FIDIVRM32 Md
+    DE /0m FIADDM16 Mw
+    DE /1m FIMULM16 Mw
+    DE /2m FICOMM16 Mw
+    DE /3m FICOMPM16 Mw
+    DE /4m FISUBM16 Mw
+    DE /5m FISUBRM16 Mw
+    DE /6m FIDIVM16 Mw
+    DE /7m FIDIVRM16 Mw
+    D9 /0m FLDM32 Md
+    D9 /2m FSTM32 Md
+    D9 /3m FSTPM32 Md
+    D9 /4m FLDENV M
+    D9 /5m FLDCW Mw
+    D9 /6m FNSTENV M
+    D9 /7m FNSTCW Mw
+    DB /0m FILDM32 Md
+    DB /2m FISTM32 Md
+    DB /3m FISTPM32 Md
+    DB /5m FLDM80 Mt
+    DB /7m FSTPM80 Mt
+    DD /0m FLDM64 Mq
+    DD /2m FSTM64 Mq
+    DD /3m FSTPM64 Mq
+    DD /4m FRSTOR M
+    DD /6m FNSAVE M
+    DD /7m FNSTSW Mw
+    DF /0m FILDM16 Mw
+    DF /2m FISTM16 Mw
+    DF /3m FISTPM16 Mw
+    DF /4m FBLD Mt
+    DF /5m FILDM64 Mq
+    DF /6m FBSTP Mt
+    DF /7m FISTPM64 Mq
+    # x87, register forms
+    D8 C0+i FADD ST,ST(i)
+    D8 C8+i FMUL ST,ST(i)
+    D8 D0+i FCOM ST,ST(i)
+    D8 D8+i FCOMP ST,ST(i)
+    D8 E0+i FSUB ST,ST(i)
+    D8 E8+i FSUBR ST,ST(i)
+    D8 F0+i FDIV ST,ST(i)
+    D8 F8+i FDIVR ST,ST(i)
+    D9 C0+i FLD ST(i)
+    D9 C8+i FXCH ST(i)
+    D9 D0 FNOP
+    D9 D8+i FSTP ST(i)
+    D9 E0 FCHS
+    D9 E1 FABS
+    D9 E4 FTST
+    D9 E5 FXAM
+    D9 E8 FLD1
+    D9 E9 FLDL2T
+    D9 EA FLDL2E
+    D9 EB FLDPI
+    D9 EC FLDLG2
+    D9 ED FLDLN2
+    D9 EE FLDZ
+    D9 F0 F2XM1
+    D9 F1 FYL2X
+    D9 F2 FPTAN
+    D9 F3 FPATAN
+    D9 F4 FXTRACT
+    D9 F5 FPREM1
+    D9 F6 FDECSTP
+    D9 F7 FINCSTP
+    D9 F8 FPREM
+    D9 F9 FYL2XP1
+    D9 FA FSQRT
+    D9 FB FSINCOS
+    D9 FC FRNDINT
+    D9 FD FSCALE
+    D9 FE FSIN
+    D9 FF FCOS
+    DA C0+i FCMOVB ST,ST(i)
+    DA C8+i FCMOVE ST,ST(i)
+    DA D0+i FCMOVBE ST,ST(i)
+    DA D8+i FCMOVU ST,ST(i)
+    DA E9 FUCOMPP
+    DB C0+i FCMOVNB ST,ST(i)
+    DB C8+i FCMOVNE ST,ST(i)
+    DB D0+i FCMOVNBE ST,ST(i)
+    DB D8+i FCMOVNU ST,ST(i)
+    DB E8+i FUCOMI ST,ST(i)
+    DB F0+i FCOMI ST,ST(i)
+    # FENI, FDISI and FSETPM of the 8087 and 80287 do nothing
+    DB E0 FNOP
+    DB E1 FNOP
+    DB E2 FNCLEX
+    DB E3 FNINIT
+    DB E4 FNOP
+    DC C0+i FADDTO ST(i),ST
+    DC C8+i FMULTO ST(i),ST
+    DC E0+i FSUBRTO ST(i),ST
+    DC E8+i FSUBTO ST(i),ST
+    DC F0+i FDIVRTO ST(i),ST
+    DC F8+i FDIVTO ST(i),ST
+    DD C0+i FFREE ST(i)
+    DD D0+i FST ST(i)
+    DD D8+i FSTP ST(i)
+    DD E0+i FUCOM ST(i)
+    DD E8+i FUCOMP ST(i)
+    DE C0+i FADDP ST(i),ST
+    DE C8+i FMULP ST(i),ST
+    DE E0+i FSUBRP ST(i),ST
+    DE E8+i FSUBP ST(i),ST
+    DE F0+i FDIVRP ST(i),ST
+    DE F8+i FDIVP ST(i),ST
+    DE D9 FCOMPP
+    DF E0 FNSTSWAX AX
+    DF E8+i FUCOMIP ST,ST(i)
+    DF F0+i FCOMIP ST,ST(i)
+    DF C0+i FFREEP ST(i)
+    # second encodings (AMD APM vol. 3, appendix A.1, x87 opcode maps)
+    DC D0+i FCOM ST(i)
+    DC D8+i FCOMP ST(i)
+    DD C8+i FXCH ST(i)
+    DE D0+i FCOMP ST(i)
+    DF C8+i FXCH ST(i)
+    DF D0+i FSTP ST(i)
+    DF D8+i FSTP ST(i)
+    9B FWAIT
+    # state
+    NP 0F AE /0m FXSAVE M
+    NP 0F AE /1m FXRSTOR M
+    NP 0F AE /2m LDMXCSR Md
+    NP 0F AE /3m STMXCSR Md
+    NP 0F 77 EMMS
+    # SSE and SSE2 moves
+    NP 0F 10 MOVUPS Vx,Wx
+    NP 0F 11 MOVUPS Wx,Vx
+    NP 0F 12 m MOVLPS Vq,Mq
+    NP 0F 13 MOVLPS Mq,Vq
+    NP 0F 14 UNPCKLPS Vx,Wx
+    NP 0F 15 UNPCKHPS Vx,Wx
+    NP 0F 16 m MOVHPS Vq,Mq
+    NP 0F 17 MOVHPS Mq,Vq
+    NP 0F 28 MOVAPS Vx,Wx
+    NP 0F 29 MOVAPS Wx,Vx
+    NP 0F 2B MOVNTPS Mx,Vx
+    NP 0F 50 r MOVMSKPS Gd,Ux
+    66 0F 10 MOVUPD Vx,Wx
+    66 0F 11 MOVUPD Wx,Vx
+    66 0F 12 m MOVLPD Vq,Mq
+    66 0F 13 MOVLPD Mq,Vq
+    66 0F 14 UNPCKLPD Vx,Wx
+    66 0F 15 UNPCKHPD Vx,Wx
+    66 0F 16 m MOVHPD Vq,Mq
+    66 0F 17 MOVHPD Mq,Vq
+    66 0F 28 MOVAPD Vx,Wx
+    66 0F 29 MOVAPD Wx,Vx
+    66 0F 2B MOVNTPD Mx,Vx
+    66 0F 50 r MOVMSKPD Gd,Ux
+    NP 0F 12 r MOVHLPS Vq,Uq
+    NP 0F 16 r MOVLHPS Vq,Uq
+    F3 0F 10 MOVSS Vd,Wd
+    F3 0F 11 MOVSS Wd,Vd
+    F2 0F 10 MOVSD Vq,Wq
+    F2 0F 11 MOVSD Wq,Vq
+    66 0F 6F MOVDQA Vx,Wx
+    66 0F 7F MOVDQA Wx,Vx
+    F3 0F 6F MOVDQU Vx,Wx
+    F3 0F 7F MOVDQU Wx,Vx
+    66 0F E7 MOVNTDQ Mx,Vx
+    NP 0F E7 MOVNTQ Mq,Pq
+    NP 0F 6E MOVD Pq,Ey
+    66 0F 6E MOVD Vx,Ey
+    NP 0F 7E MOVD Ey,Pq
+    66 0F 7E MOVD Ey,Vx
+    NP 0F 6F MOVQLOADMMX Pq,Qq
+    NP 0F 7F MOVQSTOREMMX Qq,Pq
+    F3 0F 7E MOVQ Vq,Wq
+    66 0F D6 MOVQ Wq,Vq
+    F3 0F D6 r MOVQ2DQ Vx,Nq
+    F2 0F D6 r MOVDQ2Q Pq,Uq
+    NP 0F F7 r MASKMOVQ Pq,Nq
+    66 0F F7 r MASKMOVDQU Vx,Ux
+    # SSE and SSE2 arithmetic
+    NP 0F 51 SQRTPS Vx,Wx
+    66 0F 51 SQRTPD Vx,Wx
+    F3 0F 51 SQRTSS Vd,Wd
+    F2 0F 51 SQRTSD Vq,Wq
+    NP 0F 58 ADDPS Vx,Wx
+    66 0F 58 ADDPD Vx,Wx
+    F3 0F 58 ADDSS Vd,Wd
+    F2 0F 58 ADDSD Vq,Wq
+    NP 0F 59 MULPS Vx,Wx
+    66 0F 59 MULPD Vx,Wx
+    F3 0F 59 MULSS Vd,Wd
+    F2 0F 59 MULSD Vq,Wq
+    NP 0F 5C SUBPS Vx,Wx
+    66 0F 5C SUBPD Vx,Wx
+    F3 0F 5C SUBSS Vd,Wd
+    F2 0F 5C SUBSD Vq,Wq
+    NP 0F 5D MINPS Vx,Wx
+    66 0F 5D MINPD Vx,Wx
+    F3 0F 5D MINSS Vd,Wd
+    F2 0F 5D MINSD Vq,Wq
+    NP 0F 5E DIVPS Vx,Wx
+    66 0F 5E DIVPD Vx,Wx
+    F3 0F 5E DIVSS Vd,Wd
+    F2 0F 5E DIVSD Vq,Wq
+    NP 0F 5F MAXPS Vx,Wx
+    66 0F 5F MAXPD Vx,Wx
+    F3 0F 5F MAXSS Vd,Wd
+    F2 0F 5F MAXSD Vq,Wq
+    NP 0F C2 CMPPS Vx,Wx,Ib
+    66 0F C2 CMPPD Vx,Wx,Ib
+    F3 0F C2 CMPSS Vd,Wd,Ib
+    F2 0F C2 CMPSD Vq,Wq,Ib
+    NP 0F 52 RSQRTPS Vx,Wx
+    F3 0F 52 RSQRTSS Vd,Wd
+    NP 0F 53 RCPPS Vx,Wx
+    F3 0F 53 RCPSS Vd,Wd
+    NP 0F 54 ANDPS Vx,Wx
+    66 0F 54 ANDPD Vx,Wx
+    NP 0F 55 ANDNPS Vx,Wx
+    66 0F 55 ANDNPD Vx,Wx
+    NP 0F 56 ORPS Vx,Wx
+    66 0F 56 ORPD Vx,Wx
+    NP 0F 57 XORPS Vx,Wx
+    66 0F 57 XORPD Vx,Wx
+    NP 0F 2E UCOMISS Vd,Wd
+    66 0F 2E UCOMISD Vq,Wq
+    NP 0F 2F COMISS Vd,Wd
+    66 0F 2F COMISD Vq,Wq
+    NP 0F C6 SHUFPS Vx,Wx,Ib
+    66 0F C6 SHUFPD Vx,Wx,Ib
+    # conversions
+    NP 0F 2A CVTPI2PS Vx,Qq
+    66 0F 2A CVTPI2PD Vx,Qq
+    F3 0F 2A CVTSI2SS Vd,Ey
+    F2 0F 2A CVTSI2SD Vq,Ey
+    NP 0F 2C CVTTPS2PI Pq,Wq
+    66 0F 2C CVTTPD2PI Pq,Wx
+    F3 0F 2C CVTTSS2SI Gy,Wd
+    F2 0F 2C CVTTSD2SI Gy,Wq
+    NP 0F 2D CVTPS2PI Pq,Wq
+    66 0F 2D CVTPD2PI Pq,Wx
+    F3 0F 2D CVTSS2SI Gy,Wd
+    F2 0F 2D CVTSD2SI Gy,Wq
+    NP 0F 5A CVTPS2PD Vx,Wq
+    66 0F 5A CVTPD2PS Vx,Wx
+    F3 0F 5A CVTSS2SD Vq,Wd
+    F2 0F 5A CVTSD2SS Vd,Wq
+    NP 0F 5B CVTDQ2PS Vx,Wx
+    66 0F 5B CVTPS2DQ Vx,Wx
+    F3 0F 5B CVTTPS2DQ Vx,Wx
+    66 0F E6 CVTTPD2DQ Vx,Wx
+    F3 0F E6 CVTDQ2PD Vx,Wq
+    F2 0F E6 CVTPD2DQ Vx,Wx
+    # MMX and SSE2 integers
+    NP 0F 60 PUNPCKLBW Pq,Qd
+    66 0F 60 PUNPCKLBW Vx,Wx
+    NP 0F 61 PUNPCKLWD Pq,Qd
+    66 0F 61 PUNPCKLWD Vx,Wx
+    NP 0F 62 PUNPCKLDQ Pq,Qd
+    66 0F 62 PUNPCKLDQ Vx,Wx
+    NP 0F 63 PACKSSWB Pq,Qq
+    66 0F 63 PACKSSWB Vx,Wx
+    NP 0F 64 PCMPGTB Pq,Qq
+    66 0F 64 PCMPGTB Vx,Wx
+    NP 0F 65 PCMPGTW Pq,Qq
+    66 0F 65 PCMPGTW Vx,Wx
+    NP 0F 66 PCMPGTD Pq,Qq
+    66 0F 66 PCMPGTD Vx,Wx
+    NP 0F 67 PACKUSWB Pq,Qq
+    66 0F 67 PACKUSWB Vx,Wx
+    NP 0F 68 PUNPCKHBW Pq,Qq
+    66 0F 68 PUNPCKHBW Vx,Wx
+    NP 0F 69 PUNPCKHWD Pq,Qq
+    66 0F 69 PUNPCKHWD Vx,Wx
+    NP 0F 6A PUNPCKHDQ Pq,Qq
+    66 0F 6A PUNPCKHDQ Vx,Wx
+    NP 0F 6B PACKSSDW Pq,Qq
+    66 0F 6B PACKSSDW Vx,Wx
+    NP 0F 74 PCMPEQB Pq,Qq
+    66 0F 74 PCMPEQB Vx,Wx
+    NP 0F 75 PCMPEQW Pq,Qq
+    66 0F 75 PCMPEQW Vx,Wx
+    NP 0F 76 PCMPEQD Pq,Qq
+    66 0F 76 PCMPEQD Vx,Wx
+    NP 0F D1 PSRLW Pq,Qq
+    66 0F D1 PSRLW Vx,Wx
+    NP 0F D2 PSRLD Pq,Qq
+    66 0F D2 PSRLD Vx,Wx
+    NP 0F D3 PSRLQ Pq,Qq
+    66 0F D3 PSRLQ Vx,Wx
+    NP 0F D4 PADDQ Pq,Qq
+    66 0F D4 PADDQ Vx,Wx
+    NP 0F D5 PMULLW Pq,Qq
+    66 0F D5 PMULLW Vx,Wx
+    NP 0F D8 PSUBUSB Pq,Qq
+    66 0F D8 PSUBUSB Vx,Wx
+    NP 0F D9 PSUBUSW Pq,Qq
+    66 0F D9 PSUBUSW Vx,Wx
+    NP 0F DA PMINUB Pq,Qq
+    66 0F DA PMINUB Vx,Wx
+    NP 0F DB PAND Pq,Qq
+    66 0F DB PAND Vx,Wx
+    NP 0F DC PADDUSB Pq,Qq
+    66 0F DC PADDUSB Vx,Wx
+    NP 0F DD PADDUSW Pq,Qq
+    66 0F DD PADDUSW Vx,Wx
+    NP 0F DE PMAXUB Pq,Qq
+    66 0F DE PMAXUB Vx,Wx
+    NP 0F DF PANDN Pq,Qq
+    66 0F DF PANDN Vx,Wx
+    NP 0F E0 PAVGB Pq,Qq
+    66 0F E0 PAVGB Vx,Wx
+    NP 0F E1 PSRAW Pq,Qq
+    66 0F E1 PSRAW Vx,Wx
+    NP 0F E2 PSRAD Pq,Qq
+    66 0F E2 PSRAD Vx,Wx
+    NP 0F E3 PAVGW Pq,Qq
+    66 0F E3 PAVGW Vx,Wx
+    NP 0F E4 PMULHUW Pq,Qq
+    66 0F E4 PMULHUW Vx,Wx
+    NP 0F E5 PMULHW Pq,Qq
+    66 0F E5 PMULHW Vx,Wx
+    NP 0F E8 PSUBSB Pq,Qq
+    66 0F E8 PSUBSB Vx,Wx
+    NP 0F E9 PSUBSW Pq,Qq
+    66 0F E9 PSUBSW Vx,Wx
+    NP 0F EA PMINSW Pq,Qq
+    66 0F EA PMINSW Vx,Wx
+    NP 0F EB POR Pq,Qq
+    66 0F EB POR Vx,Wx
+    NP 0F EC PADDSB Pq,Qq
+    66 0F EC PADDSB Vx,Wx
+    NP 0F ED PADDSW Pq,Qq
+    66 0F ED PADDSW Vx,Wx
+    NP 0F EE PMAXSW Pq,Qq
+    66 0F EE PMAXSW Vx,Wx
+    NP 0F EF PXOR Pq,Qq
+    66 0F EF PXOR Vx,Wx
+    NP 0F F1 PSLLW Pq,Qq
+    66 0F F1 PSLLW Vx,Wx
+    NP 0F F2 PSLLD Pq,Qq
+    66 0F F2 PSLLD Vx,Wx
+    NP 0F F3 PSLLQ Pq,Qq
+    66 0F F3 PSLLQ Vx,Wx
+    NP 0F F4 PMULUDQ Pq,Qq
+    66 0F F4 PMULUDQ Vx,Wx
+    NP 0F F5 PMADDWD Pq,Qq
+    66 0F F5 PMADDWD Vx,Wx
+    NP 0F F6 PSADBW Pq,Qq
+    66 0F F6 PSADBW Vx,Wx
+    NP 0F F8 PSUBB Pq,Qq
+    66 0F F8 PSUBB Vx,Wx
+    NP 0F F9 PSUBW Pq,Qq
+    66 0F F9 PSUBW Vx,Wx
+    NP 0F FA PSUBD Pq,Qq
+    66 0F FA PSUBD Vx,Wx
+    NP 0F FB PSUBQ Pq,Qq
+    66 0F FB PSUBQ Vx,Wx
+    NP 0F FC PADDB Pq,Qq
+    66 0F FC PADDB Vx,Wx
+    NP 0F FD PADDW Pq,Qq
+    66 0F FD PADDW Vx,Wx
+    NP 0F FE PADDD Pq,Qq
+    66 0F FE PADDD Vx,Wx
+    66 0F 6C PUNPCKLQDQ Vx,Wx
+    66 0F 6D PUNPCKHQDQ Vx,Wx
+    NP 0F 70 PSHUFW Pq,Qq,Ib
+    66 0F 70 PSHUFD Vx,Wx,Ib
+    F3 0F 70 PSHUFHW Vx,Wx,Ib
+    F2 0F 70 PSHUFLW Vx,Wx,Ib
+    NP 0F 71 /2r PSRLWIMMEDIATE Nq,Ib
+    66 0F 71 /2r PSRLWIMMEDIATE Ux,Ib
+    NP 0F 71 /4r PSRAWIMMEDIATE Nq,Ib
+    66 0F 71 /4r PSRAWIMMEDIATE Ux,Ib
+    NP 0F 71 /6r PSLLWIMMEDIATE Nq,Ib
+    66 0F 71 /6r PSLLWIMMEDIATE Ux,Ib
+    NP 0F 72 /2r PSRLDIMMEDIATE Nq,Ib
+    66 0F 72 /2r PSRLDIMMEDIATE Ux,Ib
+    NP 0F 72 /4r PSRADIMMEDIATE Nq,Ib
+    66 0F 72 /4r PSRADIMMEDIATE Ux,Ib
+    NP 0F 72 /6r PSLLDIMMEDIATE Nq,Ib
+    66 0F 72 /6r PSLLDIMMEDIATE Ux,Ib
+    NP 0F 73 /2r PSRLQIMMEDIATE Nq,Ib
+    66 0F 73 /2r PSRLQIMMEDIATE Ux,Ib
+    NP 0F 73 /6r PSLLQIMMEDIATE Nq,Ib
+    66 0F 73 /6r PSLLQIMMEDIATE Ux,Ib
+    66 0F 73 /3r PSRLDQ Ux,Ib
+    66 0F 73 /7r PSLLDQ Ux,Ib
+    NP 0F C4 PINSRW Pq,Ew,Ib
+    NP 0F C5 r PEXTRW Gd,Nq,Ib
+    NP 0F D7 r PMOVMSKB Gd,Nq
+    66 0F C4 PINSRW Vx,Ew,Ib
+    66 0F C5 r PEXTRW Gd,Ux,Ib
+    66 0F D7 r PMOVMSKB Gd,Ux
+    """
