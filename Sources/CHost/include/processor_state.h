@@ -91,6 +91,7 @@ typedef struct lv_vp {
     void *jump_cache;           // RIP to block
     uint64_t context_key;       // code mode, privilege and stepping, in bits 56-63
     const void *routines;       // routine of each operation, by Operation.rawValue
+    uint64_t debug_hits;        // data and port breakpoints that the instruction being executed met, as bits 0-3 of DR6; not state
     uint64_t limit;             // value of `retired` that `run` may not pass (slice_end is at most this; a kick makes it 0)
 } lv_vp;
 
@@ -127,5 +128,8 @@ enum {
     LV_UOP_REX = 1 << 8,         // a REX prefix is there: byte registers 4-7 are SPL BPL SIL DIL
     LV_UOP_OPERAND66 = 1 << 9,   // a 66 prefix is there
     LV_UOP_REX_W = 1 << 10,
+    LV_UOP_TO_REGISTER = 1 << 11, // the destination is register `a`, the source the rm operand (or the immediate)
+    LV_UOP_IMMEDIATE = 1 << 12,   // the source is the immediate
+    LV_UOP_WIDE = 1 << 13,        // the next slot holds a 64-bit constant of this instruction
 };
 #endif

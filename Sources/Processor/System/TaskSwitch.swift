@@ -6,7 +6,6 @@ import CHost
 func refuseTaskSwitch(_ vp: VP, _ what: String) -> Int32 {
     let engine = interpreter(vp)
     engine.intercepts.note(.taskSwitchRefused)
-    engine.refuse(what)
     vp.pointee.fault.pending = 0
-    return RoutineResult.fault
+    return engine.refuse(what)
 }
