@@ -1,0 +1,20 @@
+import Cmdlets
+
+/// What the translator asks about cmdlets. Names are looked up when a program runs; the translator only needs to know how to read it.
+struct CommandKnowledge: Sendable {
+    /// True for a registered cmdlet or alias, in any letter case.
+    var isCommand: @Sendable (String) -> Bool
+    /// True when the cmdlet's first position takes a block, so that `{` begins one.
+    var takesBlockFirst: @Sendable (String) -> Bool
+    /// The parameters' names and aliases.
+    var parameters: @Sendable (String) -> [String]
+    var isApprovedVerb: @Sendable (String) -> Bool
+
+    static func of(_ catalogue: Catalogue) -> CommandKnowledge {
+        CommandKnowledge(
+            isCommand: { catalogue.cmdlet(named: $0) != nil },
+            takesBlockFirst: { catalogue.cmdlet(named: $0)?.takesBlockFirst ?? false },
+            parameters: { name in (catalogue.cmdlet(named: name)?.allParameters ?? []).flatMap { [$0.name] + $0.aliases } },
+            isApprovedVerb: { Catalogue.isApprovedVerb($0) })
+    }
+}
