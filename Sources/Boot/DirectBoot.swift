@@ -10,8 +10,9 @@ package struct DirectBoot: Sendable {
         (self.kernel, self.ramdisk, self.arguments) = (kernel, ramdisk, arguments)
     }
 
-    /// Writes ACPI tables, kernel and ramdisk into RAM that is all zeros and says how the first processor begins.
-    package func load(into memory: GuestMemory, hardware: ACPIHardware) throws(BootError) -> BootState {
+    /// Writes ACPI tables, kernel and ramdisk into RAM that is all zeros and says how the first processor begins. Linux stirs
+    /// `randomSeed` into its entropy.
+    package func load(into memory: GuestMemory, hardware: ACPIHardware, randomSeed: [UInt8] = []) throws(BootError) -> BootState {
         guard memory.lowSize >= 2 << 20 else { throw BootError(.memoryTooSmall, detail: "\(memory.size >> 10) KiB") }
         let tables = ACPITables(hardware)
         guard LowMemory.acpiTables + UInt64(tables.bytes.count) <= LowMemory.end, tables.write(to: memory) else {
@@ -20,7 +21,7 @@ package struct DirectBoot: Sendable {
         if try MultibootLoader.isMultiboot(kernel) {
             return try MultibootLoader(memory: memory).load(kernel: kernel, ramdisk: ramdisk, arguments: arguments)
         }
-        return try LinuxLoader(memory: memory, rootPointer: tables.address)
+        return try LinuxLoader(memory: memory, rootPointer: tables.address, randomSeed: randomSeed)
             .load(kernel: kernel, ramdisk: ramdisk, arguments: arguments)
     }
 }

@@ -3,11 +3,12 @@ import DeviceModel
 /// Where the pieces of a directly booted PC lie below 1 MiB, and the memory map that the guest is told.
 ///
 ///     0x00500  GDT            0x07000  boot_params or multiboot information    0x09000  identity page tables (6 pages)
-///     0x20000  command line   0x9fc00  (reserved) …  0xe0000  ACPI tables …  0x100000  kernel
+///     0x10000  setup data     0x20000  command line   0x9fc00  (reserved) …  0xe0000  ACPI tables …  0x100000  kernel
 package enum LowMemory {
     static let descriptorTable: UInt64 = 0x500
     static let bootParameters: UInt64 = 0x7000
     static let pageTables: UInt64 = 0x9000
+    static let setupData: UInt64 = 0x1_0000
     static let commandLine: UInt64 = 0x2_0000
     static let modules: UInt64 = 0x8000
     package static let usableEnd: UInt64 = 0x9_fc00

@@ -5,7 +5,7 @@ struct LinuxHeader: Equatable {
         static let setupSectors = 0x1f1, systemSize = 0x1f4, bootFlag = 0x1fe, jump = 0x200, magic = 0x202, version = 0x206
         static let loaderType = 0x210, loadFlags = 0x211, ramdiskImage = 0x218, ramdiskSize = 0x21c
         static let commandLinePointer = 0x228, ramdiskLimit = 0x22c, alignment = 0x230, relocatable = 0x234
-        static let extendedLoadFlags = 0x236, commandLineSize = 0x238, preferredAddress = 0x258, initSize = 0x260
+        static let extendedLoadFlags = 0x236, commandLineSize = 0x238, setupData = 0x250, preferredAddress = 0x258, initSize = 0x260
     }
     /// Bytes to read for all fields.
     static let size = 0x268

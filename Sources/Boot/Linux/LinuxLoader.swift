@@ -12,6 +12,9 @@ struct LinuxLoader {
     let memory: GuestMemory
     /// Physical address of the ACPI root pointer.
     let rootPointer: UInt64
+    /// Entropy for the kernel (setup_data of type SETUP_RNG_SEED); it forgets the bytes after use.
+    let randomSeed: [UInt8]
+    private static let randomSeedType: UInt32 = 9
 
     func load(kernel: any BootFile, ramdisk: (any BootFile)?, arguments: String) throws(BootError) -> BootState {
         let header = try LinuxHeader(kernel)
@@ -69,6 +72,15 @@ struct LinuxLoader {
         page.set(UInt32(truncatingIfNeeded: ramdiskSize), at: LinuxHeader.Field.ramdiskSize)
         page.set(UInt32(LowMemory.commandLine), at: LinuxHeader.Field.commandLinePointer)
         page.set(rootPointer, at: Parameter.acpiRSDP)
+        if !randomSeed.isEmpty {
+            var data = ByteWriter()
+            data.append(UInt64(0))
+            data.append(Self.randomSeedType)
+            data.append(UInt32(randomSeed.count))
+            data.append(bytes: randomSeed)
+            _ = memory.write(LowMemory.setupData, data.bytes)
+            page.set(LowMemory.setupData, at: LinuxHeader.Field.setupData)
+        }
         let ranges = addressRanges(of: memory)
         page.set(UInt8(ranges.count), at: Parameter.addressRangeCount)
         for (number, range) in ranges.enumerated() {

@@ -26,7 +26,7 @@ package struct MachineEvent: Codable, Equatable, Sendable {
         case reset
         /// The guest asked for power off by ACPI.
         case guestPowerOff
-        /// The guest wrote the crash MSRs; `text` holds its message.
+        /// The guest wrote the crash MSRs; `guestText` holds its message.
         case guestCrash
         case tripleFault
         /// All virtual processors are halted with interrupts off: nothing but a reset wakes this guest.
@@ -44,8 +44,12 @@ package struct MachineEvent: Codable, Equatable, Sendable {
 
     package var kind: Kind
     package var severity: Severity
-    /// For a person; may hold text from the guest, unescaped.
+    /// For a person.
     package var text: String
+    /// What the guest said of itself (crash text): hostile, to be escaped when printed.
+    package var guestText: String?
+    /// Crash parameters P0 to P4.
+    package var parameters: [UInt64]?
     /// Partition time in nanoseconds.
     package var partitionTime: UInt64
 

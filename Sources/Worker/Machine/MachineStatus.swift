@@ -1,4 +1,3 @@
-import Processor
 import WorkerProtocol
 
 /// What a machine says of itself at one moment. Reading it disturbs no guest.
@@ -14,37 +13,4 @@ package struct MachineStatus: Codable, Equatable, Sendable {
     package var memoryAssigned: UInt64
     /// The engine in use, for example "Interpreter".
     package var engine: String
-}
-
-/// The child partition as the hypervisor knows it.
-package struct PartitionInformation: Codable, Equatable, Sendable {
-    package var id: UInt64
-    package var parentID: UInt64
-    package var state: String
-    package var privileges: UInt64
-    package var virtualProcessors: Int
-    package var memory: UInt64
-    package var hypercalls: UInt64
-    /// Intercepts by kind, sorted by kind.
-    package var intercepts: [Count]
-    /// Sum over the virtual processors in nanoseconds.
-    package var runTime: UInt64
-
-    package struct Count: Codable, Equatable, Sendable {
-        package var kind: String
-        package var count: UInt64
-        package init(kind: String, count: UInt64) { (self.kind, self.count) = (kind, count) }
-    }
-}
-
-/// One virtual processor for Get-VirtualProcessor.
-package struct VirtualProcessorInformation: Codable, Equatable, Sendable {
-    package var index: Int
-    /// Running, Halted (waits for an interrupt), WaitingForStartup or Paused.
-    package var runState: String
-    package var instructionsRetired: UInt64
-    /// Host processor time in nanoseconds.
-    package var runTime: UInt64
-    /// All registers at one instruction boundary, when asked for.
-    package var registers: ProcessorState?
 }

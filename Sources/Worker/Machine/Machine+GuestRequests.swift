@@ -1,0 +1,97 @@
+import HypervisorCore
+import Processor
+import WorkerProtocol
+
+/// What the guest does that changes the machine's state, and what it says.
+extension Machine {
+    /// The third triple fault within this many nanoseconds of partition time turns the machine off.
+    private static let tripleFaultWindow: UInt64 = 30_000_000_000
+    private static let tripleFaultLimit = 3
+
+    enum Consequence {
+        case restart(String, MachineEvent.Kind, MachineEvent.Severity)
+        case end(MachineEvent)
+        /// The guest cannot go on; its state stays to be looked at.
+        case stand(MachineEvent)
+    }
+
+    /// From a VP's thread, which goes no further: a helper thread does what must be done.
+    func received(_ request: GuestRequest) {
+        let isFirst = pendingRequest.withLock { pending in
+            guard pending == nil else { return false }
+            pending = request
+            return true
+        }
+        guard isFirst else { return }
+        HostThread(name: "guest request") { [weak self] in self?.carryOutRequest() }.detach()
+    }
+
+    private func carryOutRequest() {
+        try? exclusively { () throws(MachineError) in
+            // A verb that came in between has done it already, or does it when the machine goes on.
+            guard state == .running, pendingRequest.withLock({ $0 != nil }) else { return }
+            scheduler.stop()
+            guard let request = pendingRequest.withLock({ $0.take() }) else { return goOn(running: true) }
+            switch consequence(of: request) {
+            case .restart(let text, let kind, let severity):
+                become(.reset)
+                try restart(text, severity, kind: kind)
+            case .end(let event):
+                become(.stopping)
+                end(event)
+            case .stand(let event):
+                announcer.event(event)
+                partition.setRunning(false)
+                become(.pausedCritical)
+            }
+        }
+    }
+
+    /// Judges a request and keeps the history of triple faults.
+    func consequence(of request: GuestRequest) -> Consequence {
+        let now = clock.nanoseconds
+        switch request {
+        case .reset(let text): return .restart(text, .reset, .information)
+        case .powerOff: return .end(MachineEvent(.guestPowerOff, .information, "The guest turned itself off."))
+        case .exit(let code): return .end(MachineEvent(.guestExit, .information, "The guest program ended with code \(code)."))
+        case .unsupported(let what, let processor):
+            let text = "Virtual processor \(processor) was asked for what is not there: \(what). The machine stands still."
+            return .stand(MachineEvent(.unsupported, .critical, text, partitionTime: now))
+        case .tripleFault(let processor):
+            tripleFaults = tripleFaults.filter { now - min($0, now) < Self.tripleFaultWindow } + [now]
+            let place = partition.processors.indices.contains(processor) ? partition.processors[processor].engine.instructionPointer : 0
+            let text = "Virtual processor \(processor) had a triple fault at \(hexadecimal(place))"
+            if tripleFaults.count >= Self.tripleFaultLimit {
+                tripleFaults = []
+                let reason = text + ", the third within 30 seconds: the machine was turned off."
+                return .end(MachineEvent(.tripleFault, .critical, reason))
+            }
+            return .restart(text + ": the machine was reset.", .tripleFault, .critical)
+        }
+    }
+
+    func foundDeadlyHalt() {
+        announce(.deadlyHalt, .warning, "All virtual processors are halted with interrupts off; only a reset or turning off ends this.")
+    }
+
+    func reachedStopCount() {
+        stateLock.withLock {
+            reachedCount = true
+            stateLock.wakeAll()
+        }
+    }
+
+    func received(_ event: PartitionEvent) {
+        switch event {
+        case .guestCrashed(let report):
+            var line = MachineEvent(.guestCrash, .critical, "The guest reported a crash.", partitionTime: clock.nanoseconds)
+            (line.guestText, line.parameters) = (report.text, report.parameters)
+            announcer.event(line)
+        case .guestIdentified: break
+        case .note(.taskSwitchRefused, let processor):
+            announce(.unsupported, .error, "Virtual processor \(processor) tried a hardware task switch, which is not there.")
+        }
+    }
+
+    private func hexadecimal(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+}

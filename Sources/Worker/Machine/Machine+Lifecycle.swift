@@ -1,0 +1,193 @@
+import Boot
+import DeviceModel
+import WorkerProtocol
+
+/// The verbs. Each is synchronous, may come from any thread, and waits for the one before it.
+extension Machine {
+    /// The state now.
+    package var state: VirtualMachineState { stateLock.withLock { currentState } }
+
+    /// Waits until `condition` holds of the state, at most `seconds` of host time; false: it does not.
+    package func wait(seconds: Double, until condition: (VirtualMachineState) -> Bool) -> Bool {
+        let deadline = hostMonotonicNanoseconds() &+ UInt64(max(seconds, 0) * 1e9)
+        return stateLock.withLock {
+            while !condition(currentState) {
+                guard hostMonotonicNanoseconds() < deadline else { return false }
+                stateLock.wait(untilMonotonic: deadline)
+            }
+            return true
+        }
+    }
+
+    /// Off → running: loads the boot files and lets the processors go. With `paused` they do not go yet.
+    package func start(paused: Bool = false) throws(MachineError) {
+        try exclusively { () throws(MachineError) in
+            try require(state == .off, "it is \(state.rawValue), not Off")
+            become(.starting)
+            do throws(MachineError) { try powerOn() } catch {
+                become(.off)
+                throw error
+            }
+            announce(.started, .information, "The machine started.")
+            goOn(running: !paused)
+        }
+    }
+
+    package func pause() throws(MachineError) {
+        try exclusively { () throws(MachineError) in
+            try require(state == .running, "it is \(state.rawValue), not Running")
+            become(.pausing)
+            try standStill()
+            announce(.paused, .information, "The machine was paused.")
+            goOn(running: false)
+        }
+    }
+
+    package func resume() throws(MachineError) {
+        try exclusively { () throws(MachineError) in
+            try require(state == .paused || state == .pausedCritical, "it is \(state.rawValue), not Paused")
+            become(.resuming)
+            announce(.resumed, .information, "The machine goes on.")
+            goOn(running: true)
+        }
+    }
+
+    /// A hard reset: RAM is cleared and the boot files are loaded again; the machine runs afterwards.
+    package func reset() throws(MachineError) {
+        try exclusively { () throws(MachineError) in
+            try require(state.transition(.reset) != nil, "it is \(state.rawValue), not Running or Paused")
+            become(.reset)
+            scheduler.stop()
+            discardRequests()
+            try restart("The machine was reset.", .information)
+        }
+    }
+
+    package func turnOff() throws(MachineError) {
+        try exclusively { () throws(MachineError) in
+            try require(state.transition(.turnOff) != nil, "it is \(state.rawValue), not Running or Paused")
+            become(.stopping)
+            scheduler.stop()
+            discardRequests()
+            end(MachineEvent(.turnedOff, .information, "The machine was turned off."))
+        }
+    }
+
+    /// Ends all threads; the machine cannot be used afterwards. Nothing is announced but what happened before.
+    package func close() {
+        let wasOpen = lifecycle.withLock { () -> Bool in
+            guard !isClosed else { return false }
+            isClosed = true
+            scheduler.stop()
+            scheduler.close()
+            try? hypervisor.deletePartition(as: hypervisor.root, partition)
+            return true
+        }
+        if wasOpen { announcer.close() }
+    }
+
+    /// Returns when the delegate has heard of everything so far.
+    package func drain() { announcer.drain() }
+
+    // MARK: Steps of verbs; all under `lifecycle`
+
+    func exclusively<Result>(_ body: () throws(MachineError) -> Result) throws(MachineError) -> Result {
+        lifecycle.lock()
+        defer { lifecycle.unlock() }
+        guard !isClosed else { throw MachineError(.wrongState, detail: "it is closed") }
+        return try body()
+    }
+
+    func require(_ condition: Bool, _ detail: @autoclosure () -> String) throws(MachineError) {
+        if !condition { throw MachineError(.wrongState, detail: detail()) }
+    }
+
+    func become(_ state: VirtualMachineState) {
+        stateLock.withLock {
+            currentState = state
+            stateLock.wakeAll()
+        }
+        announcer.state(state)
+    }
+
+    func announce(_ kind: MachineEvent.Kind, _ severity: MachineEvent.Severity, _ text: String) {
+        announcer.event(MachineEvent(kind, severity, text, partitionTime: clock.nanoseconds))
+    }
+
+    /// Ends in Running or Paused. Precondition: everything stands.
+    func goOn(running: Bool) {
+        partition.setRunning(running)
+        become(running ? .running : .paused)
+        if running { scheduler.run() }
+    }
+
+    /// Everything stands afterwards; what the guest asked for meanwhile is done first.
+    func standStill() throws(MachineError) {
+        scheduler.stop()
+        guard let request = pendingRequest.withLock({ $0.take() }) else { return }
+        switch consequence(of: request) {
+        case .restart(let text, let kind, let severity):
+            announce(kind, severity, text)
+            try powerOnOrEnd()
+        case .end(let event):
+            end(event)
+            throw MachineError(.wrongState, detail: "the guest ended it meanwhile")
+        case .stand(let event): announcer.event(event)
+        }
+    }
+
+    /// Power-up state of everything, boot files loaded. Precondition: everything stands.
+    func powerOn() throws(MachineError) {
+        if !isPristine { memory.clear() }
+        isPristine = false
+        discardRequests()
+        partition.reset()
+        bus.withLock { devices.reset() }
+        let start: BootState
+        do throws(BootError) {
+            start = try boot.load(into: memory, hardware: hardware, randomSeed: drawSeed())
+        } catch { throw MachineError(.boot, cause: error) }
+        if let first = partition.processors.first {
+            var state = first.engine.state
+            start.apply(to: &state)
+            first.engine.state = state
+        }
+        scheduler.processorsChanged()
+        startedAt = clock.nanoseconds
+    }
+
+    /// Powers on again, or ends the machine with an event that says why it could not.
+    func powerOnOrEnd() throws(MachineError) {
+        do throws(MachineError) { try powerOn() } catch {
+            end(MachineEvent(.failure, .critical, "The machine could not be started again: \(error.message)"))
+            throw error
+        }
+    }
+
+    func restart(_ text: String, _ severity: MachineEvent.Severity, kind: MachineEvent.Kind = .reset) throws(MachineError) {
+        announce(kind, severity, text)
+        try powerOnOrEnd()
+        goOn(running: true)
+    }
+
+    /// Off. Precondition: everything stands.
+    func end(_ event: MachineEvent) {
+        var event = event
+        event.partitionTime = clock.nanoseconds
+        partition.setRunning(false)
+        announcer.event(event)
+        become(.off)
+    }
+
+    func discardRequests() { pendingRequest.withLock { $0 = nil } }
+
+    /// 32 random bytes for the guest: from the seed in Exact mode, which every start begins anew.
+    private func drawSeed() -> [UInt8] {
+        if let seed {
+            var generator = SeededGenerator(seed: seed)
+            return (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        }
+        var generator = SystemRandomNumberGenerator()
+        return (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    }
+}

@@ -1,0 +1,103 @@
+import DeviceModel
+import WorkerProtocol
+
+/// Saving, restoring and comparing whole machines.
+extension Machine {
+    /// Running or paused → saved. On an error the machine is as it was before, and what was written is worthless.
+    package func save(to descriptor: Int32) throws(MachineError) {
+        try exclusively { () throws(MachineError) in
+            let before = state
+            try require(before == .running || before == .paused, "it is \(before.rawValue), not Running or Paused")
+            become(.saving)
+            if before == .running { try standStill() }
+            do throws(MachineError) {
+                try SavedMachine.write(SavedMachine.Header(shape: shape, units: try savedUnits()), memory: memory, to: descriptor)
+            } catch {
+                goOn(running: before == .running)
+                throw error
+            }
+            partition.setRunning(false)
+            announce(.saved, .information, "The machine was saved.")
+            become(.saved)
+        }
+    }
+
+    /// Off or saved → paused, exactly where the saved machine stood. On an error the machine is off.
+    package func restore(from descriptor: Int32) throws(MachineError) {
+        try exclusively { () throws(MachineError) in
+            let before = state
+            try require(before == .off || before == .saved, "it is \(before.rawValue), not Off or Saved")
+            become(.starting)
+            do throws(MachineError) { try takeState(from: descriptor) } catch {
+                become(before)
+                throw error
+            }
+            announce(.restored, .information, "The machine was restored.")
+            goOn(running: false)
+        }
+    }
+
+    private func takeState(from descriptor: Int32) throws(MachineError) {
+        if !isPristine { memory.clear() }
+        isPristine = false
+        discardRequests()
+        partition.reset()
+        bus.withLock { devices.reset() }
+        scheduler.processorsChanged()
+        let expected = shape
+        let header = try SavedMachine.read(from: descriptor, into: memory) { (header) throws(MachineError) in
+            if let difference = header.shape.difference(from: expected) { throw MachineError(.savedMismatch, detail: difference) }
+        }
+        do throws(StateError) { try restoreUnits(units, from: header.units) } catch { throw MachineError(.state, cause: error) }
+        let position = scheduler.position
+        scheduler.processorsChanged()
+        scheduler.position = position
+    }
+
+    private func savedUnits() throws(MachineError) -> [UnitState] {
+        do throws(StateError) { return try saveUnits(units) } catch { throw MachineError(.state, cause: error) }
+    }
+
+    /// A hash of everything the guest could ever see: all units and all of RAM. Only while the machine stands still.
+    package func stateHash() throws(MachineError) -> UInt64 {
+        try exclusively { () throws(MachineError) in
+            try require(state == .paused || state == .pausedCritical || state == .off, "it is \(state.rawValue), not Paused")
+            var hash = StateHash()
+            for unit in try savedUnits() {
+                hash.combine(unit.name)
+                hash.combine(unit.payload)
+            }
+            memory.forEachUsedPage { page, bytes in
+                hash.combine(UInt64(page))
+                hash.combine(bytes)
+            }
+            return hash.value
+        }
+    }
+
+    /// All units' states, for finding what differs between two machines. Only while the machine stands still.
+    package func unitStates() throws(MachineError) -> [UnitState] {
+        try exclusively { () throws(MachineError) in
+            try require(state != .running, "it is Running")
+            return try savedUnits()
+        }
+    }
+
+    /// Exact mode: runs a paused machine until its processors together have retired `count` instructions, then pauses it again.
+    /// Returns early when the guest ends the machine. A count already passed changes nothing.
+    package func run(toCount count: UInt64) throws(MachineError) {
+        guard let exactScheduler else { throw MachineError(.notExact) }
+        try exclusively { () throws(MachineError) in
+            try require(state == .paused, "it is \(state.rawValue), not Paused")
+            stateLock.withLock { reachedCount = false }
+            exactScheduler.stopCount = count
+            goOn(running: true)
+        }
+        stateLock.withLock { while !reachedCount, currentState == .running || currentState == .reset { stateLock.wait() } }
+        try exclusively { () throws(MachineError) in
+            guard state == .running else { return }
+            scheduler.stop()
+            goOn(running: false)
+        }
+    }
+}

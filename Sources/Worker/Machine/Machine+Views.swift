@@ -1,0 +1,87 @@
+import DeviceModel
+import HypervisorCore
+import Processor
+import WorkerProtocol
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Processors of the host that this process may see.
+func hostProcessorCount() -> Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+/// What others may ask at any time, and input from outside.
+extension Machine {
+    /// The last look at the host time that VP threads used.
+    struct Usage {
+        var host: UInt64 = 0
+        var processors: UInt64 = 0
+    }
+
+    package func status() -> MachineStatus {
+        let now = hostMonotonicNanoseconds()
+        let used = scheduler.processorTime
+        let percent = usage.withLock { last -> Int in
+            defer { last = Usage(host: now, processors: used) }
+            guard last.host > 0, now > last.host, used >= last.processors else { return 0 }
+            return min(100, Int((used - last.processors) * 100 / ((now - last.host) * UInt64(hostProcessorCount()))))
+        }
+        let state = state
+        let time = clock.nanoseconds
+        return MachineStatus(
+            state: state, uptime: state == .off ? 0 : time - min(startedAt, time), instructions: scheduler.instructions,
+            cpuUsage: percent, memoryAssigned: state == .off ? 0 : memory.size, engine: engineName)
+    }
+
+    /// The child partition as the hypervisor knows it.
+    package func partitionInformation() -> WorkerProtocol.PartitionInformation {
+        let information = partition.information
+        return WorkerProtocol.PartitionInformation(
+            id: information.id, parentId: information.parentID, name: information.name,
+            virtualMachineId: configuration.id.description, state: information.state.rawValue,
+            privilegeMask: information.privileges.rawValue, virtualProcessorCount: information.virtualProcessors,
+            memoryBytes: information.memoryBytes, hypercalls: information.hypercalls.reduce(0) { $0 &+ $1.count },
+            intercepts: information.intercepts.map { .init(kind: $0.kind.rawValue, count: $0.count) },
+            runTimeNanoseconds: information.runTimeNanoseconds, workerProcessId: getpid())
+    }
+
+    /// The virtual processors; with registers they are stopped for a moment.
+    package func virtualProcessors(registers: Bool) throws(MachineError) -> [WorkerProtocol.VirtualProcessorInformation] {
+        try exclusively { () throws(MachineError) in
+            let wasRunning = registers && state == .running
+            if wasRunning { scheduler.stop() }
+            let stands = state != .running
+            let result = partition.processors.map { processor in
+                let information = processor.information(registers: registers)
+                return WorkerProtocol.VirtualProcessorInformation(
+                    index: information.index, runState: stands ? "Suspended" : runStateName(processor.runState),
+                    instructionsRetired: information.instructionsRetired, runTimeNanoseconds: information.runTimeNanoseconds,
+                    registers: information.registers.map(RegisterList.registers))
+            }
+            if wasRunning { scheduler.run() }
+            return result
+        }
+    }
+
+    private func runStateName(_ state: VirtualProcessor.RunState) -> String {
+        switch state {
+        case .running: "Running"
+        case .halted, .guestIdle: "Halted"
+        case .waitForSIPI: "WaitingForStartup"
+        }
+    }
+
+    /// Types into COM`port` (1 or 2). Takes what fits into the port's queue and returns how many bytes that was; offer the rest later.
+    package func sendConsole(port: Int, _ bytes: [UInt8]) throws(MachineError) -> Int {
+        guard devices.serialPorts.indices.contains(port - 1) else { throw MachineError(.port, detail: "\(port)") }
+        let state = state
+        try require(state.hasWorker, "it is \(state.rawValue), not Running")
+        let device = devices.serialPorts[port - 1]
+        var taken = 0
+        scheduler.perform { [bus, announcer] count in
+            taken = bus.withLock { device.receive(bytes) }
+            if let count, taken > 0 { announcer.input(MachineInput(count: count, port: port, bytes: Array(bytes.prefix(taken)))) }
+        }
+        return taken
+    }
+}

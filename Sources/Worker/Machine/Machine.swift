@@ -1,0 +1,169 @@
+import Boot
+import DeviceModel
+import Devices
+import HypervisorCore
+import Persistence
+import Processor
+import Synchronization
+import WorkerProtocol
+
+/// One running machine, assembled from everything below: RAM, hypervisor with the child partition, devices, clocks and the threads
+/// that run the virtual processors.
+///
+///     verbs (start, pause, …)    one at a time, under `lifecycle`
+///     VP threads                 never take `lifecycle`; ask by a GuestRequest, which a helper thread carries out as a verb
+///     devices                    under the bus's lock, the machine lock
+///     delegate                   on the announcer's thread, under no lock
+package final class Machine: @unchecked Sendable {
+    package static let processorCounts = 1...8
+
+    let configuration: VirtualMachineConfiguration
+    let boot: DirectBoot
+    let memory: GuestMemory
+    let bus = DeviceBus()
+    let announcer: Announcer
+    let hypervisor: Hypervisor
+    let partition: Partition
+    let engineName: String
+    let hardware: ACPIHardware
+    let clock: any PartitionClock
+    /// One of them, as the time mode says.
+    let realClock: RealClock?
+    let exactScheduler: ExactScheduler?
+
+    // Safety: set once in init; devices are touched under the bus's lock or while everything stands.
+    private(set) var scheduler: any Scheduler
+    let devices: DeviceInventory
+    private(set) var machineUnit: MachineUnit?
+
+    /// Guards the verbs, and with them all fields below.
+    let lifecycle = HostLock()
+    var startedAt: UInt64 = 0
+    var tripleFaults: [UInt64] = []
+    var isPristine = true
+    var isClosed = false
+    /// Random numbers for what the machine itself draws; seeded in Exact mode.
+    var seed: UInt64?
+
+    let stateLock = HostLock()
+    // Safety: guarded by `stateLock`.
+    var currentState = VirtualMachineState.off
+    var reachedCount = false
+
+    /// What the guest asked for and nobody has done yet.
+    let pendingRequest = Mutex<GuestRequest?>(nil)
+    let usage = Mutex(Usage())
+
+    /// Assembles everything; nothing runs. The delegate is not kept alive.
+    package init(
+        configuration: VirtualMachineConfiguration, boot: DirectBoot, options: MachineOptions = MachineOptions(),
+        delegate: (any MachineDelegate)?
+    ) throws(MachineError) {
+        guard Self.processorCounts.contains(configuration.processor.count) else {
+            throw MachineError(.processorCount, detail: "\(configuration.processor.count)")
+        }
+        self.configuration = configuration
+        self.boot = boot
+        let memory: GuestMemory
+        do throws(GuestMemoryError) { memory = try GuestMemory(size: configuration.memory.startupBytes) } catch {
+            throw MachineError(.memory, cause: error)
+        }
+        self.memory = memory
+        let announcer = Announcer(delegate: delegate)
+        self.announcer = announcer
+        let choice = try EngineChoice(engine: configuration.processor.engine, model: configuration.processor.model, memory: memory)
+        engineName = choice.name
+        hardware = ACPIHardware(processors: configuration.processor.count)
+
+        // Time.
+        let isExact = configuration.timeMode == .exact
+        let exactClock = ExactClock(picosecondsPerInstruction: configuration.picosecondsPerInstruction)
+        let exactTimers = ExactTimers(clock: exactClock)
+        let realClock = RealClock()
+        let realTimers = RealTimers(clock: realClock)
+        self.realClock = isExact ? nil : realClock
+        clock = isExact ? exactClock : realClock
+        let timers: any TimerService = isExact ? exactTimers : realTimers
+        let wallClock: any WallClock = isExact ? DerivedWallClock(start: configuration.creationTime, clock: exactClock) : HostWallClock()
+        seed = isExact ? configuration.seed ?? 0 : nil
+
+        // The hypervisor and the child partition.
+        let link = MachineLink()
+        let hypervisor = Hypervisor(logicalProcessors: hostProcessorCount(), drawPartitionIdentifier: { options.partitionID })
+        self.hypervisor = hypervisor
+        do {
+            partition = try hypervisor.createPartition(
+                as: hypervisor.root,
+                PartitionConfiguration(
+                    name: configuration.name, memory: memory, timers: timers, devices: bus, processorModel: choice.model,
+                    makeEngine: choice.make, observer: link))
+            try hypervisor.createVirtualProcessors(as: hypervisor.root, in: partition, count: configuration.processor.count)
+            try hypervisor.initialisePartition(as: hypervisor.root, partition)
+        } catch {
+            throw MachineError(.assembly, detail: "the hypervisor answers \(error)")
+        }
+        partition.setRunning(false)
+
+        // Devices.
+        devices = try DeviceInventory(
+            DeviceInventory.Surroundings(
+                interrupts: partition, timers: LockedTimers(timers, bus: bus), wallClock: wallClock,
+                serialOutput: { announcer.console(port: $0, byte: $1) },
+                powerOff: { link.request(.powerOff) },
+                reset: { link.request(.reset("The guest reset the machine by its reset register.")) },
+                testExit: options.testPorts ? { link.request(.exit($0)) } : nil),
+            hardware: hardware, on: bus)
+
+        // The threads.
+        if isExact {
+            let exact = ExactScheduler(processors: partition.processors, clock: exactClock, timers: exactTimers, client: link)
+            (scheduler, exactScheduler) = (exact, exact)
+        } else {
+            scheduler = RealScheduler(processors: partition.processors, clock: realClock, timers: realTimers, client: link)
+            exactScheduler = nil
+        }
+        machineUnit = makeMachineUnit()
+        link.machine = self
+        self.link = link
+    }
+
+    /// Keeps alive what the scheduler and the partition hold weakly.
+    private let link: MachineLink
+
+    deinit { close() }
+
+    private func makeMachineUnit() -> MachineUnit {
+        MachineUnit(
+            save: { [unowned self] in
+                MachineUnit.State(
+                    partitionTime: clock.nanoseconds, startedAt: startedAt, position: scheduler.position, tripleFaults: tripleFaults)
+            },
+            restore: { [unowned self] state in
+                realClock?.set(state.partitionTime)
+                scheduler.position = state.position
+                (startedAt, tripleFaults) = (state.startedAt, state.tripleFaults)
+            })
+    }
+
+    /// Every unit with state, in the order of saving and restoring: the machine's clock first, timers are armed against it.
+    var units: [any StatefulUnit] {
+        (machineUnit.map { [$0 as any StatefulUnit] } ?? []) + partition.units + devices.units
+    }
+
+    /// What a saved state must fit.
+    var shape: MachineShape {
+        MachineShape(
+            generation: configuration.generation, processors: configuration.processor.count, model: configuration.processor.model,
+            memoryBytes: memory.size, timeMode: configuration.timeMode.rawValue,
+            picosecondsPerInstruction: configuration.timeMode == .exact ? configuration.picosecondsPerInstruction : 0)
+    }
+}
+
+/// How a machine differs from what its configuration says.
+package struct MachineOptions: Sendable {
+    /// Ports 0xE9 and 0xF4 for guest programs of tests.
+    package var testPorts = false
+    /// The child partition's id, drawn under the store's lock; at least 2.
+    package var partitionID: UInt64 = 2
+    package init(testPorts: Bool = false, partitionID: UInt64 = 2) { (self.testPorts, self.partitionID) = (testPorts, partitionID) }
+}

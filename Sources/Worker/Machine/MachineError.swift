@@ -1,0 +1,89 @@
+import Basics
+
+/// Why a machine could not be made or a verb not be carried out.
+package struct MachineError: DescribedError {
+    package struct Code: Equatable, Sendable {
+        fileprivate enum Value: String, Sendable {
+            case wrongState, engineMissing, engineUnknown, modelUnknown, processorCount, memory, boot, state
+            case savedTruncated, savedCorrupt, savedNewer, savedMismatch, writeFailed, notExact, port, assembly
+        }
+        fileprivate let value: Value
+        private init(_ value: Value) { self.value = value }
+
+        /// The verb makes no sense in the machine's present state.
+        package static let wrongState = Code(.wrongState)
+        package static let engineMissing = Code(.engineMissing)
+        package static let engineUnknown = Code(.engineUnknown)
+        package static let modelUnknown = Code(.modelUnknown)
+        package static let processorCount = Code(.processorCount)
+        /// Guest RAM was refused; `cause` says why.
+        package static let memory = Code(.memory)
+        /// Kernel or ramdisk cannot be booted; `cause` says why.
+        package static let boot = Code(.boot)
+        /// A unit's state cannot be saved or restored; `cause` says why.
+        package static let state = Code(.state)
+        package static let savedTruncated = Code(.savedTruncated)
+        package static let savedCorrupt = Code(.savedCorrupt)
+        package static let savedNewer = Code(.savedNewer)
+        package static let savedMismatch = Code(.savedMismatch)
+        package static let writeFailed = Code(.writeFailed)
+        package static let notExact = Code(.notExact)
+        package static let port = Code(.port)
+        package static let assembly = Code(.assembly)
+    }
+
+    package let code: Code
+    package let detail: String
+    package let cause: (any DescribedError)?
+
+    package init(_ code: Code, detail: String = "", cause: (any DescribedError)? = nil) {
+        (self.code, self.detail, self.cause) = (code, detail, cause)
+    }
+
+    package var identifier: String {
+        cause?.identifier ?? "Machine" + code.value.rawValue.prefix(1).uppercased() + code.value.rawValue.dropFirst()
+    }
+
+    package var category: ErrorCategory {
+        if let cause { return cause.category }
+        return switch code.value {
+        case .wrongState: .invalidOperation
+        case .engineMissing: .notImplemented
+        case .engineUnknown, .modelUnknown, .processorCount, .port, .notExact: .invalidArgument
+        case .savedTruncated, .savedCorrupt, .savedNewer, .savedMismatch: .invalidData
+        case .writeFailed: .writeError
+        default: .notSpecified
+        }
+    }
+
+    package var message: String {
+        if let cause { return cause.message }
+        return switch code.value {
+        case .wrongState: "The machine cannot do that now: \(detail)."
+        case .engineMissing: "The processor engine “\(detail)” is not there yet."
+        case .engineUnknown: "There is no processor engine “\(detail)”."
+        case .modelUnknown: "There is no processor model “\(detail)”."
+        case .processorCount: "A VM has 1 to 8 virtual processors, not \(detail)."
+        case .savedTruncated: "The saved state ends early."
+        case .savedCorrupt: "The saved state is damaged: \(detail)."
+        case .savedNewer: "The saved state has version \(detail)."
+        case .savedMismatch: "The saved state does not fit this VM: \(detail)."
+        case .writeFailed: "The saved state cannot be written: \(detail)."
+        case .notExact: "Only a VM in Exact time mode stops at a count of instructions."
+        case .port: "There is no COM port \(detail)."
+        case .memory, .boot, .state, .assembly: "The machine cannot be put together: \(detail)."
+        }
+    }
+
+    package var recommendedAction: String? {
+        if let cause { return cause.recommendedAction }
+        return switch code.value {
+        case .engineMissing, .engineUnknown: "Choose Set-VMProcessor -Engine Auto or Interpreter."
+        case .savedTruncated, .savedCorrupt, .savedNewer: "Remove-VMSavedState discards it; the VM then starts afresh."
+        case .savedMismatch: "Give the VM its former settings, or discard the state with Remove-VMSavedState."
+        case .writeFailed: "Free space on the disk of the VM's folder."
+        case .port: "Use COM port 1 or 2."
+        default: nil
+        }
+    }
+}

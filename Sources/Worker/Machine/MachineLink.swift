@@ -1,0 +1,18 @@
+import HypervisorCore
+
+/// Ties scheduler, devices and partition back to their machine without keeping it alive.
+final class MachineLink: SchedulerClient, PartitionObserver, @unchecked Sendable {
+    // Safety: set at the end of the machine's init, before anything runs; weak references are read atomically.
+    weak var machine: Machine?
+
+    /// A device's wish, under the machine lock on the VP's thread: the guest goes no further.
+    func request(_ request: GuestRequest) {
+        machine?.scheduler.freeze()
+        machine?.received(request)
+    }
+
+    func scheduler(received request: GuestRequest) { machine?.received(request) }
+    func schedulerFoundDeadlyHalt() { machine?.foundDeadlyHalt() }
+    func schedulerReachedCount() { machine?.reachedStopCount() }
+    func partition(_ partition: Partition, reports event: PartitionEvent) { machine?.received(event) }
+}

@@ -1,0 +1,24 @@
+import DeviceModel
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Wall-clock time of a Real machine: the host's.
+final class HostWallClock: WallClock {
+    var unixNanoseconds: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+    }
+}
+
+/// Wall-clock time of an Exact machine: the VM's recorded start plus partition time, so that every run sees the same dates.
+final class DerivedWallClock: WallClock {
+    private let start: Int64
+    private let clock: any PartitionClock
+
+    init(start: Int64, clock: any PartitionClock) { (self.start, self.clock) = (start, clock) }
+
+    var unixNanoseconds: Int64 { start &+ Int64(clamping: clock.nanoseconds) }
+}
