@@ -1,0 +1,57 @@
+import Glibc
+import Synchronization
+
+/// The same work on many things at once, by threads.
+enum ConcurrentWork {
+    /// Results in the order of `items`. `width` threads at most work besides the caller's own.
+    static func map<Item: Sendable, Output: Sendable>(
+        _ items: [Item], width: Int = 32, _ body: @escaping @Sendable (Item) -> Output
+    ) -> [Output] {
+        guard items.count > 1 else { return items.map(body) }
+        let shared = Shared<Output>(count: items.count)
+        let work: @Sendable () -> Void = {
+            while let index = shared.draw() { shared.store(body(items[index]), at: index) }
+        }
+        var threads: [pthread_t] = []
+        for _ in 0..<min(width, items.count - 1) {
+            guard let thread = start(work) else { break }
+            threads.append(thread)
+        }
+        work()
+        for thread in threads { pthread_join(thread, nil) }
+        return shared.all()
+    }
+
+    private final class Shared<Output: Sendable>: Sendable {
+        private let next = Atomic(0)
+        private let count: Int
+        private let results: Mutex<[Int: Output]> = Mutex([:])
+        init(count: Int) { self.count = count }
+
+        func draw() -> Int? {
+            let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            return index < count ? index : nil
+        }
+        func store(_ output: Output, at index: Int) { results.withLock { $0[index] = output } }
+        func all() -> [Output] { results.withLock { results in (0..<count).compactMap { results[$0] } } }
+    }
+
+    private final class Body {
+        let run: @Sendable () -> Void
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+
+    private static func start(_ work: @escaping @Sendable () -> Void) -> pthread_t? {
+        var thread = pthread_t()
+        let context = Unmanaged.passRetained(Body(work))
+        let failure = pthread_create(&thread, nil, { context in
+            if let context { Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run() }
+            return nil
+        }, context.toOpaque())
+        guard failure == 0 else {
+            context.release()
+            return nil
+        }
+        return thread
+    }
+}

@@ -1,0 +1,175 @@
+import Glibc
+import Persistence
+import WorkerProtocol
+
+/// What changes the VM's state; all of it runs on the actions thread.
+extension WorkerInstance {
+    /// Assembles the machine and starts it, or restores it from its saved state.
+    func startMachine() {
+        let initiator = VirtualMachineEvent.Initiator(
+            user: options.startedByUser, processId: options.startedByProcess, program: ProcessIdentity.program(of: options.startedByProcess))
+        do {
+            let restored = try makeRunningMachine()
+            phase.withLock { $0.fallback = .running }
+            update(state: .running)
+            log.note(
+                VirtualMachineEvent(
+                    restored ? .restored : .started,
+                    message: "Started\(restored ? " from saved state" : "") by \(initiator.user) (\(initiator.program ?? "process") \(initiator.processId)).",
+                    initiator: initiator))
+            phase.withLock { $0.isActing = false }
+            report(nil)
+            // The guest may have stopped by itself while that was written.
+            if let machine = phase.withLock({ $0.machine }), !machine.state.hasWorker { end(in: .off, reason: "The guest stopped.") }
+        } catch {
+            let reason = TransportedError(error)
+            log.note(
+                VirtualMachineEvent(.startFailed, level: .critical, message: "The VM could not be started: \(reason.message)", initiator: initiator))
+            phase.withLock { $0.saidStopped = true }
+            close(final: .starting)
+            report(reason)
+            server?.stop()
+        }
+    }
+
+    private func makeRunningMachine() throws -> Bool {
+        let configuration = try folder.readConfiguration()
+        guard let kernel else {
+            throw WorkerError("FirmwareMissing", .notImplemented, "“\(configuration.name)” has no kernel, and there is no firmware yet.")
+        }
+        let ports = try [1, 2].map { try ConsolePort(number: $0, folder: folder.folder) }
+        self.ports.withLock { $0 = ports }
+        phase.withLock { $0.isActing = true }
+        let machine = try assemble(
+            MachineRequest(
+                configuration: configuration, partitionId: options.partitionId, kernel: kernel.descriptor,
+                initialRamdisk: initialRamdisk?.descriptor), self)
+        phase.withLock { $0.machine = machine }
+        for port in ports { port.beginSession() }
+        guard folder.hasSavedState else {
+            try machine.start()
+            return false
+        }
+        let saved = try folder.folder.open(VirtualMachineFolder.savedStateName, O_RDONLY)
+        try machine.restore(from: saved.descriptor)
+        // From here on the guest changes the world its saved state remembers, so that state must not be started again.
+        try folder.folder.remove(VirtualMachineFolder.savedStateName)
+        folder.folder.synchronize()
+        try machine.resume()
+        return true
+    }
+
+    /// Does one verb of a running VM, for `initiator` (nil: the host itself).
+    func perform(_ verb: VirtualMachineVerb, by initiator: VirtualMachineEvent.Initiator?) throws {
+        let name = name.withLock { $0 }
+        let state = state
+        guard let machine = phase.withLock({ $0.hasEnded ? nil : $0.machine }), state.transition(verb) != nil else {
+            throw WorkerError.refused(verb, name, state: state)
+        }
+        phase.withLock { $0.isActing = true }
+        defer { phase.withLock { $0.isActing = false } }
+        let who = initiator.map { "\($0.user) (\($0.program ?? "process") \($0.processId))" } ?? "the host's shutdown"
+        switch verb {
+        case .pause:
+            try machine.pause()
+            log.note(VirtualMachineEvent(.paused, message: "Suspended by \(who).", initiator: initiator))
+        case .resume:
+            try machine.resume()
+            log.note(VirtualMachineEvent(.resumed, message: "Resumed by \(who).", initiator: initiator))
+        case .reset:
+            phase.withLock { $0.ownResets += 1 }
+            do {
+                try machine.reset()
+            } catch {
+                phase.withLock { $0.ownResets -= 1 }
+                throw error
+            }
+            log.note(VirtualMachineEvent(.reset, message: "Reset by \(who).", initiator: initiator))
+        case .turnOff:
+            try machine.turnOff()
+            stopped(VirtualMachineEvent(.stopped, message: "Turned off by \(who).", initiator: initiator))
+            close(final: .off)
+        case .save:
+            try folder.folder.replaceFile(VirtualMachineFolder.savedStateName) { try machine.save(to: $0.descriptor) }
+            stopped(VirtualMachineEvent(.saved, message: "Saved by \(who).", initiator: initiator))
+            close(final: .saved)
+        case .start, .shutDown, .removeSavedState, .remove, .changeConfiguration:
+            throw WorkerError.refused(verb, name, state: state)
+        }
+    }
+
+    /// Takes over what may change while the VM runs.
+    func configure(document: String, by initiator: VirtualMachineEvent.Initiator) throws {
+        let old = try folder.readConfiguration()
+        let new = try Document.decode(
+            VirtualMachineConfiguration.self, from: Array(document.utf8), currentVersion: VirtualMachineConfiguration.currentVersion,
+            path: "the new configuration", corrupt: "ConfigurationUnreadable", newer: "ConfigurationNewer")
+        let merged = old.takingLiveFields(from: new)
+        guard merged == new else {
+            throw WorkerError(
+                "InvalidState", .invalidOperation,
+                "That setting of “\(old.name)” can be changed only while it is off; name, notes and automatic actions can change now.",
+                action: "Turn it off first: Stop-VM \(old.name) -TurnOff", target: old.name)
+        }
+        try merged.check()
+        try folder.write(merged)
+        name.withLock { $0 = merged.name }
+        guard merged.name != old.name else { return }
+        log.note(VirtualMachineEvent(.renamed, message: "Renamed from “\(old.name)” by \(initiator.user).", initiator: initiator))
+    }
+
+    /// The VM has stopped without being asked to.
+    func end(in final: VirtualMachineState, reason: String) {
+        guard phase.withLock({ !$0.hasEnded }) else { return }
+        stopped(VirtualMachineEvent(.stopped, message: reason))
+        close(final: final)
+        server?.stop()
+    }
+
+    /// Says once why the VM stopped.
+    func stopped(_ event: VirtualMachineEvent) {
+        let isNews = phase.withLock { phase in
+            defer { phase.saidStopped = true }
+            return !phase.saidStopped
+        }
+        if isNews { log.note(event) }
+    }
+
+    /// Ends the machine and gives the folder back; the server goes on until it is stopped.
+    func close(final: VirtualMachineState) {
+        let machine: (any MachineControlling)? = phase.withLock {
+            guard !$0.hasEnded else { return nil }
+            $0.hasEnded = true
+            $0.fallback = final
+            defer { $0.machine = nil }
+            return $0.machine
+        }
+        machine?.close()
+        record.withLock { record in
+            guard record != nil else { return }
+            record = nil
+            if folder.folder.file.hasName { try? folder.removeRunRecord() }
+        }
+        claim.withLock { claim in
+            // Another claim of the same server, without the lock, which goes free with its last reference.
+            claim = claim.map { Claim(lock: nil, server: $0.server, startTime: $0.startTime) }
+        }
+    }
+
+    /// Keeps the state where clients look when we do not answer.
+    func update(state: VirtualMachineState) {
+        record.withLock { record in
+            guard var new = record, new.state != state.rawValue else { return }
+            new.state = state.rawValue
+            record = new
+            do {
+                try folder.write(new)
+            } catch {
+                WorkerOutput.write("state not recorded: \(error)")
+            }
+        }
+        server?.post { [self] server in
+            for connection in server.connections { WorkerService.tell(connection, state: self.state) }
+        }
+    }
+}

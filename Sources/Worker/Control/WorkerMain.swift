@@ -1,0 +1,40 @@
+import Glibc
+import Persistence
+import WorkerProtocol
+
+/// What the executable does after the word `worker`.
+package enum WorkerMain {
+    /// `arguments`: the VM's name, for the process list, and the options as JSON. Returns the exit code when the VM has stopped.
+    package static func run(arguments: [String]) -> Int32 {
+        run(arguments: arguments, assemble: MachineAssembly.assemble)
+    }
+
+    package static func run(arguments: [String], assemble: @escaping MachineAssembler) -> Int32 {
+        // A starter or peer that is gone is an error code, never a signal; the terminal's signals concern shells.
+        for number in [SIGPIPE, SIGHUP, SIGINT, SIGQUIT] { signal(number, SIG_IGN) }
+        guard arguments.count == 2, let options = try? WorkerOptions(argument: arguments[1]) else {
+            WorkerOutput.write(WorkerError.usage("its arguments are missing").message)
+            return 2
+        }
+        do {
+            let instance = try WorkerInstance(options: options, isHosted: false, assemble: assemble)
+            watchForHostStop(instance)
+            return instance.run()
+        } catch {
+            WorkerOutput.write(TransportedError(error).message)
+            return 2
+        }
+    }
+
+    /// SIGTERM comes when the host shuts down. Blocked before any other thread exists, so only this one takes it.
+    private static func watchForHostStop(_ instance: WorkerInstance) {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGTERM)
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        _ = ControlThread.start("signals") { [weak instance] in
+            var number: Int32 = 0
+            while sigwait(&signals, &number) == 0 { instance?.hostStops() }
+        }
+    }
+}

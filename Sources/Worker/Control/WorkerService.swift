@@ -1,0 +1,168 @@
+import Glibc
+import Persistence
+import WorkerProtocol
+
+/// Answers what peers ask, on the server's thread: at once what can be read, through the actions thread what takes time.
+final class WorkerService: ControlService {
+    private let instance: WorkerInstance
+    let hello: Hello
+
+    init(instance: WorkerInstance) {
+        self.instance = instance
+        hello = Hello(storeId: instance.options.storeId, virtualMachineId: instance.options.virtualMachineId)
+    }
+
+    func received(_ frame: Frame, on connection: ControlConnection, server: ControlServer) {
+        switch frame.kind {
+        case .request:
+            do {
+                try answer(frame, connection)
+            } catch {
+                connection.send(error: error, request: frame.request)
+            }
+        case .cancel:
+            connection.consoleFollowers[frame.request] = nil
+            connection.stateFollowers.remove(frame.request)
+            connection.waiting[frame.request]?.isCancelled.store(true, ordering: .releasing)
+        case .hello, .reply, .error, .event, .data:
+            connection.send(error: ProtocolError.malformed("a frame that only a worker sends"), request: frame.request)
+            connection.isClosing = true
+        }
+    }
+
+    private func answer(_ frame: Frame, _ connection: ControlConnection) throws {
+        guard connection.waiting[frame.request] == nil, connection.consoleFollowers[frame.request] == nil else {
+            throw ProtocolError.malformed("a request id that is in use")
+        }
+        let followers = connection.consoleFollowers.count + connection.stateFollowers.count
+        guard connection.waiting.count + followers < ProtocolLimits.requests else { throw ProtocolError.tooManyRequests() }
+        let head = try ProtocolCodec.decode(RequestHead.self, from: frame.body)
+        func reply(_ value: some Encodable) throws {
+            connection.send(Frame(.reply, request: frame.request, body: try ProtocolCodec.encode(value)))
+        }
+        switch head.request {
+        case StatusRequest.name:
+            try reply(instance.status())
+        case PartitionsRequest.name:
+            try reply(instance.partitions())
+        case ProcessorsRequest.name:
+            let request = try ProtocolCodec.parameters(ProcessorsRequest.self, of: frame.body)
+            later(frame, head, connection) { try ProtocolCodec.encode(try $0.processors(registers: request.registers)) }
+        case VerbRequest.name:
+            let request = try ProtocolCodec.parameters(VerbRequest.self, of: frame.body)
+            let initiator = connection.initiator
+            later(frame, head, connection) {
+                try $0.perform(request.verb, by: initiator)
+                return try ProtocolCodec.encode(Done())
+            }
+        case ConfigureRequest.name:
+            let request = try ProtocolCodec.parameters(ConfigureRequest.self, of: frame.body)
+            let initiator = connection.initiator
+            later(frame, head, connection) {
+                try $0.configure(document: request.document, by: initiator)
+                return try ProtocolCodec.encode(Done())
+            }
+        case ConsoleSendRequest.name:
+            let request = try ProtocolCodec.parameters(ConsoleSendRequest.self, of: frame.body)
+            try reply(ConsoleSendRequest.Taken(count: try port(request.port).take(request.bytes)))
+        case ConsoleFollowRequest.name:
+            let request = try ProtocolCodec.parameters(ConsoleFollowRequest.self, of: frame.body)
+            _ = try port(request.port)
+            try reply(Done())
+            connection.consoleFollowers[frame.request] = (request.port, request.from)
+        case ConsoleAttachRequest.name:
+            let request = try ProtocolCodec.parameters(ConsoleAttachRequest.self, of: frame.body)
+            guard let socket = connection.claimDescriptor() else { throw ProtocolError.malformed("no socket to attach") }
+            try port(request.port).attach(socket, replay: request.replay)
+            try reply(Done())
+        case StateFollowRequest.name:
+            try reply(Done())
+            connection.stateFollowers.insert(frame.request)
+            Self.tell(connection, state: instance.state)
+        default:
+            throw ProtocolError.unknownRequest(String(head.request.prefix(80)))
+        }
+    }
+
+    /// Does `work` on the actions thread and sends its answer.
+    private func later(
+        _ frame: Frame, _ head: RequestHead, _ connection: ControlConnection, _ work: @escaping @Sendable (WorkerInstance) throws -> [UInt8]
+    ) {
+        let pending = PendingRequest()
+        connection.waiting[frame.request] = pending
+        let id = frame.request
+        let peer = connection.serial
+        let expires = HostTime.monotonic() + UInt64(max(0, min(head.deadline, 86_400_000))) * 1_000_000
+        let accepted = instance.actions.add { [instance] in
+            let outcome: Result<[UInt8], any Error>
+            if pending.isCancelled.load(ordering: .acquiring) || HostTime.monotonic() > expires {
+                outcome = .failure(
+                    WorkerError("OperationStopped", .operationStopped, "The request was cancelled, or came too late, before it had begun."))
+            } else {
+                outcome = Result { try work(instance) }
+            }
+            guard let server = instance.server else { return }
+            server.post { server in
+                guard let connection = server.connections.first(where: { $0.serial == peer }) else { return }
+                connection.waiting[id] = nil
+                switch outcome {
+                case .success(let body): connection.send(Frame(.reply, request: id, body: body))
+                case .failure(let error): connection.send(error: error, request: id)
+                }
+            }
+            if instance.phase.withLock({ $0.hasEnded }) {
+                instance.actions.close()
+                server.stop()
+            }
+        }
+        guard !accepted else { return }
+        connection.waiting[id] = nil
+        let name = instance.name.withLock { $0 }
+        connection.send(
+            error: WorkerError("InvalidState", .invalidOperation, "“\(name)” is stopping.", target: name), request: id)
+    }
+
+    private func port(_ number: Int) throws -> ConsolePort {
+        guard let port = instance.ports.withLock({ $0.first { $0.number == number } }) else {
+            throw WorkerError("ConsolePortInvalid", .invalidArgument, "There is no COM\(number) (yet) in this VM.")
+        }
+        return port
+    }
+
+    /// Tells one peer the present state, if it asked to hear of changes.
+    static func tell(_ connection: ControlConnection, state: VirtualMachineState) {
+        guard !connection.stateFollowers.isEmpty, let body = try? ProtocolCodec.encode(StateNotice(state: state)) else { return }
+        for request in connection.stateFollowers { connection.send(Frame(.event, request: request, body: body)) }
+    }
+
+    func pump(_ server: ControlServer) -> Int32 {
+        instance.checkFolder()
+        let ports = instance.ports.withLock { $0 }
+        let machine = instance.phase.withLock { $0.machine }
+        var patience: Int32 = 1_000
+        for port in ports {
+            port.pumpAttachments()
+            if let machine, let wait = port.feed(machine) { patience = min(patience, wait) }
+        }
+        for connection in server.connections {
+            for (request, follower) in connection.consoleFollowers {
+                guard let port = ports.first(where: { $0.number == follower.port }) else { continue }
+                var next = follower.next
+                // The ring file is the queue: a peer that does not read finds its beginning gone, and is told so.
+                while connection.queuedBytes < ProtocolLimits.queuedBytes / 8, let piece = port.piece(from: next) {
+                    guard let body = try? ProtocolCodec.encode(piece.data) else { break }
+                    connection.send(Frame(.data, request: request, body: body))
+                    next = piece.next
+                }
+                connection.consoleFollowers[request] = (follower.port, next)
+            }
+        }
+        return patience
+    }
+
+    func watched() -> [pollfd] { instance.ports.withLock { $0 }.flatMap { $0.watched() } }
+
+    func ready(_ descriptor: pollfd) {
+        for port in instance.ports.withLock({ $0 }) where port.ready(descriptor) { return }
+    }
+}
