@@ -30,9 +30,9 @@ private func environment(_ vp: VP, wide: Bool) -> Environment {
     if isReal(vp) {
         let code = ((UInt64(s.fcs) << 4) &+ fip) & 0xffff_ffff, data = ((UInt64(s.fds) << 4) &+ fdp) & 0xffff_ffff
         image[3] = code & 0xffff | filler
-        image[4] = code >> 16 << 12 | fop
+        image[4] = (code >> 16) << 12 | fop
         image[5] = data & 0xffff | filler
-        image[6] = data >> 16 << 12
+        image[6] = (data >> 16) << 12
     } else {
         image[3] = fip
         image[4] = wide ? fop << 16 | UInt64(s.fcs) : UInt64(s.fcs)
