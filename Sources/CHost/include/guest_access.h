@@ -55,5 +55,8 @@ static inline bool lv_atomic_cas64(uint64_t *p, uint64_t *expected, uint64_t v) 
 static inline uint8_t lv_atomic_load8(const uint8_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline uint8_t lv_atomic_or8(uint8_t *p, uint8_t v) { return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); }
 static inline uint8_t lv_atomic_and8(uint8_t *p, uint8_t v) { return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST); }
+// Runs of REP STOS and REP MOVS within a page: host string instructions, whose order between elements is the guest's.
+static inline void lv_fill8(void *p, uint8_t v, uint64_t count) { __asm__ volatile("rep stosb" : "+D"(p), "+c"(count) : "a"(v) : "memory"); }
+static inline void lv_copy(void *p, const void *from, uint64_t count) { __asm__ volatile("rep movsb" : "+D"(p), "+S"(from), "+c"(count) : : "memory"); }
 static inline void lv_pause(void) { __builtin_ia32_pause(); }
 #endif

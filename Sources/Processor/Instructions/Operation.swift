@@ -10,7 +10,7 @@ package enum Operation: UInt16, CaseIterable, Sendable {
     case shl, shr, sar, rol, ror, rcl, rcr, shld, shrd
     case bt, bts, btr, btc, bsf, bsr, bswap, popcnt
     case mov, movImmediate, movOffsetLoad, movOffsetStore, movzx, movsx, movsxd, movnti, lea, xchg, xadd
-    case cmpxchg, cmpxchg8b, cmpxchg16b
+    case cmpxchg, cmpxchg8b
     case cmov, setcc, jcc, jmp, jmpIndirect, call, callIndirect, ret, retImmediate
     case loop, loope, loopne, jcxz
     case push, pushImmediate, pop, pusha, popa

@@ -24,7 +24,7 @@ package func effectiveOffset(_ vp: VP, _ op: UOp) -> UInt64 {
 package func segmentAddress(_ vp: VP, segment: Int, offset: UInt64, bytes: Int, write: Bool) -> UInt64? {
     let linear: UInt64
     if vp.pointee.mode == 2 {
-        linear = segment >= Int(LV_FS.rawValue) ? offset &+ segmentPointer(vp, segment).pointee.base : offset
+        linear = segment >= Int(LV_FS) ? offset &+ segmentPointer(vp, segment).pointee.base : offset
         let last = linear &+ UInt64(bytes &- 1)
         if !isCanonical(linear) || !isCanonical(last) || last < linear && Int64(bitPattern: last) < 0 {
             return refuse(vp, segment)
@@ -59,7 +59,7 @@ package func segmentAddress(_ vp: VP, segment: Int, offset: UInt64, bytes: Int, 
 }
 
 private func refuse(_ vp: VP, _ segment: Int) -> UInt64? {
-    raise(vp, segment == Int(LV_SS.rawValue) ? ExceptionVector.stack : ExceptionVector.generalProtection, 0)
+    raise(vp, segment == Int(LV_SS) ? ExceptionVector.stack : ExceptionVector.generalProtection, 0)
     return nil
 }
 

@@ -33,6 +33,7 @@ extension Interpreter {
         }
         let page = physicalPage(result.physical)
         guard let host = page.host, page.isWritable || !write else { return Place(physical: result.physical | offset, host: nil) }
+        if watchesPage(vp, linear) { return Place(physical: result.physical | offset, host: host + Int(offset)) }
         let index = TranslationCache.index(linear)
         let mayWrite = result.writable && page.isWritable && !group.holdsCode(result.physical)
         entry.pointee = TranslationEntry(
@@ -45,13 +46,14 @@ extension Interpreter {
 
     /// 1, 2, 4 or 8 bytes anywhere.
     func slowLoad(_ linear: UInt64, _ bytes: Int, user: Bool) -> UInt64? {
+        noteDataAccess(vp, linear, bytes: bytes, write: false)
         let inPage = 4096 - Int(linear & 0xfff)
         if inPage >= bytes {
             guard let place = place(linear, write: false, user: user) else { return nil }
             return load(place, bytes)
         }
         guard let first = place(linear, write: false, user: user),
-            let second = place((linear & ~0xfff) &+ 4096 & linearMask, write: false, user: user),
+            let second = place(((linear & ~0xfff) &+ 4096) & linearMask, write: false, user: user),
             let low = loadBytes(first, inPage), let high = loadBytes(second, bytes - inPage)
         else { return nil }
         return low | high &<< UInt64(inPage * 8)
@@ -59,13 +61,14 @@ extension Interpreter {
 
     /// 1, 2, 4 or 8 bytes anywhere; nothing is stored when any of them would fault.
     func slowStore(_ linear: UInt64, _ bytes: Int, _ value: UInt64, user: Bool) -> Bool {
+        noteDataAccess(vp, linear, bytes: bytes, write: true)
         let inPage = 4096 - Int(linear & 0xfff)
         if inPage >= bytes {
             guard let place = place(linear, write: true, user: user) else { return false }
             return store(place, bytes, value)
         }
         guard let first = place(linear, write: true, user: user),
-            let second = place((linear & ~0xfff) &+ 4096 & linearMask, write: true, user: user)
+            let second = place(((linear & ~0xfff) &+ 4096) & linearMask, write: true, user: user)
         else { return false }
         return storeBytes(first, inPage, value) && storeBytes(second, bytes - inPage, value &>> UInt64(inPage * 8))
     }
@@ -85,6 +88,7 @@ extension Interpreter {
     func pointerForUpdate(_ linear: UInt64, _ bytes: Int) -> UnsafeMutableRawPointer? {
         guard linear & 0xfff &+ UInt64(bytes) <= 4096 else { return nil }
         guard let place = place(linear, write: true, user: vp.pointee.cpl == 3), let host = place.host else { return nil }
+        noteDataAccess(vp, linear, bytes: bytes, write: true)
         noteStore(place.physical, bytes)
         return host
     }

@@ -96,7 +96,7 @@ package final class Interpreter: ProcessorEngine {
     /// Recomputes what follows from CS, CPL and the control registers; to be called after any of them changed. Flushes the TLB when
     /// paging bits changed.
     package func modeChanged(_ vp: VP) {
-        let code = segmentPointer(vp, Int(LV_CS.rawValue))
+        let code = segmentPointer(vp, Int(LV_CS))
         let attributes = code.pointee.attributes
         let mode: UInt32 =
             vp.pointee.efer & EFER.longModeActive != 0 && attributes & 0x2000 != 0 ? 2 : attributes & 0x4000 != 0 ? 1 : 0
@@ -181,6 +181,7 @@ enum ExitReason {
     static let requested: UInt32 = 1
     static let leaveBlock: UInt32 = 2
     static let unsupported: UInt32 = 4
+    static let tripleFault: UInt32 = 8
 }
 
 /// The engine of a state block. Valid on the VP's thread while it runs.

@@ -22,7 +22,7 @@ enum VPRequest: Sendable {
 final class VPChannel: @unchecked Sendable {
     private static let kickWord = 0, runningWord = 1, postedWord = 2, servedWord = 3
     private let words = UnsafeMutablePointer<UInt64>.allocate(capacity: 4)
-    private let sliceEnd: UnsafeMutablePointer<UInt64>
+    let sliceEnd: UnsafeMutablePointer<UInt64>
     private let mailbox = Mutex<[VPRequest]>([])
     private unowned let group: EngineGroup
 
