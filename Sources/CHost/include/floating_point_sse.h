@@ -42,6 +42,12 @@ static inline uint32_t lv_tiny_ps(const lv_xmm *r) {
 static inline uint32_t lv_tiny_pd(const lv_xmm *r) { return lv_tiny_double(r->u64[0]) | lv_tiny_double(r->u64[1]); }
 static inline uint32_t lv_tiny_none(const lv_xmm *r) { (void)r; return 0; }
 
+// What the routine below is asked about. NARROW: CVTSD2SS and CVTPD2PS, whose operand is `b`.
+enum { LV_SSE_ADD, LV_SSE_SUB, LV_SSE_MUL, LV_SSE_DIV, LV_SSE_NARROW };
+// PE as it is reported with an unmasked overflow or underflow: of the result with an unbounded exponent, not of the infinity, largest
+// or denormal number that the masked operation makes (SDM vol. 1, 4.9.1.4 and 4.9.1.5). For all lanes together; rare, so a call.
+uint32_t lv_sse_scaled_inexact(uint32_t operation, bool is_double, uint32_t lanes, const lv_xmm *a, const lv_xmm *b, uint32_t mxcsr);
+
 // The host's word back, only where it is not already there. Flags left in it are nobody's: every kernel loads its own.
 static inline void lv_sse_restore(uint32_t control) {
     if (__builtin_expect(control != LV_HOST_MXCSR, 0)) {
@@ -50,7 +56,8 @@ static inline void lv_sse_restore(uint32_t control) {
     }
 }
 
-#define LV_SSE_FLOATING(name, insn, tiny)                                                                             \
+// `operation` (-1: none of the above), `is_double` and `lanes` are for lv_sse_scaled_inexact.
+#define LV_SSE_SCALING(name, insn, tiny, operation, is_double, lanes)                                                                      \
     static inline uint32_t lv_##name(lv_xmm *destination, const lv_xmm *source, uint32_t mxcsr) {                      \
         uint32_t control = lv_sse_control(mxcsr), status;                                                              \
         lv_vector value = *(lv_vector *)destination;                                                                   \
@@ -63,27 +70,31 @@ static inline void lv_sse_restore(uint32_t control) {
         if (__builtin_expect(!(mxcsr & 0x0800), 0)) status |= lv_tiny_##tiny(&result) << 4;                            \
         uint32_t settled = lv_sse_settle(mxcsr, status);                                                               \
         if (__builtin_expect(!(settled & LV_SSE_FAULT), 1)) *(lv_vector *)destination = value;                         \
+        else if (operation >= 0 && !(status & ~(mxcsr >> 7) & 7) && (status & ~(mxcsr >> 7) & 0x18))                    \
+            settled = (settled & ~0x20u) | (mxcsr & 0x20) |                                                            \
+                      lv_sse_scaled_inexact((uint32_t)operation, is_double, lanes, destination, source, mxcsr);        \
         return settled;                                                                                                \
     }
-#define LV_SSE_ARITHMETIC(op)                                                                                          \
-    LV_SSE_FLOATING(op##ps, #op "ps", ps) LV_SSE_FLOATING(op##ss, #op "ss", ss)                                        \
-    LV_SSE_FLOATING(op##pd, #op "pd", pd) LV_SSE_FLOATING(op##sd, #op "sd", sd)
+#define LV_SSE_FLOATING(name, insn, tiny) LV_SSE_SCALING(name, insn, tiny, -1, false, 0)
+#define LV_SSE_ARITHMETIC(op, code)                                                                                    \
+    LV_SSE_SCALING(op##ps, #op "ps", ps, code, false, 4) LV_SSE_SCALING(op##ss, #op "ss", ss, code, false, 1)          \
+    LV_SSE_SCALING(op##pd, #op "pd", pd, code, true, 2) LV_SSE_SCALING(op##sd, #op "sd", sd, code, true, 1)
 #define LV_SSE_NEVER_TINY(op)                                                                                          \
     LV_SSE_FLOATING(op##ps, #op "ps", none) LV_SSE_FLOATING(op##ss, #op "ss", none)                                    \
     LV_SSE_FLOATING(op##pd, #op "pd", none) LV_SSE_FLOATING(op##sd, #op "sd", none)
-LV_SSE_ARITHMETIC(add)
-LV_SSE_ARITHMETIC(sub)
-LV_SSE_ARITHMETIC(mul)
-LV_SSE_ARITHMETIC(div)
+LV_SSE_ARITHMETIC(add, LV_SSE_ADD)
+LV_SSE_ARITHMETIC(sub, LV_SSE_SUB)
+LV_SSE_ARITHMETIC(mul, LV_SSE_MUL)
+LV_SSE_ARITHMETIC(div, LV_SSE_DIV)
 LV_SSE_NEVER_TINY(min)
 LV_SSE_NEVER_TINY(max)
 LV_SSE_NEVER_TINY(sqrt)
 
 // Conversions between whole registers. MMX forms use the same operation with the upper half zero.
 LV_SSE_FLOATING(cvtps2pd, "cvtps2pd", none)
-LV_SSE_FLOATING(cvtpd2ps, "cvtpd2ps", ps)
+LV_SSE_SCALING(cvtpd2ps, "cvtpd2ps", ps, LV_SSE_NARROW, false, 2)
 LV_SSE_FLOATING(cvtss2sd, "cvtss2sd", none)
-LV_SSE_FLOATING(cvtsd2ss, "cvtsd2ss", ss)
+LV_SSE_SCALING(cvtsd2ss, "cvtsd2ss", ss, LV_SSE_NARROW, false, 1)
 LV_SSE_FLOATING(cvtdq2ps, "cvtdq2ps", none)
 LV_SSE_FLOATING(cvtps2dq, "cvtps2dq", none)
 LV_SSE_FLOATING(cvttps2dq, "cvttps2dq", none)
