@@ -7,6 +7,10 @@ package struct PostedMessage: Equatable, Sendable {
     package var payload: [UInt8]
     /// The VP that posted it.
     package var processor: Int
+
+    package init(connection: UInt32, type: UInt32, payload: [UInt8], processor: Int) {
+        (self.connection, self.type, self.payload, self.processor) = (connection, type, payload, processor)
+    }
 }
 
 /// The receiving end of a connection from a child: a service of the virtualization stack.
