@@ -1,0 +1,95 @@
+import CHost
+import DeviceModel
+import Processor
+
+/// A machine of one processor and RAM, with a debug port for text (0xE9) and one for the exit code (0xF4): what guest programs run on.
+final class GuestMachine: InterceptHandler, GuestPhysicalMap {
+    let memory: GuestMemory
+    let group: EngineGroup
+    private(set) var output: [UInt8] = []
+    private(set) var exitCode: UInt32?
+    private(set) var notes: [EngineNote] = []
+    /// Made after `self`, which it asks.
+    private(set) lazy var processor = Interpreter(group: group, map: self, intercepts: self)
+
+    init(memorySize: UInt64 = 64 << 20) throws {
+        memory = try GuestMemory(size: memorySize)
+        group = EngineGroup(memory: memory)
+    }
+
+    var text: String { String(decoding: output, as: UTF8.self) }
+
+    /// How a program ended.
+    struct Ending: Equatable {
+        var exit: EngineExit
+        var code: UInt32?
+    }
+
+    /// Loads a flat multiboot image (address fields) and starts it as a loader would: 32-bit protected mode, flat segments.
+    func start(multiboot image: [UInt8]) throws {
+        guard let header = stride(from: 0, to: min(image.count, 8192) - 32, by: 4).first(where: { word(image, $0) == 0x1bad_b002 }),
+            memory.write(UInt64(word(image, header + 16)), image)
+        else { throw GuestProgramError.notMultiboot }
+        var state = ProcessorState()
+        let data = ProcessorState.Segment(selector: 0x10, attributes: 0xc093, limit: .max, base: 0)
+        for register in 0..<6 { state.segments[register] = data }
+        state.segments[1] = ProcessorState.Segment(selector: 8, attributes: 0xc09b, limit: .max, base: 0)
+        state.segments[6] = ProcessorState.Segment(attributes: 0x82, limit: 0xffff)
+        state.segments[7] = ProcessorState.Segment(attributes: 0x8b, limit: 0xffff)
+        state.cr0 = 0x11
+        state.rip = UInt64(word(image, header + 28))
+        state.general[0] = 0x2bad_b002
+        processor.state = state
+    }
+
+    /// Runs until the program ends, at most `limit` instructions. The host never waits: HLT without an event ends the run too.
+    func run(limit: UInt64 = 50_000_000) -> Ending {
+        while true {
+            let exit = processor.run(until: limit)
+            if let exitCode { return Ending(exit: exit, code: exitCode) }
+            if exit != .requested { return Ending(exit: exit, code: nil) }
+        }
+    }
+
+    private func word(_ image: [UInt8], _ offset: Int) -> UInt32 {
+        (0..<4).reduce(0) { $0 | UInt32(image[offset + $1]) << UInt32($1 * 8) }
+    }
+
+    // MARK: GuestPhysicalMap
+
+    func page(at address: UInt64) -> GuestPhysicalPage {
+        GuestPhysicalPage(host: memory.hostPage(at: address), isWritable: true)
+    }
+
+    // MARK: InterceptHandler
+
+    func readPort(_ port: UInt16, size: Int) -> InterceptResult<UInt32> { .value(port == 0xe9 ? 0xe9 : .max) }
+
+    func writePort(_ port: UInt16, size: Int, value: UInt32) -> InterceptResult<Void> {
+        switch port {
+        case 0xe9: output.append(UInt8(truncatingIfNeeded: value))
+        case 0xf4:
+            exitCode = value
+            processor.requestExit()
+        default: break
+        }
+        return .done
+    }
+
+    func readMemory(_ address: UInt64, size: Int) -> InterceptResult<UInt64> { .value(.max) }
+    func writeMemory(_ address: UInt64, size: Int, value: UInt64) -> InterceptResult<Void> { .done }
+
+    func cpuid(leaf: UInt32, subleaf: UInt32) -> CPUIDResult {
+        ProcessorModel.qemu64.cpuid(leaf: leaf, subleaf: subleaf, topology: ProcessorTopology(apicID: 0, processorCount: 1))
+    }
+
+    func readMSR(_ index: UInt32) -> InterceptResult<UInt64> { .generalProtection }
+    func writeMSR(_ index: UInt32, _ value: UInt64) -> InterceptResult<Void> { .generalProtection }
+    func readTimestampCounter() -> UInt64 { processor.instructionsRetired }
+    func readTaskPriority() -> UInt8 { taskPriority }
+    func writeTaskPriority(_ value: UInt8) { taskPriority = value }
+    private var taskPriority: UInt8 = 0
+    func note(_ event: EngineNote) { notes.append(event) }
+}
+
+enum GuestProgramError: Error { case notMultiboot }
