@@ -28,6 +28,7 @@ extension VirtualMachineHost {
         return root
     }
 
-    /// Every privilege that HV_PARTITION_PRIVILEGE_MASK defines (TLFS, "Partition Privilege Flags").
-    private static let rootPrivileges: UInt64 = 0x0073_1bf7_0000_ffff
+    /// Every privilege that exists here (TLFS, "Partition Privilege Flags"): a child's, and CreatePartitions, AccessPartitionId, CreatePort,
+    /// ConnectPort, CpuManagement, AccessVpRegisters. The root is listed where no hypervisor runs to ask, too.
+    private static let rootPrivileges: UInt64 = 0x0002_10f3_0000_0eff
 }

@@ -16,12 +16,13 @@ final class ActionQueue: Sendable {
         let start: Bool? = contents.withLock {
             guard !$0.isClosed else { return nil }
             $0.actions.append(action)
-            defer { $0.isRunning = true }
-            return !$0.isRunning
+            let isIdle = !$0.isRunning
+            $0.isRunning = true
+            return isIdle
         }
         guard let start else { return false }
         guard start else { return true }
-        let started = ControlThread.start("actions") { [self] in drain() }
+        let started = ControlThread.start { [self] in drain() }
         if !started {
             contents.withLock {
                 $0.isRunning = false

@@ -8,7 +8,7 @@ enum ControlThread {
     }
 
     /// Runs `body` on a thread of its own; false when the system gives none.
-    static func start(_ name: StaticString, _ body: @escaping @Sendable () -> Void) -> Bool {
+    static func start(_ body: @escaping @Sendable () -> Void) -> Bool {
         var thread = pthread_t()
         let context = Unmanaged.passRetained(Body(body))
         let failure = pthread_create(&thread, nil, { context in
@@ -19,9 +19,6 @@ enum ControlThread {
         guard failure == 0 else {
             context.release()
             return false
-        }
-        name.withUTF8Buffer { text in
-            text.withMemoryRebound(to: CChar.self) { if let start = $0.baseAddress { _ = pthread_setname_np(thread, start) } }
         }
         pthread_detach(thread)
         return true

@@ -1,7 +1,6 @@
 import Boot
 import Glibc
 import Persistence
-import Processor
 import WorkerProtocol
 
 /// `Machine` behind the control side's protocol, and how one is assembled from what a starter handed over.
@@ -17,7 +16,7 @@ enum MachineAssembly {
             return try DescriptorBootFile(descriptor: copy, name: name ?? fallback)
         }
         let firmware = request.configuration.firmware
-        let boot = MachineBoot(
+        let boot = DirectBoot(
             kernel: try bootFile(request.kernel, firmware.kernelPath, "kernel"),
             ramdisk: try request.initialRamdisk.map { try bootFile($0, firmware.initialRamdiskPath, "initial ramdisk") },
             arguments: firmware.kernelArguments ?? "")
@@ -25,6 +24,11 @@ enum MachineAssembly {
         options.partitionID = request.partitionId
         return try Machine(configuration: request.configuration, boot: boot, options: options, delegate: delegate)
     }
+}
+
+extension WorkerMain {
+    /// `arguments`: the VM's name, for the process list, and the options as JSON. Returns the exit code when the VM has stopped.
+    package static func run(arguments: [String]) -> Int32 { run(arguments: arguments, assemble: MachineAssembly.assemble) }
 }
 
 extension Machine: MachineControlling {
@@ -35,20 +39,19 @@ extension Machine: MachineControlling {
     }
 
     package func partitionReadings() -> [WorkerProtocol.PartitionInformation] {
-        let child = partition()
-        return [
-            WorkerProtocol.PartitionInformation(
-                id: child.id, parentId: child.parentID, name: "", state: child.state, privilegeMask: child.privileges,
-                virtualProcessorCount: child.virtualProcessors, memoryBytes: child.memory, hypercalls: child.hypercalls,
-                intercepts: child.intercepts.map { .init(kind: $0.kind, count: $0.count) }, runTimeNanoseconds: child.runTime)
-        ]
+        let root = hypervisor.root.information
+        let parent = WorkerProtocol.PartitionInformation(
+            id: root.id, parentId: nil, name: "Root", state: root.state.rawValue, privilegeMask: root.privileges.rawValue,
+            hypercalls: root.hypercalls.reduce(0) { $0 &+ $1.count },
+            intercepts: root.intercepts.map { .init(kind: $0.kind.rawValue, count: $0.count) },
+            runTimeNanoseconds: root.runTimeNanoseconds)
+        return [parent, partitionInformation()]
     }
 
-    package func processorReadings(registers: Bool) -> [WorkerProtocol.VirtualProcessorInformation] {
-        virtualProcessors(registers: registers).map { processor in
-            WorkerProtocol.VirtualProcessorInformation(
-                index: processor.index, runState: processor.runState, instructionsRetired: processor.instructionsRetired,
-                runTimeNanoseconds: processor.runTime, registers: processor.registers.map(RegisterListing.list))
-        }
+    package func processorReadings(registers: Bool) throws -> [WorkerProtocol.VirtualProcessorInformation] {
+        try virtualProcessors(registers: registers)
     }
+
+    /// As asked for by the control side; tests start paused.
+    package func start() throws { try start(paused: false) }
 }

@@ -23,7 +23,7 @@ package protocol MachineControlling: AnyObject, Sendable {
     func reading() -> MachineReading
     /// The child partition, and the root's counters (id 1) where the machine has them. Name and ids of the VM are filled in by the caller.
     func partitionReadings() -> [WorkerProtocol.PartitionInformation]
-    func processorReadings(registers: Bool) -> [WorkerProtocol.VirtualProcessorInformation]
+    func processorReadings(registers: Bool) throws -> [WorkerProtocol.VirtualProcessorInformation]
 }
 
 /// A machine's figures at one moment.

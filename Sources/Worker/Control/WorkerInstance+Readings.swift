@@ -38,7 +38,7 @@ extension WorkerInstance {
     }
 
     func processors(registers: Bool) throws -> [WorkerProtocol.VirtualProcessorInformation] {
-        phase.withLock { $0.machine }?.processorReadings(registers: registers) ?? []
+        try phase.withLock { $0.machine }?.processorReadings(registers: registers) ?? []
     }
 
     /// A worker whose folder has been deleted ends: nobody could reach it any more.

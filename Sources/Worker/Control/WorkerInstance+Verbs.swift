@@ -137,12 +137,12 @@ extension WorkerInstance {
 
     /// Ends the machine and gives the folder back; the server goes on until it is stopped.
     func close(final: VirtualMachineState) {
-        let machine: (any MachineControlling)? = phase.withLock {
-            guard !$0.hasEnded else { return nil }
-            $0.hasEnded = true
-            $0.fallback = final
-            defer { $0.machine = nil }
-            return $0.machine
+        let machine: (any MachineControlling)? = phase.withLock { phase in
+            guard !phase.hasEnded else { return nil }
+            phase.hasEnded = true
+            phase.fallback = final
+            defer { phase.machine = nil }
+            return phase.machine
         }
         machine?.close()
         record.withLock { record in

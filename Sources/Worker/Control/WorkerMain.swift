@@ -4,11 +4,7 @@ import WorkerProtocol
 
 /// What the executable does after the word `worker`.
 package enum WorkerMain {
-    /// `arguments`: the VM's name, for the process list, and the options as JSON. Returns the exit code when the VM has stopped.
-    package static func run(arguments: [String]) -> Int32 {
-        run(arguments: arguments, assemble: MachineAssembly.assemble)
-    }
-
+    /// As `run(arguments:)`, with machines of the caller's making.
     package static func run(arguments: [String], assemble: @escaping MachineAssembler) -> Int32 {
         // A starter or peer that is gone is an error code, never a signal; the terminal's signals concern shells.
         for number in [SIGPIPE, SIGHUP, SIGINT, SIGQUIT] { signal(number, SIG_IGN) }
@@ -32,8 +28,11 @@ package enum WorkerMain {
         sigemptyset(&signals)
         sigaddset(&signals, SIGTERM)
         pthread_sigmask(SIG_BLOCK, &signals, nil)
-        _ = ControlThread.start("signals") { [weak instance] in
+        _ = ControlThread.start { [weak instance] in
             var number: Int32 = 0
+            var signals = sigset_t()
+            sigemptyset(&signals)
+            sigaddset(&signals, SIGTERM)
             while sigwait(&signals, &number) == 0 { instance?.hostStops() }
         }
     }

@@ -1,0 +1,169 @@
+import Basics
+import Glibc
+import Management
+import Persistence
+import Synchronization
+import Testing
+import WorkerProtocol
+
+@Suite struct LifecycleTests {
+    @Test func aVMGoesThroughItsLife() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        #expect(try machine.start().state == .running)
+        let status = try test.otherHost().machine(named: "web01").status()
+        #expect(status.state == .running && status.workerProcessId == getpid() && status.memoryAssigned == 64 << 20)
+        #expect(status.partitionId == 2 && status.engine == "Fake" && status.uptimeNanoseconds > 0)
+        try machine.suspend()
+        #expect(try machine.status().state == .paused)
+        #expect(identifier { try machine.suspend() } == "InvalidState")
+        try machine.resume()
+        try machine.reset()
+        try machine.save()
+        #expect(try machine.status().state == .saved)
+        #expect(identifier { try machine.configure { $0.processor.count = 2 } } == "InvalidState")
+        #expect(try machine.start().uptimeNanoseconds == 2_000_000_000)
+        #expect(try machine.status().hasSavedState == false)
+        try machine.turnOff()
+        #expect(try machine.status().state == .off)
+        let kinds = try machine.events().map(\.kind)
+        #expect(kinds == [.created, .started, .paused, .resumed, .reset, .saved, .restored, .stopped])
+        #expect(try machine.events().allSatisfy { $0.initiator?.user.isEmpty == false })
+        #expect(try machine.events().map(\.sequence) == Array(1...8))
+    }
+
+    @Test func savedStateCanBeThrownAway() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        #expect(identifier { try machine.removeSavedState() } == "InvalidState")
+        for throwAway in [{ try machine.removeSavedState() }, { try machine.turnOff() }] {
+            try machine.start()
+            try machine.save()
+            try throwAway()
+            #expect(try machine.status().state == .off)
+        }
+    }
+
+    @Test func shutDownNamesTheMissingServiceAndChangesNothing() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        #expect(identifier { try machine.shutDown() } == "InvalidState")
+        try machine.start()
+        #expect(identifier { try machine.shutDown() } == "ShutdownServiceMissing")
+        #expect(try machine.status().state == .running)
+        try machine.turnOff()
+    }
+
+    @Test func whatMayChangeWhileRunningChanges() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        try machine.start()
+        try machine.configure { $0.notes = "busy" }
+        try machine.rename(to: "renamed")
+        #expect(try machine.status().configuration?.notes == "busy")
+        #expect(try test.otherHost().machines().map(\.name) == ["renamed"])
+        #expect(identifier { try machine.configure { $0.processor.count = 2 } } == "InvalidState")
+        #expect(identifier { try machine.remove() } == "InvalidState")
+        try machine.turnOff()
+        #expect(try machine.events().contains { $0.kind == .renamed })
+        try machine.remove()
+        #expect(identifier { try machine.status() } == "VMNotFound")
+    }
+
+    @Test func aStartThatFailsLeavesTheVMOff() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        _ = try test.folder.write("kernel", "broken")
+        #expect(identifier { try machine.start() } == "WorkerFailure")
+        #expect(try machine.status().state == .off)
+        #expect(try machine.events().last?.kind == .startFailed)
+        _ = try test.folder.write("kernel", "mended")
+        #expect(try machine.start().state == .running)
+        try machine.turnOff()
+    }
+
+    @Test func twoShellsStartOneVM() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        let outcomes = Mutex<[String?]>([])
+        let hosts = (0..<4).map { _ in test.otherHost() }
+        try inParallel(hosts.count) { index in
+            let same = try? hosts[index].machine(id: machine.id)
+            let outcome = identifier { try same?.start() }
+            outcomes.withLock { $0.append(outcome) }
+        }
+        let all = outcomes.withLock { $0 }
+        #expect(all.filter { $0 == nil }.count == 1)
+        #expect(all.compactMap { $0 }.allSatisfy { $0 == "AlreadyRunning" })
+        #expect(try machine.status().state == .running)
+        try machine.turnOff()
+        #expect(try machine.events().filter { $0.kind == .started }.count == 1)
+    }
+
+    @Test func theGuestPowersItselfOff() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        try machine.start()
+        try machine.console().send(Array("poweroff\n".utf8))
+        try machine.wait(for: .off, timeout: 30)
+        #expect(try machine.status().state == .off)
+        #expect(try machine.events().last?.message.contains("powered itself off") == true)
+        #expect(identifier { try machine.turnOff() } == "InvalidState")
+    }
+
+    @Test func theGuestsCrashTextIsKept() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        try machine.start()
+        try machine.console().send(Array("crash\n".utf8))
+        try machine.wait(for: .console(port: 1, since: .lastStart) { $0.contains("crash") }, timeout: 30)
+        try machine.turnOff()
+        let crash = try #require(try machine.events().first { $0.kind == .guestCrashed })
+        #expect(crash.level == .critical && crash.guestText == "Kernel panic \u{1b}[2J")
+    }
+
+    @Test func partitionsAndProcessorsOfAllWorkers() throws {
+        let test = try TestHost()
+        let machines = try (1...3).map { try test.machine("vm\($0)") }
+        for machine in machines { try machine.start() }
+        let partitions = try test.host.partitions()
+        #expect(partitions.map(\.id) == [1, 2, 3, 4])
+        #expect(partitions.map(\.name) == ["Root", "vm1", "vm2", "vm3"])
+        #expect(partitions[0].hypercalls == 9)
+        #expect(try test.host.partitions(id: 3).map(\.name) == ["vm2"])
+        #expect(try test.host.partitions(of: [machines[2]]).map(\.id) == [4])
+        #expect(try machines[0].virtualProcessors(registers: true)[0].registers?.first?.name == "RIP")
+        #expect(test.host.statuses(of: machines).allSatisfy { (try? $0.get().state) == .running })
+        for machine in machines { try machine.turnOff() }
+        #expect(try test.host.partitions().map(\.id) == [1])
+        #expect(try machines[0].virtualProcessors().isEmpty)
+    }
+
+    @Test func waitingEnds() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        try machine.start()
+        #expect(identifier { try machine.wait(for: .off, timeout: 0.05) } == "WaitTimeout")
+        #expect(identifier { try machine.wait(for: .off, isCancelled: { true }) } == "OperationStopped")
+        try inParallel(2) { index in
+            if index == 0 {
+                try machine.wait(for: .state(.paused), timeout: 30)
+            } else {
+                try machine.suspend()
+            }
+        }
+        try machine.turnOff()
+    }
+
+    @Test func aWorkerWhoseFolderIsDeletedEnds() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        try machine.start()
+        let attachment = try machine.console().attach()
+        let vms = try Folder(path: test.host.storePath + "/vms")
+        try vms.removeTree(machine.id.description)
+        var polled = pollfd(fd: attachment.descriptor, events: Int16(POLLIN), revents: 0)
+        #expect(poll(&polled, 1, 30_000) == 1)
+        #expect(identifier { try machine.status() } == "VMNotFound")
+    }
+}
