@@ -221,7 +221,7 @@ package final class RealTimeClock: PortDevice, StatefulUnit {
 
     private func encoded(_ value: Int) -> UInt8 {
         let value = UInt8(truncatingIfNeeded: value)
-        return state.b & RegisterB.binary != 0 ? value : value / 10 % 10 << 4 | value % 10
+        return state.b & RegisterB.binary != 0 ? value : (value / 10 % 10) << 4 | (value % 10)
     }
 
     private func decoded(_ value: UInt8) -> Int {

@@ -18,7 +18,11 @@ final class HostThread: @unchecked Sendable {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         pthread_attr_setstacksize(&attributes, stackSize)
-        let start = Unmanaged.passRetained(Start(body))
+        let start = Unmanaged.passRetained(
+            Start {
+                Self.nameCurrent(name)
+                body()
+            })
         let result = pthread_create(
             &handle, &attributes,
             { argument in
@@ -28,7 +32,15 @@ final class HostThread: @unchecked Sendable {
             }, start.toOpaque())
         pthread_attr_destroy(&attributes)
         isStarted = result == 0
-        if isStarted { pthread_setname_np(handle, String(name.prefix(15))) } else { start.release() }
+        if !isStarted { start.release() }
+    }
+
+    /// Glibc's module map hides pthread_setname_np; the kernel takes the name through a file as well.
+    private static func nameCurrent(_ name: String) {
+        let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+        guard file >= 0 else { return }
+        _ = write(file, name, min(name.utf8.count, 15))
+        close(file)
     }
 
     var isCurrent: Bool { isStarted && pthread_equal(handle, pthread_self()) != 0 }

@@ -122,9 +122,9 @@ package final class Machine: @unchecked Sendable {
             scheduler = RealScheduler(processors: partition.processors, clock: realClock, timers: realTimers, client: link)
             exactScheduler = nil
         }
+        self.link = link
         machineUnit = makeMachineUnit()
         link.machine = self
-        self.link = link
     }
 
     /// Keeps alive what the scheduler and the partition hold weakly.

@@ -1,0 +1,27 @@
+import DeviceModel
+import Testing
+
+@Suite struct GuestMemoryPagesTests {
+    @Test func onlyPagesWithContentAreVisited() throws {
+        let memory = try GuestMemory(size: 8 << 20)
+        #expect(memory.store(0x5008, UInt64(1)))
+        #expect(memory.store(0x10_0000, UInt8(0)), "touched, but zero")
+        #expect(memory.store(0x7f_ffff, UInt8(9)))
+        var pages: [Int] = []
+        memory.forEachUsedPage { page, _ in pages.append(page) }
+        #expect(pages == [5, 0x7ff])
+        memory.clear()
+        #expect(memory.load(0x5008, as: UInt64.self) == 0)
+        pages = []
+        memory.forEachUsedPage { page, _ in pages.append(page) }
+        #expect(pages.isEmpty)
+    }
+
+    @Test func pagesAreFilledByNumber() throws {
+        let memory = try GuestMemory(size: 1 << 20)
+        #expect(memory.fillPage(255) { $0[0] = 7 })
+        #expect(memory.load(0xff000, as: UInt8.self) == 7)
+        #expect(!memory.fillPage(256) { _ in })
+        #expect(!memory.fillPage(-1) { _ in })
+    }
+}
