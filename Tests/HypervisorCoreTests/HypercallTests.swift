@@ -51,7 +51,8 @@ import Testing
 
         let received = Received()
         let root = machine.hypervisor.root
-        #expect(machine.hypervisor.createPort(as: machine.child, connection: 4, of: machine.child, .message { _ in .success }) == .accessDenied)
+        #expect(
+            machine.hypervisor.createPort(as: machine.child, connection: 4, of: machine.child, .message { _ in .success }) == .accessDenied)
         #expect(machine.hypervisor.createPort(as: root, connection: 4, of: machine.child, .message { received.add($0) }) == .success)
         #expect(try machine.call(0x5c, 0x1000) == 0)
         #expect(received.messages == [PostedMessage(connection: 4, type: 1, payload: [1, 2, 3, 4, 5], processor: 0)])
@@ -90,7 +91,8 @@ import Testing
 
     @Test func thePageWorksOnlyFromInsideAndAtLevelZero() throws {
         let machine = try FakeMachine()
-        let engine = try machine.engine(), processor = machine.processor()
+        let engine = try machine.engine()
+        let processor = machine.processor()
         machine.enableHypercalls()
         #expect(machine.guestBytes(FakeMachine.hypercallPage, 7) == [0xf3, 0x0f, 0x1e, 0xfa, 0xe6, 0xe4, 0xc3])
         engine.currentPrivilegeLevel = 3
@@ -187,7 +189,9 @@ import Testing
         let root = machine.hypervisor.root
         let reply = machine.hypervisor.call(as: root, control: HypercallControl(.getPartitionID), parameters: .bytes([]))
         #expect(reply.output == LittleEndian.bytes(UInt64(1)))
-        #expect(machine.hypervisor.call(as: machine.child, control: HypercallControl(.getPartitionID), parameters: .bytes([])).status == .accessDenied)
+        #expect(
+            machine.hypervisor.call(as: machine.child, control: HypercallControl(.getPartitionID), parameters: .bytes([])).status
+                == .accessDenied)
         // The only id is taken, and a second initialisation is refused.
         #expect(throws: HypervisorError.self) { try machine.hypervisor.initialisePartition(as: root, machine.child) }
         #expect(throws: HypervisorError.self) { _ = try machine.hypervisor.information(as: machine.child) }

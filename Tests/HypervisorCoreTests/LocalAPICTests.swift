@@ -21,7 +21,8 @@ import Testing
     private func deliverable(_ machine: FakeMachine) -> [UInt8?] { machine.child.processors.map(\.apic.deliverable) }
 
     @Test func priorities() throws {
-        let machine = try machine(1), apic = machine.processor().apic
+        let machine = try machine(1)
+        let apic = machine.processor().apic
         apic.accept(vector: 0x31)
         apic.accept(vector: 0x52)
         #expect(apic.deliverable == 0x52)
@@ -48,7 +49,8 @@ import Testing
     }
 
     @Test func levelInterruptsEndAtTheIOAPIC() throws {
-        let machine = try machine(1), apic = machine.processor().apic
+        let machine = try machine(1)
+        let apic = machine.processor().apic
         machine.child.send(InterruptMessage(address: 0xfee0_0000, data: 0x8000 | 0x4000 | 0x41))
         machine.child.send(InterruptMessage(address: 0xfee0_0000, data: 0x42))
         #expect(load(machine, 0x1a0) == 0x2)
@@ -124,7 +126,8 @@ import Testing
     }
 
     @Test func timer() throws {
-        let machine = try machine(1), apic = machine.processor().apic
+        let machine = try machine(1)
+        let apic = machine.processor().apic
         // Divide by 16 at 200 MHz: 80 ns a count. One-shot of 1000 counts.
         store(machine, 0x3e0, 3)
         store(machine, 0x320, 0x66)
@@ -155,7 +158,8 @@ import Testing
     }
 
     @Test func errorsAndDisabling() throws {
-        let machine = try machine(1), apic = machine.processor().apic
+        let machine = try machine(1)
+        let apic = machine.processor().apic
         store(machine, 0x370, 0x77)
         store(machine, 0x300, 1 << 18 | 0x05)
         #expect(apic.deliverable == 0x77)

@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct RegisterTests {
     @Test func leaves() throws {
-        let machine = try FakeMachine(count: 2), processor = machine.processor(1)
+        let machine = try FakeMachine(count: 2)
+        let processor = machine.processor(1)
         #expect(
             processor.cpuid(leaf: 0x4000_0000, subleaf: 0)
                 == CPUIDResult(eax: 0x4000_0006, ebx: 0x7263_694d, ecx: 0x666f_736f, edx: 0x7648_2074))
@@ -65,7 +66,8 @@ import Testing
         #expect(machine.write(0x4000_0021, 0x6000 | 1))
         let page = machine.guestBytes(0x6000, 24)
         #expect(LittleEndian.load(page, 0, as: UInt32.self) == 1)
-        let scale = LittleEndian.load(page, 8, as: UInt64.self), offset = LittleEndian.load(page, 16, as: UInt64.self)
+        let scale = LittleEndian.load(page, 8, as: UInt64.self)
+        let offset = LittleEndian.load(page, 16, as: UInt64.self)
         for nanoseconds: UInt64 in [0, 1, 99, 100, 101, 12_345_678, 86_400_000_000_000, 31_557_600_000_000_000 * 5 + 99] {
             machine.timers.fakeClock.nanoseconds = nanoseconds
             let tsc = machine.processor().readTimestampCounter()

@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct RunTests {
     @Test func slicesEndAtTheirLimitOrForAttention() throws {
-        let machine = try FakeMachine(), processor = machine.processor()
+        let machine = try FakeMachine()
+        let processor = machine.processor()
         #expect(processor.runSlice(until: 500) == .limit)
         #expect(processor.instructionsRetired == 500)
         processor.requestAttention()
@@ -17,7 +18,9 @@ import Testing
     }
 
     @Test func haltEndsWithAnInterrupt() throws {
-        let machine = try FakeMachine(), processor = machine.processor(), engine = try machine.engine()
+        let machine = try FakeMachine()
+        let processor = machine.processor()
+        let engine = try machine.engine()
         machine.enableAPIC()
         engine.script = { _ in .halted }
         #expect(processor.runSlice(until: 100) == .idle)
@@ -38,7 +41,9 @@ import Testing
     }
 
     @Test func guestIdleEndsEvenWithInterruptsOff() throws {
-        let machine = try FakeMachine(), processor = machine.processor(), engine = try machine.engine()
+        let machine = try FakeMachine()
+        let processor = machine.processor()
+        let engine = try machine.engine()
         machine.enableAPIC()
         engine.canAcceptInterrupt = false
         engine.script = { _ in
@@ -54,7 +59,9 @@ import Testing
     }
 
     @Test func initAndStartUp() throws {
-        let machine = try FakeMachine(count: 2), second = machine.processor(1), engine = try machine.engine(1)
+        let machine = try FakeMachine(count: 2)
+        let second = machine.processor(1)
+        let engine = try machine.engine(1)
         machine.enableAPIC(0)
         #expect(second.runSlice(until: 10) == .idle)
         #expect(second.runState == .waitForSIPI)
@@ -79,7 +86,8 @@ import Testing
     }
 
     @Test func ownInterruptsStopTheEngineAtOnce() throws {
-        let machine = try FakeMachine(), engine = try machine.engine()
+        let machine = try FakeMachine()
+        let engine = try machine.engine()
         machine.enableAPIC()
         engine.exitRequested = false
         _ = machine.processor().writeMemory(0xfee0_0300, size: 4, value: 1 << 18 | 0x44)
@@ -87,7 +95,9 @@ import Testing
     }
 
     @Test func resetAndTripleFault() throws {
-        let machine = try FakeMachine(count: 2), processor = machine.processor(), engine = try machine.engine()
+        let machine = try FakeMachine(count: 2)
+        let processor = machine.processor()
+        let engine = try machine.engine()
         machine.enableHypercalls()
         machine.enableSynIC()
         machine.enableAPIC()
@@ -109,7 +119,9 @@ import Testing
     }
 
     @Test func runTimeFollowsPartitionTime() throws {
-        let machine = try FakeMachine(), processor = machine.processor(), engine = try machine.engine()
+        let machine = try FakeMachine()
+        let processor = machine.processor()
+        let engine = try machine.engine()
         engine.script = { engine in
             machine.timers.fakeClock.nanoseconds += 1_000
             #expect(machine.read(0x4000_0010) == 10)

@@ -19,7 +19,9 @@ import Testing
         machine.timers.fakeClock.nanoseconds = 7_000
         for type: UInt32 in [1, 2] {
             let message = SyntheticMessage(type: type, payload: [1])
-            #expect(machine.hypervisor.postMessage(as: machine.hypervisor.root, to: machine.child, processor: 1, source: 2, message) == .success)
+            #expect(
+                machine.hypervisor.postMessage(as: machine.hypervisor.root, to: machine.child, processor: 1, source: 2, message) == .success
+            )
         }
         machine.write(0x4000_00b0, 1 << 12 | 0xed << 4 | 8)
         machine.write(0x4000_00b1, 5_000)

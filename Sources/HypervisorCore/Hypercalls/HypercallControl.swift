@@ -7,7 +7,8 @@ package struct HypercallControl: Equatable, Sendable {
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 
     package init(_ code: HypercallCode, isFast: Bool = false, variableHeader: Int = 0, repCount: Int = 0, repStart: Int = 0) {
-        rawValue = UInt64(code.rawValue) | (isFast ? 1 << 16 : 0) | UInt64(variableHeader & 0x3ff) << 17
+        rawValue =
+            UInt64(code.rawValue) | (isFast ? 1 << 16 : 0) | UInt64(variableHeader & 0x3ff) << 17
             | UInt64(repCount & 0xfff) << 32 | UInt64(repStart & 0xfff) << 48
     }
 

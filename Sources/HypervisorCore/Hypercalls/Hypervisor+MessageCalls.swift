@@ -2,9 +2,13 @@
 extension Hypervisor {
     /// HvCallPostMessage: connection, 0, type, size, 240 bytes. From a child to a port of the root's stack.
     func postMessage(_ call: CheckedCall) -> HypercallReply {
-        let connection: UInt32 = call.word(0), type: UInt32 = call.word(8), size: UInt32 = call.word(12)
+        let connection: UInt32 = call.word(0)
+        let type: UInt32 = call.word(8)
+        let size: UInt32 = call.word(12)
         // Type 0 is an empty slot, bit 31 the hypervisor's own.
-        guard size <= UInt32(SyntheticMessage.payloadLimit), type != 0, type & 1 << 31 == 0 else { return HypercallReply(.invalidParameter) }
+        guard size <= UInt32(SyntheticMessage.payloadLimit), type != 0, type & 1 << 31 == 0 else {
+            return HypercallReply(.invalidParameter)
+        }
         guard case .message(let receive) = call.caller.machine?.ports.port(connection) else { return HypercallReply(.invalidConnectionID) }
         let payload = Array(call.input[16..<16 + Int(size)])
         return HypercallReply(
@@ -13,7 +17,8 @@ extension Hypervisor {
 
     /// HvCallSignalEvent: connection, flag number.
     func signalEvent(_ call: CheckedCall) -> HypercallReply {
-        let connection: UInt32 = call.word(0), flag: UInt16 = call.word(4)
+        let connection: UInt32 = call.word(0)
+        let flag: UInt16 = call.word(4)
         guard case .event(let flagCount, let receive) = call.caller.machine?.ports.port(connection) else {
             return HypercallReply(.invalidConnectionID)
         }
@@ -26,7 +31,9 @@ extension Hypervisor {
     func postMessageDirect(_ call: CheckedCall) -> HypercallReply {
         guard let child = child(call.word(0), of: call.caller) else { return HypercallReply(.invalidPartitionID) }
         guard let target = target(call.word(8), in: child) else { return HypercallReply(.invalidVPIndex) }
-        let type: UInt32 = call.word(20), size: UInt8 = call.word(24), sender: UInt64 = call.word(28)
+        let type: UInt32 = call.word(20)
+        let size: UInt8 = call.word(24)
+        let sender: UInt64 = call.word(28)
         guard type != 0, Int(size) <= SyntheticMessage.payloadLimit else { return HypercallReply(.invalidParameter) }
         let message = SyntheticMessage(type: type, sender: sender, payload: Array(call.input[36..<36 + Int(size)]))
         return HypercallReply(
@@ -44,7 +51,10 @@ extension Hypervisor {
     /// HvCallAssertVirtualInterrupt: id, type, flags (level, logical), destination, vector, level.
     func assertVirtualInterrupt(_ call: CheckedCall) -> HypercallReply {
         guard let child = child(call.word(0), of: call.caller) else { return HypercallReply(.invalidPartitionID) }
-        let type: UInt32 = call.word(8), flags: UInt32 = call.word(12), destination: UInt64 = call.word(16), vector: UInt32 = call.word(24)
+        let type: UInt32 = call.word(8)
+        let flags: UInt32 = call.word(12)
+        let destination: UInt64 = call.word(16)
+        let vector: UInt32 = call.word(24)
         guard let code = UInt8(exactly: type), let mode = InterruptCommand.Mode(rawValue: code), let vector = UInt8(exactly: vector),
             let destination = UInt32(exactly: destination)
         else { return HypercallReply(.invalidParameter) }

@@ -4,9 +4,18 @@ import DeviceModel
 package struct InterruptCommand: Equatable, Sendable {
     /// The delivery mode field; other encodings are reserved.
     package enum Mode: UInt8, Codable, Sendable {
-        case fixed = 0, lowestPriority = 1, systemManagement = 2, nonMaskable = 4, initialise = 5, startUp = 6, external = 7
+        case fixed = 0
+        case lowestPriority = 1
+        case systemManagement = 2
+        case nonMaskable = 4
+        case initialise = 5
+        case startUp = 6
+        case external = 7
     }
-    package enum Shorthand: UInt8, Sendable { case none = 0, own, all, allButOwn }
+    package enum Shorthand: UInt8, Sendable {
+        case none = 0
+        case own, all, allButOwn
+    }
 
     package var vector: UInt8
     package var mode: Mode

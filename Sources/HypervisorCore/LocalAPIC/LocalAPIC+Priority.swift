@@ -9,7 +9,8 @@ extension LocalAPIC {
             return
         }
         guard isSoftwareEnabled else { return }
-        let index = Int(vector >> 6), bit: UInt64 = 1 << UInt64(vector & 63)
+        let index = Int(vector >> 6)
+        let bit: UInt64 = 1 << UInt64(vector & 63)
         if isLevel {
             words.or(Word.triggerMode + index, bit)
         } else {
@@ -61,7 +62,8 @@ extension LocalAPIC {
 
     /// Moves a vector from requested to in service; auto-EOI vectors (TLFS 11.8.4) skip that.
     package func acknowledge(_ vector: UInt8) {
-        let index = Int(vector >> 6), bit: UInt64 = 1 << UInt64(vector & 63)
+        let index = Int(vector >> 6)
+        let bit: UInt64 = 1 << UInt64(vector & 63)
         words.and(Word.requested + index, ~bit)
         if words[Word.autoEOI + index] & bit == 0 { words.or(Word.inService + index, bit) }
     }
@@ -76,7 +78,8 @@ extension LocalAPIC {
     /// A write of the EOI register, by whatever way.
     package func endOfInterrupt() {
         guard let vector = highest(in: Word.inService) else { return }
-        let index = Int(vector >> 6), bit: UInt64 = 1 << UInt64(vector & 63)
+        let index = Int(vector >> 6)
+        let bit: UInt64 = 1 << UInt64(vector & 63)
         words.and(Word.inService + index, ~bit)
         host.interruptEnded(vector: vector, isLevel: words[Word.triggerMode + index] & bit != 0)
     }

@@ -13,7 +13,8 @@ extension LocalAPIC {
     }
 
     var currentCount: UInt32 {
-        let now = clock.nanoseconds, unit = nanosecondsPerCount
+        let now = clock.nanoseconds
+        let unit = nanosecondsPerCount
         return timer.withLock { state in
             guard let due = state.due, due > now else { return 0 }
             return UInt32(truncatingIfNeeded: min((due - now + unit - 1) / unit, UInt64(state.initialCount)))
@@ -21,7 +22,8 @@ extension LocalAPIC {
     }
 
     func setInitialCount(_ count: UInt32) {
-        let now = clock.nanoseconds, unit = nanosecondsPerCount
+        let now = clock.nanoseconds
+        let unit = nanosecondsPerCount
         timer.withLock { state in
             state.initialCount = count
             state.start = now
@@ -35,7 +37,8 @@ extension LocalAPIC {
     func setDivide(_ value: UInt64) {
         let left = UInt64(currentCount)
         words[Word.divide] = value
-        let now = clock.nanoseconds, unit = nanosecondsPerCount
+        let now = clock.nanoseconds
+        let unit = nanosecondsPerCount
         timer.withLock { state in
             guard state.due != nil else { return }
             state.due = now &+ left * unit
@@ -55,7 +58,9 @@ extension LocalAPIC {
 
     /// The alarm's action; on whatever thread the timer service fires it.
     func timerExpired() {
-        let now = clock.nanoseconds, unit = nanosecondsPerCount, periodic = isPeriodic
+        let now = clock.nanoseconds
+        let unit = nanosecondsPerCount
+        let periodic = isPeriodic
         let expired = timer.withLock { state in
             guard let due = state.due, due <= now else { return false }
             let period = max(UInt64(state.initialCount) * unit, Self.shortestPeriod)

@@ -118,8 +118,10 @@ package final class LocalAPIC: @unchecked Sendable {
     func writeBase(_ value: UInt64) -> Bool {
         let old = words[Word.base]
         guard value & ~(Base.bootstrap | Base.x2APIC | Base.enabled) == Self.baseAddress else { return false }
-        let isOn = value & Base.enabled != 0, isWide = value & Base.x2APIC != 0
-        let wasOn = old & Base.enabled != 0, wasWide = old & Base.x2APIC != 0
+        let isOn = value & Base.enabled != 0
+        let isWide = value & Base.x2APIC != 0
+        let wasOn = old & Base.enabled != 0
+        let wasWide = old & Base.x2APIC != 0
         // Transitions of SDM vol. 3, figure 11-27: x2APIC is entered from xAPIC and left for disabled only.
         if isWide, !isOn || !wasOn { return false }
         if wasWide, isOn, !isWide { return false }

@@ -31,19 +31,19 @@ extension Partition {
                 guarded.registers.guestOSID = value
                 if value == 0 { guarded.registers.hypercall &= ~1 }
             }
-            if value == 0 { place(machine.hypercallPage, at: nil) } else { report(.guestIdentified(value)) }
+            placeSharedOverlays()
+            if value != 0 { report(.guestIdentified(value)) }
         case SyntheticMSR.hypercall:
             // Beyond the bounds of the GPA space is #GP (TLFS 3.13).
             guard value & 1 == 0 || machine.gpaSpace.contains(page: value & ~0xfff) else { return false }
-            let address: UInt64? = guarded.withLock { guarded in
+            guarded.withLock { guarded in
                 let isEnabled = value & 1 != 0 && guarded.registers.guestOSID != 0
                 guarded.registers.hypercall = value & ~1 | (isEnabled ? 1 : 0)
-                return isEnabled ? value & ~0xfff : nil
             }
-            place(machine.hypercallPage, at: address)
+            placeSharedOverlays()
         case SyntheticMSR.referenceTSC:
             guarded.withLock { $0.registers.referenceTSC = value }
-            place(machine.referenceTSCPage, at: value & 1 != 0 ? value & ~0xfff : nil)
+            placeSharedOverlays()
         case SyntheticMSR.crashParameter0...SyntheticMSR.crashParameter4:
             guarded.withLock { $0.registers.crashParameters[Int(index - SyntheticMSR.crashParameter0)] = value }
         case SyntheticMSR.crashControl:
@@ -51,6 +51,21 @@ extension Partition {
         default: return false
         }
         return true
+    }
+
+    /// Puts the partition's own overlays where the registers say. Two VPs may write the registers at once, and no lock is held while a
+    /// page moves; the loop ends with pages and registers in agreement.
+    func placeSharedOverlays() {
+        guard let machine else { return }
+        while true {
+            let registers = guarded.withLock { $0.registers }
+            let hypercall = registers.hypercall
+            let tsc = registers.referenceTSC
+            place(machine.hypercallPage, at: hypercall & 1 != 0 ? hypercall & ~0xfff : nil)
+            place(machine.referenceTSCPage, at: tsc & 1 != 0 ? tsc & ~0xfff : nil)
+            let now = guarded.withLock { $0.registers }
+            if now.hypercall == hypercall, now.referenceTSC == tsc { return }
+        }
     }
 
     /// With text, P3 and P4 are its address and length; a length above 4096 or memory that is not there leaves the text out.

@@ -23,7 +23,8 @@ extension Partition: StatefulUnit {
         guard let machine else { throw StateError(.inconsistent, unit: unitName, detail: "the root partition has no state") }
         guard state.processorCount == processors.count else {
             throw StateError(
-                .inconsistent, unit: unitName, detail: "it was saved with \(state.processorCount) processors, the VM has \(processors.count)")
+                .inconsistent, unit: unitName,
+                detail: "it was saved with \(state.processorCount) processors, the VM has \(processors.count)")
         }
         guard state.processorModel == machine.configuration.processorModel else {
             throw StateError(.inconsistent, unit: unitName, detail: "it was saved on processor model “\(state.processorModel.name)”")
@@ -32,9 +33,7 @@ extension Partition: StatefulUnit {
             throw StateError(.inconsistent, unit: unitName, detail: "there are five crash parameters")
         }
         guarded.withLock { $0.registers = state.registers }
-        let hypercall = state.registers.hypercall, tsc = state.registers.referenceTSC
-        place(machine.hypercallPage, at: hypercall & 1 != 0 ? hypercall & ~0xfff : nil)
-        place(machine.referenceTSCPage, at: tsc & 1 != 0 ? tsc & ~0xfff : nil)
+        placeSharedOverlays()
     }
 
     /// Every unit of the partition, in the order in which they are saved and restored.

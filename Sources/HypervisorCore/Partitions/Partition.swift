@@ -93,10 +93,7 @@ package final class Partition: @unchecked Sendable {
     /// Power-up state of everything but RAM. All VPs have stopped; VP 0 stands at the reset vector, the others wait for a SIPI.
     package func reset() {
         guarded.withLock { $0.registers = PartitionRegisters() }
-        if let machine {
-            _ = machine.gpaSpace.place(machine.hypercallPage, at: nil)
-            _ = machine.gpaSpace.place(machine.referenceTSCPage, at: nil)
-        }
+        placeSharedOverlays()
         for processor in processors { processor.reset() }
         flushTranslations()
     }

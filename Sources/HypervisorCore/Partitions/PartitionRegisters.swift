@@ -14,8 +14,6 @@ struct PartitionRegisters: Codable, Equatable, Sendable {
 enum HypercallPage {
     /// Reserved for the hypervisor before any device can claim it.
     static let port: UInt16 = 0xe4
-    /// Offset of the OUT instruction.
-    static let exitOffset: UInt64 = 4
     /// The rest of the page is INT3.
     static let code: [UInt8] =
         [0xf3, 0x0f, 0x1e, 0xfa, 0xe6, UInt8(port), 0xc3] + [UInt8](repeating: 0xcc, count: OverlayPage.size - 7)

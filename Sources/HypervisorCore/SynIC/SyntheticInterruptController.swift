@@ -141,7 +141,9 @@ package final class SyntheticInterruptController: @unchecked Sendable {
         defer {
             if inner.queues[source].isEmpty { waiting.and(0, ~(1 << UInt64(source))) } else { waiting.or(0, 1 << UInt64(source)) }
         }
-        guard let first = inner.queues[source].first, inner.registers.control & 1 != 0, inner.registers.messagePage & 1 != 0 else { return nil }
+        guard let first = inner.queues[source].first, inner.registers.control & 1 != 0, inner.registers.messagePage & 1 != 0 else {
+            return nil
+        }
         let slot = source * SyntheticMessage.slotSize
         if messages.load32(slot) != 0 {
             _ = messages.or8(slot + 5, 1)
@@ -160,7 +162,8 @@ package final class SyntheticInterruptController: @unchecked Sendable {
     private func write(_ queued: QueuedMessage, slot: Int, morePending: Bool) {
         var payload = queued.message.payload
         if case .timer(let number, let due) = queued.buffer {
-            payload = LittleEndian.bytes(UInt32(truncatingIfNeeded: number)) + [0, 0, 0, 0] + LittleEndian.bytes(due)
+            payload =
+                LittleEndian.bytes(UInt32(truncatingIfNeeded: number)) + [0, 0, 0, 0] + LittleEndian.bytes(due)
                 + LittleEndian.bytes(host.referenceTime)
         }
         messages.write(slot + 16, payload)

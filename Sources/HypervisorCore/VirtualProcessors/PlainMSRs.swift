@@ -25,7 +25,8 @@ struct PlainMSRs: Codable, Equatable, Sendable {
             Row(0x179, isStrict: true), Row(0x17a, writable: 7),
             // DebugCtl: kept, no branch recording. LastBranchFromIP … LastIntToIP.
             Row(0x1d9, writable: 0x3f, isStrict: true), Row(0x1db), Row(0x1dc), Row(0x1dd), Row(0x1de),
-        ] + (0..<8).flatMap { pair in
+        ]
+        + (0..<8).flatMap { pair in
             [
                 Row(0x200 + pair * 2, writable: 0xff_ffff_f0ff, isStrict: true),
                 Row(0x201 + pair * 2, writable: 0xff_ffff_f800, isStrict: true),
