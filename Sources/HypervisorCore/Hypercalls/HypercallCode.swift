@@ -36,6 +36,9 @@ struct HypercallShape {
 }
 
 extension HypercallCode {
+    /// Place of each call in `allCases`, for rows of counters.
+    static let ordinals = Dictionary(uniqueKeysWithValues: allCases.enumerated().map { ($1, $0) })
+
     /// The manual's name, for views.
     package var name: String {
         switch self {

@@ -113,7 +113,7 @@ package final class Partition: @unchecked Sendable {
     // MARK: Counting
 
     func countHypercall(_ code: HypercallCode?) {
-        hypercallCounts.add(code.flatMap { HypercallCode.allCases.firstIndex(of: $0) } ?? HypercallCode.allCases.count, 1)
+        hypercallCounts.add(code.flatMap { HypercallCode.ordinals[$0] } ?? HypercallCode.ordinals.count, 1)
     }
 
     package var hypercallCount: [(name: String, code: UInt16?, count: UInt64)] {

@@ -10,6 +10,24 @@ package final class VirtualProcessor: @unchecked Sendable {
         case halted = "Halted"
         case waitForSIPI = "WaitForSipi"
         case guestIdle = "GuestIdle"
+
+        /// A number for the word that other threads read.
+        var code: UInt64 {
+            switch self {
+            case .running: 0
+            case .halted: 1
+            case .waitForSIPI: 2
+            case .guestIdle: 3
+            }
+        }
+        init(code: UInt64) {
+            switch code {
+            case 0: self = .running
+            case 1: self = .halted
+            case 2: self = .waitForSIPI
+            default: self = .guestIdle
+            }
+        }
     }
 
     package let index: Int
@@ -66,8 +84,8 @@ package final class VirtualProcessor: @unchecked Sendable {
     }
 
     package var runState: RunState {
-        get { RunState.allCases[Int(published[Published.runState])] }
-        set { published[Published.runState] = UInt64(RunState.allCases.firstIndex(of: newValue) ?? 0) }
+        get { RunState(code: published[Published.runState]) }
+        set { published[Published.runState] = newValue.code }
     }
 
     /// Exact; on the VP's thread, or while the VP stands still.
