@@ -18,46 +18,6 @@ public indirect enum Value: Sendable {
     case opaque(any OpaqueValue)
 }
 
-/// An ordered set of named values; names compare without regard to case and keep their spelling.
-public struct Record: Sendable {
-    public private(set) var fields: [(name: String, value: Value)] = []
-    /// Name of the type for views and Get-Member; nil: a custom object.
-    public var typeName: String?
-
-    public init(typeName: String? = nil, _ fields: [(name: String, value: Value)] = []) {
-        self.typeName = typeName
-        self.fields = fields
-    }
-
-    public subscript(name: String) -> Value? {
-        get { fields.first { $0.name.lowercased() == name.lowercased() }?.value }
-        set {
-            let position = fields.firstIndex { $0.name.lowercased() == name.lowercased() }
-            switch (position, newValue) {
-            case (let position?, let value?): fields[position].value = value
-            case (let position?, nil): fields.remove(at: position)
-            case (nil, let value?): fields.append((name, value))
-            case (nil, nil): break
-            }
-        }
-    }
-}
-
-/// A length of time in units of 100 ns, shown like .NET's TimeSpan.
-public struct TimeSpan: Sendable, Hashable, Comparable {
-    public var ticks: Int64
-    public init(ticks: Int64) { self.ticks = ticks }
-    public init(seconds: Double) { ticks = Int64((seconds * 10_000_000).rounded()) }
-    public static func < (left: TimeSpan, right: TimeSpan) -> Bool { left.ticks < right.ticks }
-}
-
-/// An instant: nanoseconds since the Unix epoch, shown as ISO 8601 with the local offset.
-public struct Timestamp: Sendable, Hashable, Comparable {
-    public var unixNanoseconds: Int64
-    public init(unixNanoseconds: Int64) { self.unixNanoseconds = unixNanoseconds }
-    public static func < (left: Timestamp, right: Timestamp) -> Bool { left.unixNanoseconds < right.unixNanoseconds }
-}
-
 /// A live handle to a thing of the host (a VM, a snapshot, an event …). The same thing is the same Lua value: the shell interns by
 /// (`type.name`, `identity`).
 public protocol LiveObject: AnyObject, Sendable {
@@ -70,10 +30,15 @@ public protocol LiveObject: AnyObject, Sendable {
     func snapshot() throws -> Record
     /// One property by its exact name in `type.properties`.
     func property(_ name: String) throws -> Value
+    /// The properties of several objects of this type, all of them read at once; results in the order of `objects`.
+    func snapshots(of objects: [any LiveObject]) -> [Result<Record, any Error>]
 }
 
 extension LiveObject {
     public func property(_ name: String) throws -> Value { try snapshot()[name] ?? .null }
+    public func snapshots(of objects: [any LiveObject]) -> [Result<Record, any Error>] {
+        objects.map { object in Result { try object.snapshot() } }
+    }
 }
 
 /// The declaration of an object type: its name in the module, its properties with their types and meaning.

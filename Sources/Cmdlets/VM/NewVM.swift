@@ -1,0 +1,108 @@
+import Basics
+import Management
+import Persistence
+
+extension Cmdlet {
+    /// `New-VM`.
+    static let newVM = Cmdlet(
+        "New", "VM", synopsis: "Makes a virtual machine.",
+        details:
+            "It is off until Start-VM. With -KernelPath it boots a Linux kernel (or a multiboot image) directly; these settings are part of its firmware (Set-VMFirmware).",
+        departures: [
+            "Generation is 2 unless given.",
+            "Names are unique within a store without regard to letter case, and may not contain * ? [ ] or a path's separators.",
+            "Generation 1 is stored, but without a kernel it does not start: there is no BIOS firmware yet.",
+        ],
+        sets: [
+            .init("No VHD", isDefault: true, shape: newVMShape), .init("New VHD", shape: newVMShape),
+            .init("Existing VHD", shape: newVMShape),
+        ],
+        parameters: [
+            Parameter(
+                "Name", .string, "Name of the new virtual machine.", aliases: ["VMName"], position: 0, pipeline: [.byValue, .byPropertyName],
+                default: .string("New Virtual Machine")),
+            Parameter("MemoryStartupBytes", .bytes, "Memory that it starts with, like 512MB.", position: 1),
+            Parameter("Generation", .integer(1...2), "Its generation.", position: 2, default: .integer(2)),
+            Parameter("NoVHD", .switched, "Makes no disk, which is what happens without it too.", sets: ["No VHD"]),
+            Parameter(
+                "NewVHDPath", .path, "A disk to make.", sets: ["New VHD"], mandatory: true,
+                effect: .refused("there are no virtual hard disks yet; use -NoVHD and an initial ramdisk")),
+            Parameter(
+                "NewVHDSizeBytes", .bytes, "Size of the disk to make.", sets: ["New VHD"], mandatory: true,
+                effect: .refused("there are no virtual hard disks yet; use -NoVHD and an initial ramdisk")),
+            Parameter(
+                "VHDPath", .path, "A disk to attach.", sets: ["Existing VHD"], mandatory: true,
+                effect: .refused("there are no virtual hard disks yet; use -NoVHD and an initial ramdisk")),
+            Parameter(
+                "BootDevice", .enumeration("BootDevice", ["Floppy", "CD", "IDE", "LegacyNetworkAdapter", "NetworkAdapter", "VHD"]),
+                "What to boot from.", effect: .refused("there are no boot devices yet; -KernelPath boots a kernel directly")),
+            Parameter("SwitchName", .string, "The virtual switch to connect to.", effect: .refused("there are no virtual switches yet")),
+            Parameter("Path", .path, "Where its folder lies.", effect: .refused("folders lie in the store; choose another store with --store")),
+            Parameter("Version", .string, "Version of its configuration.", effect: .noEffect("there is one version of configurations")),
+            Parameter("Prerelease", .switched, "Allows a prerelease version.", effect: .noEffect("there is one version of configurations")),
+            Parameter("Experimental", .switched, "Allows an experimental version.", effect: .noEffect("there is one version of configurations")),
+            Parameter(
+                "SourceGuestStatePath", .path, "A guest state file to copy.", effect: .refused("there are no guest state files")),
+            Parameter(
+                "GuestStateIsolationType", .enumeration("GuestIsolationType", ["TrustedLaunch", "VBS", "SNP", "TDX", "Disabled"]),
+                "Kind of isolation from the host.", effect: .refused("no isolation technology is there")),
+            .force(), .asJob,
+            Parameter("KernelPath", .path, "Linux kernel or multiboot image to boot.", completion: .path, ours: true),
+            Parameter("InitialRamdiskPath", .path, "Initial ramdisk for the kernel.", completion: .path, ours: true),
+            Parameter("KernelArguments", .string, "The kernel's command line.", ours: true),
+            Parameter("ProcessorCount", .integer(1...8), "Number of virtual processors.", default: .integer(1), ours: true),
+            Parameter("Notes", .string, "Free text.", ours: true, allowsEmpty: true),
+            Parameter(
+                "TimeMode", .enumeration("TimeMode", ["Real", "Exact"]), "Real time, or Exact: the same inputs give the same run.",
+                default: .string("Real"), ours: true),
+            Parameter("Seed", .integer(0...Int64.max), "Exact mode's seed; without it one is drawn.", ours: true),
+            Parameter(
+                "Count", .integer(1...1000), "Makes that many, with a number from 1 appended to the name; all are checked before the first is made.",
+                ours: true),
+        ] + Parameter.remote(sets: []),
+        output: "VirtualMachine",
+        examples: [
+            Example("New-VM web01 512MB -NoVHD", "A virtual machine with 512 MiB of memory."),
+            Example(
+                "New-VM -Name web01 -KernelPath /boot/vmlinuz -InitialRamdiskPath /boot/initrd.img -KernelArguments 'console=ttyS0'",
+                "One that boots the host's kernel."),
+        ],
+        shouldProcess: true,
+        body: .perCall { invocation in
+            let name = invocation.string("Name") ?? "New Virtual Machine"
+            for (parameter, text) in [("Name", name), ("KernelPath", invocation.string("KernelPath") ?? "")] where text.contains("$") {
+                invocation.warn("New-VM -\(parameter) “\(text)” contains a $; variables are expanded only in double quotes of the command form.")
+            }
+            var base = VirtualMachineSpecification(name: name)
+            base.generation = Int(invocation.integer("Generation") ?? 2)
+            if let bytes = invocation.integer("MemoryStartupBytes") { base.memoryStartupBytes = UInt64(bytes) }
+            base.processorCount = Int(invocation.integer("ProcessorCount") ?? 1)
+            base.notes = invocation.string("Notes") ?? ""
+            base.firmware.kernelPath = invocation.string("KernelPath")
+            base.firmware.initialRamdiskPath = invocation.string("InitialRamdiskPath")
+            base.firmware.kernelArguments = invocation.string("KernelArguments")
+            base.timeMode = invocation.string("TimeMode").flatMap { .init(rawValue: $0) } ?? .real
+            if let seed = invocation.integer("Seed") {
+                guard base.timeMode == .exact else {
+                    throw ErrorRecord(
+                        "New-VM -Seed has a meaning only with -TimeMode Exact.", "AmbiguousParameterSet", .invalidArgument, target: name,
+                        cmdlet: "New-VM")
+                }
+                base.seed = UInt64(seed)
+            }
+            let host = invocation.context.host
+            guard let count = invocation.integer("Count") else {
+                guard try invocation.shouldProcess(name, "New-VM") else { return }
+                return try invocation.emit(.object(VirtualMachineObject(try host.create(base))))
+            }
+            var specifications: [VirtualMachineSpecification] = []
+            for number in 1...count {
+                var specification = base
+                specification.name = "\(name)\(number)"
+                if try invocation.shouldProcess(specification.name, "New-VM") { specifications.append(specification) }
+            }
+            for machine in try host.create(all: specifications) { try invocation.emit(.object(VirtualMachineObject(machine))) }
+        })
+
+    private static let newVMShape = Shape.computed("one, or a list with -Count") { $0.isGiven("Count") ? .many : .one }
+}

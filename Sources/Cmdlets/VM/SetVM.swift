@@ -1,0 +1,91 @@
+import Basics
+import Persistence
+
+extension Cmdlet {
+    private static let noCheckpoints = Parameter.Effect.noEffect("it is stored, but there are no checkpoints yet")
+    private static let noHostStart = Parameter.Effect.noEffect("it is stored, but nothing follows the host's start and shutdown yet")
+
+    /// `Set-VM`.
+    static let setVM = Cmdlet(
+        "Set", "VM", synopsis: "Changes settings of virtual machines.",
+        details: "All settings of one call are changed together or not at all. Processor, memory and time settings need the machine to be off.",
+        sets: ParameterSet.verbSets,
+        parameters: [.vmName(), .vm()] + Parameter.remote(sets: ["Name"]) + [
+            Parameter("ProcessorCount", .integer(1...8), "Number of virtual processors."),
+            Parameter("MemoryStartupBytes", .bytes, "Memory that it starts with."),
+            Parameter("MemoryMinimumBytes", .bytes, "Least memory with dynamic memory."),
+            Parameter("MemoryMaximumBytes", .bytes, "Most memory with dynamic memory."),
+            Parameter("StaticMemory", .switched, "Memory neither grows nor shrinks."),
+            Parameter(
+                "DynamicMemory", .switched, "Lets memory grow and shrink.", effect: .refused("there is no dynamic memory service yet")),
+            Parameter(
+                "AutomaticStartAction", .enumeration("StartAction", ["Nothing", "StartIfRunning", "Start"]),
+                "What the host's start does with it.", effect: noHostStart),
+            Parameter("AutomaticStartDelay", .integer(0...Int64(Int32.max)), "Seconds that this waits.", effect: noHostStart),
+            Parameter(
+                "AutomaticStopAction", .enumeration("StopAction", ["TurnOff", "Save", "ShutDown"]),
+                "What the host's shutdown does with it.", effect: noHostStart),
+            Parameter(
+                "AutomaticCriticalErrorAction", .enumeration("CriticalErrorAction", ["None", "Pause"]),
+                "What a lost disk does with it.", effect: .noEffect("there are no disks to lose")),
+            Parameter(
+                "AutomaticCriticalErrorActionTimeout", .integer(0...Int64(Int32.max)), "Minutes that this waits.",
+                effect: .noEffect("there are no disks to lose")),
+            Parameter(
+                "AutomaticCheckpointsEnabled", .boolean, "Makes a checkpoint at each start.", effect: .noEffect("there are no checkpoints yet")),
+            Parameter(
+                "CheckpointType", .enumeration("CheckpointType", ["Disabled", "Production", "ProductionOnly", "Standard"]),
+                "Kind of checkpoints to make of it.", effect: noCheckpoints),
+            Parameter(
+                "LockOnDisconnect", .enumeration("OnOffState", ["On", "Off"]), "Whether its console locks when the viewer leaves.",
+                effect: .noEffect("it is stored, but there is no video console")),
+            Parameter("Notes", .string, "Free text.", allowsEmpty: true),
+            Parameter("NewVMName", .string, "A new name."),
+            Parameter("SnapshotFileLocation", .path, "Where checkpoints lie.", effect: .noEffect("there are no checkpoints yet")),
+            Parameter("SmartPagingFilePath", .path, "Where its paging file lies.", effect: .noEffect("there is no smart paging")),
+            Parameter(
+                "GuestControlledCacheTypes", .boolean, "Lets the guest choose cache types.", effect: .noEffect("no device is assigned to guests")),
+            Parameter(
+                "LowMemoryMappedIoSpace", .bytes, "Size of device memory below 4 GiB.", effect: .noEffect("no device is assigned to guests")),
+            Parameter(
+                "HighMemoryMappedIoSpace", .bytes, "Size of device memory above 4 GiB.", effect: .noEffect("no device is assigned to guests")),
+            Parameter("AllowUnverifiedPaths", .switched, "Accepts paths that are not there.", effect: .noEffect("no path of this cmdlet acts")),
+            .passthru,
+            Parameter(
+                "TimeMode", .enumeration("TimeMode", ["Real", "Exact"]), "Real time, or Exact: the same inputs give the same run.", ours: true),
+            Parameter("Seed", .integer(0...Int64.max), "Exact mode's seed.", ours: true),
+            Parameter(
+                "PicosecondsPerInstruction", .integer(1...1_000_000_000), "Exact mode: guest time of one instruction.", ours: true),
+        ],
+        output: "VirtualMachine",
+        examples: [Example("Set-VM web01 -ProcessorCount 4 -Notes 'front end'", "Four processors and a note.")],
+        shouldProcess: true,
+        body: .perTarget(parameters: ["Name", "VM"]) { invocation, target in
+            let machine = try target.virtualMachine()
+            let seen = ["ProcessorCount", "MemoryStartupBytes", "MemoryMinimumBytes", "MemoryMaximumBytes", "StaticMemory",
+                "AutomaticStartAction", "AutomaticStartDelay", "AutomaticStopAction", "CheckpointType", "LockOnDisconnect", "Notes",
+                "TimeMode", "Seed", "PicosecondsPerInstruction"]
+            if seen.contains(where: invocation.isGiven) {
+                try machine.configure { configuration in
+                    if let count = invocation.integer("ProcessorCount") { configuration.processor.count = Int(count) }
+                    if let bytes = invocation.integer("MemoryStartupBytes") { configuration.memory.startupBytes = UInt64(bytes) }
+                    if let bytes = invocation.integer("MemoryMinimumBytes") { configuration.memory.minimumBytes = UInt64(bytes) }
+                    if let bytes = invocation.integer("MemoryMaximumBytes") { configuration.memory.maximumBytes = UInt64(bytes) }
+                    if invocation.isOn("StaticMemory") { configuration.memory.dynamicMemoryEnabled = false }
+                    if let action = invocation.string("AutomaticStartAction") { configuration.automaticStartAction = action }
+                    if let delay = invocation.integer("AutomaticStartDelay") { configuration.automaticStartDelay = Int(delay) }
+                    if let action = invocation.string("AutomaticStopAction") { configuration.automaticStopAction = action }
+                    if let type = invocation.string("CheckpointType") { configuration.checkpointType = type }
+                    if let lock = invocation.string("LockOnDisconnect") { configuration.lockOnDisconnect = lock }
+                    if let notes = invocation.string("Notes") { configuration.notes = notes }
+                    if let mode = invocation.string("TimeMode").flatMap({ VirtualMachineConfiguration.TimeMode(rawValue: $0) }) {
+                        configuration.timeMode = mode
+                    }
+                    if let seed = invocation.integer("Seed") { configuration.seed = UInt64(seed) }
+                    if let time = invocation.integer("PicosecondsPerInstruction") { configuration.picosecondsPerInstruction = UInt64(time) }
+                }
+            }
+            if let name = invocation.string("NewVMName") { try machine.rename(to: name) }
+            try invocation.passthru(target)
+        })
+}

@@ -1,0 +1,144 @@
+import Basics
+import Management
+import Persistence
+import WorkerProtocol
+
+/// A virtual machine as scripts see it: a live handle over Management's.
+public final class VirtualMachineObject: LiveObject {
+    public let machine: VirtualMachine
+
+    public init(_ machine: VirtualMachine) { self.machine = machine }
+
+    public var type: ObjectType { Self.objectType }
+    public var identity: String { machine.id.description }
+    public var displayName: String { machine.name }
+
+    public func snapshot() throws -> Record { record(try machine.status()) }
+
+    public func property(_ name: String) throws -> Value {
+        switch name {
+        case "Id", "VMId": return .string(machine.id.description)
+        case "ComPort1": return .object(ComponentObject.comPort(machine, 1))
+        case "ComPort2": return .object(ComponentObject.comPort(machine, 2))
+        case "IsDeleted":
+            do {
+                _ = try machine.status()
+                return .boolean(false)
+            } catch let error as any DescribedError where error.identifier == "VMNotFound" {
+                return .boolean(true)
+            }
+        default: return try snapshot()[name] ?? .null
+        }
+    }
+
+    /// All of them in one round; one that was removed meanwhile is a row that says so.
+    public func snapshots(of objects: [any LiveObject]) -> [Result<Record, any Error>] {
+        let machines = objects.compactMap { ($0 as? VirtualMachineObject)?.machine }
+        guard machines.count == objects.count else { return objects.map { object in Result { try object.snapshot() } } }
+        return zip(machines, machine.host.statuses(of: machines)).map { machine, status in
+            status.map { record($0) }.flatMapError { error in
+                guard (error as? any DescribedError)?.identifier == "VMNotFound" else { return .failure(error) }
+                var record = Record(typeName: "VirtualMachine", Self.objectType.properties.map { ($0.name, .null) })
+                (record["Name"], record["VMName"]) = (.string(machine.name), .string(machine.name))
+                (record["Id"], record["VMId"]) = (.string(machine.id.description), .string(machine.id.description))
+                (record["IsDeleted"], record["Status"]) = (.boolean(true), .string("Removed"))
+                return .success(record)
+            }
+        }
+    }
+
+    private func record(_ status: VirtualMachineStatus) -> Record {
+        let machine = machine
+        let configuration = status.configuration
+        func bytes(_ value: UInt64?) -> Value { value.map { .integer(Int64(clamping: $0)) } ?? .null }
+        func text(_ value: String?) -> Value { value.map { .string($0) } ?? .null }
+        func number(_ value: (some BinaryInteger)?) -> Value { value.map { .integer(Int64(clamping: $0)) } ?? .null }
+        func time(_ value: Int64?) -> Value { value.map { .time(Timestamp(unixNanoseconds: $0)) } ?? .null }
+        let operational = status.isResponding && !status.state.rawValue.hasSuffix("Critical") ? "Ok" : "CommunicationFailed"
+        let values: [String: Value] = [
+            "Name": .string(status.name), "VMName": .string(status.name), "Id": .string(status.id.description),
+            "VMId": .string(status.id.description), "State": .string(status.state.rawValue), "CPUUsage": number(status.cpuUsage as Int?),
+            "MemoryAssigned": bytes(status.memoryAssigned), "MemoryDemand": .integer(0),
+            "Uptime": .duration(TimeSpan(ticks: Int64(clamping: status.uptimeNanoseconds / 1_000_000 * 10_000))),
+            "Status": .string(status.statusText), "Version": .string(status.version),
+            "Generation": number(configuration?.generation), "ProcessorCount": number(configuration?.processor.count),
+            "MemoryStartup": bytes(configuration?.memory.startupBytes), "MemoryMinimum": bytes(configuration?.memory.minimumBytes),
+            "MemoryMaximum": bytes(configuration?.memory.maximumBytes),
+            "DynamicMemoryEnabled": configuration.map { .boolean($0.memory.dynamicMemoryEnabled) } ?? .null,
+            "Notes": text(configuration?.notes), "CreationTime": time(configuration?.creationTime), "Path": .string(status.path),
+            "ConfigurationLocation": .string(status.path), "AutomaticStartAction": text(configuration?.automaticStartAction),
+            "AutomaticStartDelay": number(configuration?.automaticStartDelay),
+            "AutomaticStopAction": text(configuration?.automaticStopAction), "CheckpointType": text(configuration?.checkpointType),
+            "LockOnDisconnect": text(configuration?.lockOnDisconnect), "ComPort1": .object(ComponentObject.comPort(machine, 1)),
+            "ComPort2": .object(ComponentObject.comPort(machine, 2)), "OperationalStatus": .list([.string(operational)]),
+            "PrimaryOperationalStatus": .string(operational), "StatusDescriptions": .list([.string(status.statusText)]),
+            "PrimaryStatusDescription": .string(status.statusText), "VirtualMachineType": .string("RealizedVirtualMachine"),
+            "ComputerName": .string(LocalHost.name), "IsDeleted": .boolean(false),
+            "WorkerProcessId": number(status.workerProcessId), "PartitionId": number(status.partitionId),
+            "StartTime": time(status.startTime), "TimeMode": text(configuration?.timeMode.rawValue),
+            "Seed": configuration?.seed.map { .integer(Int64(bitPattern: $0)) } ?? .null,
+            "PicosecondsPerInstruction": number(configuration?.picosecondsPerInstruction), "Engine": text(status.engine),
+            "HasSavedState": .boolean(status.hasSavedState), "IsResponding": .boolean(status.isResponding),
+        ]
+        return Record(typeName: "VirtualMachine", Self.objectType.properties.map { ($0.name, values[$0.name] ?? .null) })
+    }
+
+    public static let objectType = ObjectType(
+        name: "VirtualMachine",
+        properties: [
+            .init("Name", "String", "Name, unique in the store without regard to letter case."),
+            .init("State", "VMState", "Off, Starting, Running, Paused, Saved and so on."),
+            .init("CPUUsage", "Int32", "Percent of the host's processor time that it used lately."),
+            .init("MemoryAssigned", "Int64", "Bytes of host memory given to the guest; 0 when off."),
+            .init("MemoryDemand", "Int64", "Bytes that the guest asks for; 0, for no guest reports it yet."),
+            .init("Uptime", "TimeSpan", "How long it has run since its last start, pauses left out."),
+            .init("Status", "String", "How it does, in words."),
+            .init("Version", "String", "Version of its configuration."),
+            .init("Id", "Guid", "Identifier that never changes."),
+            .init("VMName", "String", "As Name."),
+            .init("VMId", "Guid", "As Id."),
+            .init("Generation", "Int32", "1 or 2."),
+            .init("ProcessorCount", "Int64", "Number of virtual processors."),
+            .init("MemoryStartup", "Int64", "Bytes of memory that it starts with."),
+            .init("MemoryMinimum", "Int64", "Least bytes with dynamic memory."),
+            .init("MemoryMaximum", "Int64", "Most bytes with dynamic memory."),
+            .init("DynamicMemoryEnabled", "Boolean", "Whether its memory may grow and shrink."),
+            .init("Notes", "String", "Free text of its owner."),
+            .init("CreationTime", "DateTime", "When it was made."),
+            .init("Path", "String", "Its folder."),
+            .init("ConfigurationLocation", "String", "As Path."),
+            .init("AutomaticStartAction", "StartAction", "What the host's start does with it."),
+            .init("AutomaticStartDelay", "Int32", "Seconds that this waits."),
+            .init("AutomaticStopAction", "StopAction", "What the host's shutdown does with it."),
+            .init("CheckpointType", "CheckpointType", "Which kind of checkpoints are made of it."),
+            .init("LockOnDisconnect", "OnOffState", "Whether its console locks when the viewer leaves."),
+            .init("ComPort1", "VMComPort", "Its first serial port."),
+            .init("ComPort2", "VMComPort", "Its second serial port."),
+            .init("OperationalStatus", "VMOperationalStatus[]", "Ok, or CommunicationFailed when its worker does not answer."),
+            .init("PrimaryOperationalStatus", "VMOperationalStatus", "The first of OperationalStatus."),
+            .init("StatusDescriptions", "String[]", "OperationalStatus in words."),
+            .init("PrimaryStatusDescription", "String", "The first of StatusDescriptions."),
+            .init("VirtualMachineType", "VirtualMachineType", "RealizedVirtualMachine."),
+            .init("ComputerName", "String", "The host it is on."),
+            .init("IsDeleted", "Boolean", "Whether it has been removed."),
+            .init("WorkerProcessId", "Int32", "Process that runs it; nil when off."),
+            .init("PartitionId", "UInt64", "Its partition; nil when off."),
+            .init("StartTime", "DateTime", "When it was last started; nil when off."),
+            .init("TimeMode", "TimeMode", "Real, or Exact: the same inputs give the same run."),
+            .init("Seed", "UInt64", "Exact mode's seed."),
+            .init("PicosecondsPerInstruction", "UInt64", "Exact mode: guest time of one instruction."),
+            .init("Engine", "ProcessorEngine", "What runs its processors; nil when off."),
+            .init("HasSavedState", "Boolean", "Whether a saved state lies in its folder."),
+            .init("IsResponding", "Boolean", "False when its worker did not answer in time."),
+        ])
+}
+
+extension LiveObject {
+    /// The virtual machine that a target is or belongs to.
+    func virtualMachine() throws -> VirtualMachine {
+        if let object = self as? VirtualMachineObject { return object.machine }
+        if let object = self as? ComponentObject, let machine = object.machine { return machine }
+        throw ErrorRecord(
+            "The \(type.name) “\(displayName)” belongs to no virtual machine.", "VirtualMachineMissing", .invalidArgument, target: displayName)
+    }
+}

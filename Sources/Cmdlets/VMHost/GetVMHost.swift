@@ -1,0 +1,66 @@
+import Management
+
+extension ObjectType {
+    static let vmHost = ObjectType(
+        name: "VMHost",
+        properties: [
+            .init("Name", "String", "Name of this host."),
+            .init("LogicalProcessorCount", "Int32", "Processors of the host."),
+            .init("MemoryCapacity", "Int64", "Bytes of memory of the host."),
+            .init("MemoryAvailable", "Int64", "Bytes of it that are available now."),
+            .init("VirtualMachinePath", "String", "Where the folders of virtual machines lie."),
+            .init("VirtualHardDiskPath", "String", "Default folder for disks."),
+            .init("StorePath", "String", "The store that this session works on."),
+            .init("HypervisorType", "String", "Type1: virtual machines are partitions of a hypervisor."),
+            .init("Architecture", "String", "Microkernel: services stand in the parent partition."),
+            .init("ProcessorArchitecture", "String", "Architecture of guests."),
+            .init("ProcessorName", "String", "The host processor's own name."),
+            .init("OperatingSystem", "String", "The host's kernel and its release."),
+            .init("SupportedVmVersions", "String[]", "Versions of configurations that it reads."),
+            .init("IovSupport", "Boolean", "False: there are no devices to divide."),
+            .init("EnableEnhancedSessionMode", "Boolean", "False: there is no video console."),
+            .init("FullyQualifiedDomainName", "String", "As Name."),
+            .init("ComputerName", "String", "As Name."),
+        ])
+}
+
+extension Cmdlet {
+    /// `Get-VMHost`.
+    static let getVMHost = Cmdlet(
+        "Get", "VMHost", synopsis: "Gets this host: its store, processors and memory, and what kind of hypervisor it is.",
+        sets: [.init("ComputerName", isDefault: true, shape: .one), .init("CimSession", shape: .one)],
+        parameters: [
+            Parameter(
+                "ComputerName", .computer, "localhost, . or this host's own name.", sets: ["ComputerName"], position: 0, pipeline: .byValue, many: true),
+            Parameter(
+                "Credential", .any, "Who to be on another host.", sets: ["ComputerName"], position: 1, many: true,
+                effect: .refused("remote hosts are not there yet")),
+            Parameter(
+                "CimSession", .any, "A session on another host.", sets: ["CimSession"], mandatory: true, position: 0, pipeline: .byValue, many: true,
+                effect: .refused("remote hosts are not there yet")),
+        ],
+        output: "VMHost",
+        examples: [Example("(Get-VMHost).VirtualMachinePath", "Where the folders of virtual machines lie.")],
+        body: .perCall { invocation in
+            let host = invocation.context.host
+            try invocation.emit(
+                .object(
+                    ComponentObject(
+                        .vmHost, identity: host.storePath, displayName: LocalHost.name, machine: nil,
+                        read: {
+                            let information = host.information()
+                            return Record([
+                                ("Name", .string(information.computerName)), ("LogicalProcessorCount", .count(information.logicalProcessorCount)),
+                                ("MemoryCapacity", .count(information.memoryCapacity)), ("MemoryAvailable", .count(information.memoryAvailable)),
+                                ("VirtualMachinePath", .string(information.virtualMachinePath)),
+                                ("VirtualHardDiskPath", .string(information.virtualHardDiskPath)), ("StorePath", .string(information.storePath)),
+                                ("HypervisorType", .string(information.hypervisorType)), ("Architecture", .string(information.architecture)),
+                                ("ProcessorArchitecture", .string(information.processorArchitecture)),
+                                ("ProcessorName", .string(information.processorName)), ("OperatingSystem", .string(information.operatingSystem)),
+                                ("SupportedVmVersions", .list([.string("1.0")])), ("IovSupport", .boolean(false)),
+                                ("EnableEnhancedSessionMode", .boolean(false)), ("FullyQualifiedDomainName", .string(information.computerName)),
+                                ("ComputerName", .string(information.computerName)),
+                            ])
+                        })))
+        })
+}

@@ -1,0 +1,66 @@
+/// The views of all types that have one: the real module's default columns where the module has the type.
+public enum ViewCatalogue {
+    /// The view of a type; nil: its objects are shown by their properties.
+    public static func view(of typeName: String) -> View? { views[typeName] }
+
+    private static let views: [String: View] = Dictionary(
+        uniqueKeysWithValues: [
+            View(
+                "VirtualMachine",
+                [
+                    .property("Name"), .property("State"), .property("CPUUsage", label: "CPUUsage(%)", right: true),
+                    .mebibytes("MemoryAssigned", label: "MemoryAssigned(M)"), .property("Uptime", right: true), .property("Status"),
+                    .property("Version"),
+                ]),
+            View(
+                "VMProcessor",
+                [
+                    .property("VMName"), .property("Count", right: true), .property("Engine"),
+                    .property("CompatibilityForMigrationEnabled"), .property("CompatibilityForOlderOperatingSystemsEnabled"),
+                ]),
+            View(
+                "VMMemory",
+                [
+                    .property("VMName"), .property("DynamicMemoryEnabled"), .mebibytes("Minimum", label: "Minimum(M)"),
+                    .mebibytes("Startup", label: "Startup(M)"), .mebibytes("Maximum", label: "Maximum(M)"),
+                ]),
+            View("VMComPort", [.property("VMName"), .property("Name"), .property("Path")]),
+            View(
+                "VMFirmware",
+                [
+                    .property("VMName"), .property("SecureBoot"), .property("KernelPath"), .property("InitialRamdiskPath"),
+                    .property("KernelArguments"),
+                ]),
+            View(
+                "VMHost",
+                [
+                    .property("Name"), .property("LogicalProcessorCount", right: true),
+                    .mebibytes("MemoryCapacity", label: "MemoryCapacity(M)"), .property("VirtualMachinePath"),
+                    .property("VirtualHardDiskPath"),
+                ]),
+            View(
+                "Partition",
+                [
+                    .property("Id", right: true), .property("ParentId", right: true), .property("Name"), .property("State"),
+                    .property("VirtualProcessorCount", label: "VPs", right: true), .mebibytes("Memory", label: "Memory(M)"),
+                    .property("Hypercalls", right: true), .property("InterceptCount", label: "Intercepts", right: true),
+                    .property("RunTime", right: true),
+                ]),
+            View(
+                "VirtualProcessor",
+                [
+                    .property("VMName"), .property("Index", right: true), .property("RunState"),
+                    .property("InstructionsRetired", right: true), .property("RunTime", right: true),
+                ]),
+            View(
+                "VMEvent",
+                [
+                    .property("Time"), .property("VMName"), .property("Level"), .property("Kind"), .property("User"), .property("Message"),
+                ]),
+            View(
+                "CmdletInfo", [.property("Name"), .property("Aliases"), .property("Synopsis")]),
+            View("AliasInfo", [.property("Name"), .property("Definition")]),
+            View("MemberDefinition", [.property("Name"), .property("MemberType"), .property("Definition"), .property("Summary")]),
+            View("GroupInfo", [.property("Count", right: true), .property("Name"), .property("Group")]),
+        ].map { ($0.typeName, $0) })
+}
