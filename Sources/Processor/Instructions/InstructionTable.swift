@@ -233,3 +233,6 @@ struct InstructionTableParser {
         }
     }
 }
+
+/// Lines of the instruction table that cannot be read, in words. Empty; a test looks.
+package var instructionTableErrors: [String] { InstructionTable.shared.errors.map(\.description) }

@@ -169,7 +169,7 @@ extension Interpreter {
     /// Calls the intercept handler; meanwhile this VP counts as not running guest code, so that nobody waits for it.
     package func intercept<Result>(_ body: (any InterceptHandler) -> Result) -> Result {
         channel.leaveGuest()
-        let result = body(intercepts)
+        let result = body(ungatedIntercepts)
         channel.enterGuest()
         if channel.hasRequests {
             leaveBlock()

@@ -69,7 +69,7 @@ func updateMemory(_ vp: VP, _ linear: UInt64, log2: Int, locked: Bool, _ change:
     }
     if vp.pointee.fault.pending != 0 { return nil }
     // Over two pages, or intercepted: in parts, with the world stopped when it must look atomic.
-    let parts: () -> UInt64? = {
+    func parts() -> UInt64? {
         guard prepareStore(vp, linear, bytes: bytes), let old = loadSized(vp, linear, log2: log2),
             storeSized(vp, linear, change(old), log2: log2)
         else { return nil }
