@@ -20,6 +20,7 @@ final class DifferentialGuest: GuestPhysicalMap, InterceptHandler {
         memory = try GuestMemory(size: 4 << 20)
         self.data = data
         buildTables()
+        _ = memory.write(dataPage, data)
         engine = Interpreter(group: EngineGroup(memory: memory), map: self, intercepts: self)
     }
 
@@ -69,7 +70,7 @@ final class DifferentialGuest: GuestPhysicalMap, InterceptHandler {
         let exit = engine.run(until: engine.instructionsRetired + 20000)
         let state = engine.state
         if let bytes = memory.read(dataPage, count: Int(LV_EXECUTOR_WRITABLE)) {
-            withUnsafeMutableBytes(of: &outcome.data) { $0.copyBytes(from: bytes) }
+            if let data = lv_executor_data(&outcome) { bytes.withUnsafeBytes { UnsafeMutableRawPointer(data).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(data), byteCount: bytes.count) } }
         }
         outcome.state = lv_executor_state()
         outcome.vector = UInt64(LV_EXECUTOR_CRASHED)

@@ -49,9 +49,10 @@ import CHost
     return RoutineResult.next
 }
 
-/// EMMS: all x87 registers empty.
+/// EMMS: TOP 0 and all x87 registers empty.
 @inline(never) func emptyMMX(_ vp: VP, _ op: UOp) -> Int32 {
     guard mmxReady(vp) else { return RoutineResult.fault }
+    enterMMX(vp)
     vp.pointee.ftw = 0xffff
     return RoutineResult.next
 }

@@ -72,6 +72,8 @@ typealias ToIntegerKernel = (UnsafeMutablePointer<UInt64>, VectorSource, UInt32)
         var operand = bytes == 8 ? lv_xmm_of(lv_lane64(source, 0), 0) : source.pointee
         var value = lv_xmm()
         let result = settleSSE(vp, kernel(&value, &operand, vp.pointee.mxcsr))
+        // The register file turns MMX even when #XM keeps the result back.
+        enterMMX(vp)
         if result == RoutineResult.next { setMMXRegister(vp, op.pointee.a, lv_lane64(&value, 0)) }
         return result
     }
@@ -86,8 +88,8 @@ private func singlesFromMMX(_ vp: VP, _ op: UOp) -> Int32 {
     let result = settleSSE(vp, lv_cvtdq2ps(&value, &source, vp.pointee.mxcsr))
     if result == RoutineResult.next {
         lv_set_lane64(vector(vp, op.pointee.a), 0, lv_lane64(&value, 0))
-        if !op.isMemory { enterMMX(vp) }
     }
+    if !op.isMemory { enterMMX(vp) }
     return result
 }
 

@@ -36,8 +36,9 @@ private let unordered = X87Status.c3 | X87Status.c2 | X87Status.c0
 }
 
 @inline(__always) private func finishEmpty(_ vp: VP, pops: Int) {
-    guard stackFault(vp, overflow: false) else { return }
+    let masked = stackFault(vp, overflow: false)
     vp.pointee.fsw |= unordered
+    guard masked else { return }
     for _ in 0..<pops { popRegister(vp) }
 }
 
@@ -65,7 +66,8 @@ private let unordered = X87Status.c3 | X87Status.c2 | X87Status.c0
     return RoutineResult.next
 }
 
-/// FCOMI and FUCOMI: C3, C2, C0 of the comparison become ZF, PF, CF; of the status word only C1 and the flags change.
+/// FCOMI and FUCOMI: C3, C2, C0 of the comparison become ZF, PF, CF; of the status word
+/// only the flags change; C1 is cleared by a stack fault alone.
 @inline(__always) private func compareToFlags(_ vp: VP, _ op: UOp, pops: Int, _ kernel: X87Kernel) -> Int32 {
     guard x87Ready(vp) else { return RoutineResult.fault }
     noteInstruction(vp, op)
@@ -75,7 +77,7 @@ private let unordered = X87Status.c3 | X87Status.c2 | X87Status.c0
         conditions = unordered
     } else {
         let status = kernel(st(vp, 0), X87Source(st(vp, op.index)), UInt32(vp.pointee.fcw))
-        if settleX87(vp, status) & X87Status.before != 0 { return RoutineResult.next }
+        if settleX87(vp, status, conditions: 0) & X87Status.before != 0 { return RoutineResult.next }
         conditions = UInt16(truncatingIfNeeded: status)
     }
     // C0, C2, C3 are bits 8, 10, 14 of the word; CF, PF, ZF are bits 0, 2, 6.

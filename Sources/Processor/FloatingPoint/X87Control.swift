@@ -14,6 +14,7 @@ func x87ControlRoutine(_ operation: Operation) -> Routine? {
     case .ffree: return { free($0, $1, pops: 0) }
     case .ffreep: return { free($0, $1, pops: 1) }
     case .fnop: return { noOperation($0, $1) }
+    case .feni: return { obsolete($0, $1) }
     case .fwait: return { wait($0, $1) }
     case .fnstenv: return { storeEnvironment($0, $1) }
     case .fldenv: return { loadEnvironment($0, $1) }
@@ -83,6 +84,7 @@ private func initialise(_ vp: VP, _ op: UOp) -> Int32 {
 @inline(__always) private func free(_ vp: VP, _ op: UOp, pops: Int) -> Int32 {
     guard x87Ready(vp) else { return RoutineResult.fault }
     noteInstruction(vp, op)
+    vp.pointee.fsw &= ~X87Status.c1
     markEmpty(vp, op.index)
     if pops == 1 { popRegister(vp) }
     return RoutineResult.next
@@ -93,6 +95,9 @@ private func noOperation(_ vp: VP, _ op: UOp) -> Int32 {
     noteInstruction(vp, op)
     return RoutineResult.next
 }
+
+/// FENI, FDISI and FSETPM of the 8087 and 80287: nothing, without waiting.
+private func obsolete(_ vp: VP, _ op: UOp) -> Int32 { x87Enabled(vp) ? RoutineResult.next : RoutineResult.fault }
 
 /// FWAIT: unlike the rest it is #NM only when both TS and MP are set, and EM does not stop it.
 private func wait(_ vp: VP, _ op: UOp) -> Int32 {

@@ -13,6 +13,7 @@ func x87MoveRoutine(_ operation: Operation) -> Routine? {
     case .fbld: return { load($0, $1, bytes: 10, lv_fbld) }
     case .fst: return { storeRegister($0, $1, pops: 0) }
     case .fstp: return { storeRegister($0, $1, pops: 1) }
+    case .fstpUnchecked: return { storeUnchecked($0, $1) }
     case .fstM32: return { store($0, $1, bytes: 4, pops: 0, empty: Indefinite.single, lv_fst_m32) }
     case .fstM64: return { store($0, $1, bytes: 8, pops: 0, empty: Indefinite.double, lv_fst_m64) }
     case .fstpM32: return { store($0, $1, bytes: 4, pops: 1, empty: Indefinite.single, lv_fst_m32) }
@@ -119,20 +120,39 @@ private func storeRegister(_ vp: VP, _ op: UOp, pops: Int) -> Int32 {
     return 0
 }
 
-/// FST, FIST, FBSTP to memory. Memory comes before the status: a page fault leaves the FPU as it was.
+/// The second encoding of FSTP ST(i) (D9 D8+i) knows no stack fault: an empty register is popped and not copied.
+private func storeUnchecked(_ vp: VP, _ op: UOp) -> Int32 {
+    guard x87Ready(vp) else { return RoutineResult.fault }
+    noteInstruction(vp, op)
+    if !isEmpty(vp, 0) {
+        st(vp, op.index).pointee = st(vp, 0).pointee
+        markValid(vp, op.index)
+    }
+    vp.pointee.fsw &= ~X87Status.c1
+    popRegister(vp)
+    return RoutineResult.next
+}
+
+/// FST, FIST, FBSTP to memory. Memory comes before the status: a page fault leaves the FPU as it was,
+/// and is found even when an unmasked exception keeps the value back.
 @inline(__always) private func store(
     _ vp: VP, _ op: UOp, bytes: Int, pops: Int, empty: lv_x87_register, _ kernel: X87Kernel
 ) -> Int32 {
-    guard x87Ready(vp) else { return RoutineResult.fault }
+    guard x87Ready(vp), let address = operandAddress(vp, op, bytes: bytes, write: true) else { return RoutineResult.fault }
     var value = empty
     if _slowPath(isEmpty(vp, 0)) {
-        if vp.pointee.fcw & X87Status.invalid != 0, !storeX87(vp, op, bytes: bytes, value) { return RoutineResult.fault }
+        let stores = vp.pointee.fcw & X87Status.invalid != 0
+        guard stores ? storeX87(vp, address, bytes: bytes, value) : prepareStore(vp, address, bytes: bytes) else {
+            return RoutineResult.fault
+        }
         noteMemory(vp, op)
         guard stackFault(vp, overflow: false) else { return RoutineResult.next }
     } else {
         let status = kernel(&value, X87Source(st(vp, 0)), UInt32(vp.pointee.fcw))
         let refused = UInt16(truncatingIfNeeded: status) & ~vp.pointee.fcw & X87Status.store != 0
-        if _fastPath(!refused), !storeX87(vp, op, bytes: bytes, value) { return RoutineResult.fault }
+        guard _fastPath(!refused) ? storeX87(vp, address, bytes: bytes, value) : prepareStore(vp, address, bytes: bytes) else {
+            return RoutineResult.fault
+        }
         noteMemory(vp, op)
         _ = settleX87(vp, status)
         if refused { return RoutineResult.next }
@@ -170,7 +190,6 @@ private func exchange(_ vp: VP, _ op: UOp) -> Int32 {
         markValid(vp, 0)
         return RoutineResult.next
     }
-    vp.pointee.fsw &= ~X87Status.c1
     if condition(vp, code) { st(vp, 0).pointee = st(vp, op.index).pointee }
     return RoutineResult.next
 }

@@ -41,6 +41,7 @@ typealias X87Kernel = (X87Register, X87Source, UInt32) -> UInt32
     guard x87Ready(vp) else { return RoutineResult.fault }
     noteInstruction(vp, op)
     if _slowPath(isEmpty(vp, 0)) {
+        vp.pointee.fsw &= ~(conditions & X87Status.c2)
         guard stackFault(vp, overflow: false) else { return RoutineResult.next }
         st(vp, 0).pointee = indefinite
         markValid(vp, 0)
@@ -55,13 +56,23 @@ typealias X87Kernel = (X87Register, X87Source, UInt32) -> UInt32
     guard x87Ready(vp) else { return RoutineResult.fault }
     noteInstruction(vp, op)
     if _slowPath(isEmpty(vp, 0) || isEmpty(vp, 1)) {
+        vp.pointee.fsw &= ~(conditions & X87Status.c2)
         guard stackFault(vp, overflow: false) else { return RoutineResult.next }
         st(vp, 0).pointee = indefinite
         markValid(vp, 0)
     } else {
-        _ = settleX87(vp, kernel(st(vp, 0), X87Source(st(vp, 1)), UInt32(vp.pointee.fcw)), conditions: conditions)
+        let status = kernel(st(vp, 0), X87Source(st(vp, 1)), UInt32(vp.pointee.fcw))
+        // A remainder that is not a number has no quotient: C0 and C3 stay.
+        let invalid = UInt16(truncatingIfNeeded: status) & X87Status.invalid != 0 || isNaN(st(vp, 0).pointee)
+        let quotient = invalid ? X87Status.c0 | X87Status.c3 : 0
+        _ = settleX87(vp, status, conditions: conditions & ~quotient)
     }
     return RoutineResult.next
+}
+
+/// Exponent all ones and not infinity.
+@inline(__always) private func isNaN(_ value: lv_x87_register) -> Bool {
+    value.sign_exponent & 0x7fff == 0x7fff && value.significand << 1 != 0
 }
 
 /// ST(1) = ST(1) OP ST(0) by a kernel that pops in the host, then pop: FYL2X, FYL2XP1, FPATAN.

@@ -111,8 +111,7 @@ enum X87Status {
 }
 
 /// Stores a memory operand of 2, 4, 8 or 10 bytes whole or not at all; false: a fault is recorded.
-@inline(__always) func storeX87(_ vp: VP, _ op: UOp, bytes: Int, _ value: lv_x87_register) -> Bool {
-    guard let address = operandAddress(vp, op, bytes: bytes, write: true) else { return false }
+@inline(__always) func storeX87(_ vp: VP, _ address: UInt64, bytes: Int, _ value: lv_x87_register) -> Bool {
     switch bytes {
     case 2: return store16(vp, address, value.significand & 0xffff)
     case 4: return store32(vp, address, value.significand & 0xffff_ffff)

@@ -73,7 +73,7 @@ let floatingPointTable = """
     D9 C0+i FLD ST(i)
     D9 C8+i FXCH ST(i)
     D9 D0 FNOP
-    D9 D8+i FSTP ST(i)
+    D9 D8+i FSTPUNCHECKED ST(i)
     D9 E0 FCHS
     D9 E1 FABS
     D9 E4 FTST
@@ -113,11 +113,11 @@ let floatingPointTable = """
     DB E8+i FUCOMI ST,ST(i)
     DB F0+i FCOMI ST,ST(i)
     # FENI, FDISI and FSETPM of the 8087 and 80287 do nothing
-    DB E0 FNOP
-    DB E1 FNOP
+    DB E0 FENI
+    DB E1 FENI
     DB E2 FNCLEX
     DB E3 FNINIT
-    DB E4 FNOP
+    DB E4 FENI
     DC C0+i FADDTO ST(i),ST
     DC C8+i FMULTO ST(i),ST
     DC E0+i FSUBRTO ST(i),ST

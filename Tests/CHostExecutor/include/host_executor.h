@@ -35,6 +35,9 @@ typedef struct lv_executor_outcome {
     uint8_t data[LV_EXECUTOR_WRITABLE];
 } lv_executor_outcome;
 
+// The data pages of an outcome (Swift sees no array this long).
+static inline uint8_t *lv_executor_data(lv_executor_outcome *outcome) { return outcome->data; }
+
 // Room for outcomes, shared with the children; NULL: no memory.
 lv_executor_outcome *lv_executor_allocate(uint32_t count);
 void lv_executor_release(lv_executor_outcome *outcomes, uint32_t count);
