@@ -94,6 +94,29 @@ import Testing
         #expect(engine.exitRequested)
     }
 
+    @Test func attentionInsideAnInterceptStopsTheEngineAtOnce() throws {
+        let machine = try FakeMachine()
+        let engine = try machine.engine()
+        machine.processor().requestAttention()
+        engine.exitRequested = false
+        machine.write(0x4000_00b1, 10)
+        #expect(engine.exitRequested)
+        #expect(machine.processor().runSlice(until: 10) == .attention)
+    }
+
+    @Test func initialiseByLevelAndByEdge() throws {
+        let machine = try FakeMachine(count: 2)
+        let engine = try machine.engine(1)
+        machine.enableAPIC()
+        for command: UInt64 in [0xc500, 0x8500, 0x0500] {
+            _ = machine.processor().writeMemory(0xfee0_0310, size: 4, value: 1 << 24)
+            _ = machine.processor().writeMemory(0xfee0_0300, size: 4, value: command)
+            _ = machine.processor(1).runSlice(until: 10)
+        }
+        // Asserted level and edge reset; level de-assert does nothing.
+        #expect(engine.initialisations.count == 3)
+    }
+
     @Test func resetAndTripleFault() throws {
         let machine = try FakeMachine(count: 2)
         let processor = machine.processor()

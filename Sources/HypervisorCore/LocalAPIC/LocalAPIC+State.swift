@@ -65,7 +65,6 @@ extension LocalAPIC: StatefulUnit {
             count.generation &+= 1
         }
         rearm()
-        host.interruptPosted()
     }
 
     private func row(_ first: Int, _ count: Int) -> [UInt64] { (first..<first + count).map { words[$0] } }

@@ -8,7 +8,7 @@ extension Partition: InterruptMessageSink {
 
     /// Delivers a command; `source` is the sending APIC, which shorthands refer to.
     package func deliver(_ command: InterruptCommand, from source: LocalAPIC?) {
-        guard command.isAssert || command.mode != .initialise else { return }
+        guard command.isAssert || !command.isLevel || command.mode != .initialise else { return }
         if command.mode == .lowestPriority, command.shorthand == .none {
             deliverToLowest(command)
             return

@@ -102,10 +102,14 @@ extension VirtualProcessor {
         }
     }
 
-    /// After an intercept: leaves the engine at the next instruction if it made something deliverable, so that the interrupt comes at an
-    /// exact count.
+    /// After an intercept: leaves the engine at the next instruction if the intercept made something deliverable or drew attention (a
+    /// timer that was set to fire within the slice), so that interrupts come at exact counts.
     func reevaluate() {
-        if apic.words[LocalAPIC.Word.requests] != 0 || (!engine.wantsInterruptWindow && apic.deliverable != nil) { engine.requestExit() }
+        if apic.words[LocalAPIC.Word.requests] != 0 || wake.reasons.contains(.attention)
+            || (!engine.wantsInterruptWindow && apic.deliverable != nil)
+        {
+            engine.requestExit()
+        }
     }
 
     /// Ends the slice after the present instruction.

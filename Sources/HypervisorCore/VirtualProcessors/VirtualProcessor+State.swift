@@ -36,7 +36,7 @@ extension VirtualProcessor: StatefulUnit {
         assistPage.write(0, Array(state.assistPage))
         let register = state.registers.assistPage
         partition.place(assistPage, at: register & 1 != 0 ? register & ~0xfff : nil)
-        // Whatever was posted before the save is in the APIC's state; the VP must look at it.
-        wake.post(.event)
+        // What was posted before the save is in the APIC's state, which every VP looks at when its next slice begins.
+        _ = wake.take()
     }
 }
