@@ -1,6 +1,7 @@
 import Basics
 import CHost
 import Glibc
+import Synchronization
 
 /// An exclusive lock on a file for as long as this object lives: an open-file-description lock, so two holders in one process exclude
 /// each other as well, and the kernel lets it go when the process ends in whatever way.
@@ -9,7 +10,14 @@ package final class FileLock: Sendable {
 
     private init(file: OpenFile) { self.file = file }
 
-    deinit { _ = lv_lock_release(file.descriptor) }
+    deinit {
+        if !isGivenAway.load(ordering: .relaxed) { _ = lv_lock_release(file.descriptor) }
+    }
+
+    private let isGivenAway = Atomic(false)
+
+    /// Another process that was handed the descriptor keeps the lock when this object goes.
+    package func giveAway() { isGivenAway.store(true, ordering: .relaxed) }
 
     /// False once the lock's file has been deleted: then the lock guards nothing any more.
     package var hasName: Bool { file.hasName }

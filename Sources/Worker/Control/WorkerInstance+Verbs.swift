@@ -169,7 +169,7 @@ extension WorkerInstance {
             }
         }
         server?.post { [self] server in
-            for connection in server.connections { WorkerService.tell(connection, state: self.state) }
+            for connection in server.connections { WorkerService.tell(connection, connection.stateFollowers, state: self.state) }
         }
     }
 }

@@ -78,7 +78,7 @@ final class WorkerService: ControlService {
         case StateFollowRequest.name:
             try reply(Done())
             connection.stateFollowers.insert(frame.request)
-            Self.tell(connection, state: instance.state)
+            Self.tell(connection, [frame.request], state: instance.state)
         default:
             throw ProtocolError.unknownRequest(String(head.request.prefix(80)))
         }
@@ -129,10 +129,10 @@ final class WorkerService: ControlService {
         return port
     }
 
-    /// Tells one peer the present state, if it asked to hear of changes.
-    static func tell(_ connection: ControlConnection, state: VirtualMachineState) {
-        guard !connection.stateFollowers.isEmpty, let body = try? ProtocolCodec.encode(StateNotice(state: state)) else { return }
-        for request in connection.stateFollowers { connection.send(Frame(.event, request: request, body: body)) }
+    /// Tells the state to those of a peer's requests that asked to hear of changes.
+    static func tell(_ connection: ControlConnection, _ followers: Set<UInt32>, state: VirtualMachineState) {
+        guard !followers.isEmpty, let body = try? ProtocolCodec.encode(StateNotice(state: state)) else { return }
+        for request in followers { connection.send(Frame(.event, request: request, body: body)) }
     }
 
     func pump(_ server: ControlServer) -> Int32 {
