@@ -17,7 +17,7 @@ extension LocalAPIC {
         let unit = nanosecondsPerCount
         return timer.withLock { state in
             guard let due = state.due, due > now else { return 0 }
-            return UInt32(truncatingIfNeeded: min((due - now + unit - 1) / unit, UInt64(state.initialCount)))
+            return UInt32(truncatingIfNeeded: min((due - now - 1) / unit + 1, UInt64(state.initialCount)))
         }
     }
 

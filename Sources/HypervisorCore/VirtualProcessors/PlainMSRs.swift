@@ -42,7 +42,8 @@ struct PlainMSRs: Codable, Equatable, Sendable {
             // SMM TSeg base and mask; VM_CR with SVM disabled and locked.
             Row(0xc001_0112), Row(0xc001_0113), Row(0xc001_0114, atReset: 0x18),
             // LS_CFG, IC_CFG, DC_CFG, BU_CFG, DE_CFG (bit 1: LFENCE serialises), BU_CFG2.
-            Row(0xc001_1020, writable: .max), Row(0xc001_1021, writable: .max), Row(0xc001_1022, writable: .max), Row(0xc001_1023, writable: .max),
+            Row(0xc001_1020, writable: .max), Row(0xc001_1021, writable: .max), Row(0xc001_1022, writable: .max),
+            Row(0xc001_1023, writable: .max),
             Row(0xc001_1029, atReset: 2, writable: 2), Row(0xc001_102a, writable: .max),
         ]
     static let topOfMemory: UInt32 = 0xc001_001a, topOfMemory2: UInt32 = 0xc001_001d
