@@ -36,7 +36,8 @@ enum DifferentialComparison {
     /// nil: they agree.
     static func difference(_ test: CaseGenerator.Case, _ host: inout lv_executor_outcome, _ guest: inout lv_executor_outcome) -> String? {
         if host.vector == UInt64(LV_EXECUTOR_TIMED_OUT) || guest.vector == UInt64(LV_EXECUTOR_TIMED_OUT) {
-            return host.vector == guest.vector ? nil : "vector: host \(host.vector), got \(guest.vector)"
+            // A loop may end behind the limit of one side only.
+            return host.vector == guest.vector || test.rows.contains { $0.relative != nil } ? nil : "vector: host \(host.vector), got \(guest.vector)"
         }
         if test.rows.contains(where: { isUndefined($0, test) }) { return nil }
         var found: [String] = []
@@ -47,10 +48,11 @@ enum DifferentialComparison {
         if host.vector == guest.vector, [12, 13, 14, 17].contains(host.vector) {
             // The kernel tells of kernel addresses always as a protection violation.
             let hidden: UInt64 = host.vector == 14 && host.cr2 >= 0x7fff_ffff_f000 ? 1 : 0
-            check("error code", host.error_code | hidden, guest.error_code | hidden)
-            // Which byte of a long operand is named is the processor's own affair; the page is not.
-            let mask: UInt64 = test.rows.contains { Self.isLong.contains($0.name) } ? ~0xfff : ~0
-            if host.vector == 14 { check("CR2", host.cr2 & mask, guest.cr2 & mask) }
+            // Which part of a long operand is looked at first is the processor's own affair.
+            if host.vector != 14 || !test.rows.contains(where: { Self.isLong.contains($0.name) }) {
+                check("error code", host.error_code | hidden, guest.error_code | hidden)
+                if host.vector == 14 { check("CR2", host.cr2, guest.cr2) }
+            }
         }
         let names = ["RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15"]
         withUnsafeBytes(of: host.state.gpr) { a in

@@ -35,9 +35,11 @@ final class DifferentialGuest: GuestPhysicalMap, InterceptHandler {
         word(0x4000 + 128 * 8, 0x5000 | user)
         word(0x4000 + 256 * 8, 0x6000 | user)
         word(0x5000, codePage | 0x67)
-        word(0x6000, dataPage | 0x67)
-        word(0x6008, dataPage + 0x1000 | 0x67)
-        word(0x6010, dataPage + 0x2000 | 0x25)
+        // The host's data pages cannot be executed either.
+        let noExecute: UInt64 = 1 << 63
+        word(0x6000, dataPage | 0x67 | noExecute)
+        word(0x6008, dataPage + 0x1000 | 0x67 | noExecute)
+        word(0x6010, dataPage + 0x2000 | 0x25 | noExecute)
         // Supervisor half: four pages.
         word(0x3000, 0x7000 | present)
         word(0x7000, 0x8000 | present)

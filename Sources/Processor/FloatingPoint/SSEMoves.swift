@@ -36,8 +36,7 @@ func vectorMoveRoutine(_ operation: Operation) -> Routine? {
 @inline(__always) private func loadWhole(_ vp: VP, _ op: UOp, aligned: Bool) -> Int32 {
     guard sseReady(vp) else { return RoutineResult.fault }
     if op.isMemory {
-        guard let address = operandAddress(vp, op, bytes: 16, write: false) else { return RoutineResult.fault }
-        if aligned, _slowPath(address & 15 != 0) { return raiseProtection(vp) }
+        guard let address = vectorAddress(vp, op, aligned: aligned, write: false) else { return RoutineResult.fault }
         guard let value = load128(vp, address) else { return RoutineResult.fault }
         vector(vp, op.pointee.a).pointee = value
     } else {
@@ -207,27 +206,25 @@ private func moveFromVector(_ vp: VP, _ op: UOp) -> Int32 {
     return RoutineResult.next
 }
 
-/// MASKMOVDQU and MASKMOVQ: stores to DS:rDI the bytes whose mask has its top bit set. An empty mask touches nothing.
+/// MASKMOVDQU and MASKMOVQ: stores to DS:rDI the bytes whose mask has its top bit set. All bytes must be
+/// writable, whatever the mask (AMD's processors; Intel leaves the empty mask open).
 private func maskedStore(_ vp: VP, _ op: UOp) -> Int32 {
     let wide = op.pointee.operation == Operation.maskmovdqu.rawValue
     guard wide ? sseReady(vp) : mmxReady(vp) else { return RoutineResult.fault }
     var value = wide ? vector(vp, op.pointee.a).pointee : lv_xmm_of(mmxRegister(vp, op.pointee.a), 0)
     var mask = wide ? vector(vp, op.pointee.b).pointee : lv_xmm_of(mmxRegister(vp, op.pointee.b), 0)
     let selected = lv_pmovmskb(&mask)
-    if selected != 0 {
-        var offset = register64(vp, 7)
-        if op.has(LV_UOP_ADDRESS32) { offset &= 0xffff_ffff } else if op.has(LV_UOP_ADDRESS16) { offset &= 0xffff }
-        let first = selected.trailingZeroBitCount, last = 31 - selected.leadingZeroBitCount
-        let segment = Int(op.pointee.segment)
-        guard
-            let address = segmentAddress(vp, segment: segment, offset: offset &+ UInt64(first), bytes: last - first + 1, write: true),
-            prepareStore(vp, address, bytes: last - first + 1)
-        else { return RoutineResult.fault }
-        for byte in first...last where selected >> UInt32(byte) & 1 != 0 {
-            guard store8(vp, address &+ UInt64(byte - first), UInt64(lv_lane8(&value, UInt32(byte)))) else { return RoutineResult.fault }
-        }
-    }
+    // The register file turns MMX even when the store faults.
     if !wide { enterMMX(vp) }
+    var offset = register64(vp, 7)
+    if op.has(LV_UOP_ADDRESS32) { offset &= 0xffff_ffff } else if op.has(LV_UOP_ADDRESS16) { offset &= 0xffff }
+    let bytes = wide ? 16 : 8
+    guard let address = segmentAddress(vp, segment: Int(op.pointee.segment), offset: offset, bytes: bytes, write: true),
+        prepareStore(vp, address, bytes: bytes)
+    else { return RoutineResult.fault }
+    for byte in 0..<bytes where selected >> UInt32(byte) & 1 != 0 {
+        guard store8(vp, address &+ UInt64(byte), UInt64(lv_lane8(&value, UInt32(byte)))) else { return RoutineResult.fault }
+    }
     return RoutineResult.next
 }
 

@@ -10,15 +10,28 @@ typealias VectorSource = UnsafePointer<lv_xmm>
 
 @inline(__always) func vector(_ vp: VP, _ number: UInt8) -> Vector { lv_xmm_register(vp, UInt32(number)) }
 
+/// The linear address of a 16-byte operand; nil: a fault is recorded. Misalignment is #GP(0) and goes before every other fault,
+/// the #SS of a stack address that is not canonical included.
+@inline(__always) func vectorAddress(_ vp: VP, _ op: UOp, aligned: Bool, write: Bool) -> UInt64? {
+    guard let address = operandAddress(vp, op, bytes: 16, write: write) else {
+        if aligned, (effectiveOffset(vp, op) &+ segmentPointer(vp, Int(op.pointee.segment)).pointee.base) & 15 != 0 { raiseProtection(vp) }
+        return nil
+    }
+    if aligned, _slowPath(address & 15 != 0) {
+        raiseProtection(vp)
+        return nil
+    }
+    return address
+}
+
 /// Reads a memory operand of 2, 4, 8 or 16 bytes into the low end of `destination`; false: a fault is recorded.
 @inline(__always) func loadOperand(_ vp: VP, _ op: UOp, bytes: Int, aligned: Bool, into destination: Vector) -> Bool {
-    guard let address = operandAddress(vp, op, bytes: bytes, write: false) else { return false }
+    guard
+        let address = bytes == 16
+            ? vectorAddress(vp, op, aligned: aligned, write: false) : operandAddress(vp, op, bytes: bytes, write: false)
+    else { return false }
     switch bytes {
     case 16:
-        if aligned, _slowPath(address & 15 != 0) {
-            raiseProtection(vp)
-            return false
-        }
         guard let value = load128(vp, address) else { return false }
         destination.pointee = value
     case 8:
@@ -48,11 +61,13 @@ typealias VectorSource = UnsafePointer<lv_xmm>
 
 /// Stores the low `bytes` of a register into the memory operand; a 16-byte store is aligned if `aligned`.
 @inline(__always) func storeOperand(_ vp: VP, _ op: UOp, bytes: Int, aligned: Bool, _ value: VectorSource) -> Int32 {
-    guard let address = operandAddress(vp, op, bytes: bytes, write: true) else { return RoutineResult.fault }
+    guard
+        let address = bytes == 16
+            ? vectorAddress(vp, op, aligned: aligned, write: true) : operandAddress(vp, op, bytes: bytes, write: true)
+    else { return RoutineResult.fault }
     let stored: Bool
     switch bytes {
     case 16:
-        if aligned, _slowPath(address & 15 != 0) { return raiseProtection(vp) }
         stored = store128(vp, address, value.pointee)
     case 8: stored = store64(vp, address, lv_lane64(value, 0))
     default: stored = store32(vp, address, UInt64(lv_lane32(value, 0)))

@@ -71,18 +71,18 @@ private let unordered = X87Status.c3 | X87Status.c2 | X87Status.c0
 @inline(__always) private func compareToFlags(_ vp: VP, _ op: UOp, pops: Int, _ kernel: X87Kernel) -> Int32 {
     guard x87Ready(vp) else { return RoutineResult.fault }
     noteInstruction(vp, op)
-    let conditions: UInt16
+    let conditions: UInt16, done: Bool
     if _slowPath(isEmpty(vp, 0) || isEmpty(vp, op.index)) {
-        guard stackFault(vp, overflow: false) else { return RoutineResult.next }
+        done = stackFault(vp, overflow: false)
         conditions = unordered
     } else {
         let status = kernel(st(vp, 0), X87Source(st(vp, op.index)), UInt32(vp.pointee.fcw))
-        if settleX87(vp, status, conditions: 0) & X87Status.before != 0 { return RoutineResult.next }
+        done = settleX87(vp, status, conditions: 0) & X87Status.before == 0
         conditions = UInt16(truncatingIfNeeded: status)
     }
     // C0, C2, C3 are bits 8, 10, 14 of the word; CF, PF, ZF are bits 0, 2, 6.
     setArithmeticFlags(vp, UInt64(conditions & unordered) >> 8)
-    if pops == 1 { popRegister(vp) }
+    if done, pops == 1 { popRegister(vp) }
     return RoutineResult.next
 }
 

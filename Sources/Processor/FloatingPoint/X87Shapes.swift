@@ -62,9 +62,10 @@ typealias X87Kernel = (X87Register, X87Source, UInt32) -> UInt32
         markValid(vp, 0)
     } else {
         let status = kernel(st(vp, 0), X87Source(st(vp, 1)), UInt32(vp.pointee.fcw))
-        // A remainder that is not a number has no quotient: C0 and C3 stay.
+        // A remainder that is not a number or not computed has no quotient: C0 and C3 stay.
         let invalid = UInt16(truncatingIfNeeded: status) & X87Status.invalid != 0 || isNaN(st(vp, 0).pointee)
-        let quotient = invalid ? X87Status.c0 | X87Status.c3 : 0
+        let refused = UInt16(truncatingIfNeeded: status) & ~vp.pointee.fcw & X87Status.before != 0
+        let quotient = invalid || refused ? X87Status.c0 | X87Status.c3 : 0
         _ = settleX87(vp, status, conditions: conditions & ~quotient)
     }
     return RoutineResult.next
@@ -124,5 +125,6 @@ typealias X87Kernel = (X87Register, X87Source, UInt32) -> UInt32
         return
     }
     let (value, status) = value()
-    if settleX87(vp, status) & X87Status.before == 0 { pushRegister(vp, value) }
+    // A denormal is loaded even when its exception is not masked.
+    if settleX87(vp, status) & X87Status.invalid == 0 { pushRegister(vp, value) }
 }
