@@ -107,9 +107,9 @@ final class LockHolder {
         let folder = try Folder(path: "\(test.host.storePath)/vms/\(machine.id)")
         let files = VirtualMachineFolder(id: machine.id, folder: folder)
         var record = try #require(files.readRunRecord())
-        // The id of a living process, with another's start time.
+        // The id of a living process, with the start time of one that is gone.
         record.processId = bystander.process
-        record.processStartTime += 1
+        record.processStartTime = 1
         try files.write(record)
         #expect(identifier { try machine.turnOff(force: true) } == "WorkerNotResponding")
         #expect(ProcessIdentity.startTime(of: bystander.process) != nil)

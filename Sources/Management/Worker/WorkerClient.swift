@@ -45,7 +45,10 @@ final class WorkerClient {
         let answer = try receive(until: end)
         switch answer.kind {
         case .hello: _ = try hello.agree(with: try ProtocolCodec.decode(Hello.self, from: answer.body))
-        case .error: throw try ProtocolCodec.decode(TransportedError.self, from: answer.body)
+        case .error:
+            let error = try ProtocolCodec.decode(TransportedError.self, from: answer.body)
+            // All connections are taken for the moment: as good as nobody there, and tried again as long as there is time.
+            throw error.identifier == "ProtocolBusy" ? Failure.absent : error
         default: throw ProtocolError.malformed("something else than hello first")
         }
     }

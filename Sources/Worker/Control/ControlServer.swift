@@ -112,6 +112,7 @@ final class ControlServer: Sendable {
             for frame in connection.receive() where !connection.isClosing { take(frame, connection, service) }
         }
         for poll in polled[own...] where poll.revents != 0 { service.ready(poll) }
+        connections.removeAll { $0.isBroken }
         if polled[1].revents != 0 { accept() }
         let now = HostTime.monotonic()
         for connection in connections { connection.checkDeadlines(now) }
