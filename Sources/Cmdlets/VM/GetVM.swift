@@ -16,7 +16,7 @@ extension Cmdlet {
                 "Id", .guid, "Identifier of the virtual machine.", sets: ["Id"], mandatory: false, position: 0,
                 pipeline: [.byValue, .byPropertyName]),
             Parameter(
-                "ClusterObject", .any, "A cluster's resource.", sets: ["ClusterObject"], mandatory: true, effect: .refused("there are no clusters here")),
+                "ClusterObject", .any, "A cluster's resource.", sets: ["ClusterObject"], mandatory: true, position: 0, effect: .refused("there are no clusters here")),
         ] + Parameter.remote(sets: ["Name", "Id"]),
         output: "VirtualMachine",
         examples: [

@@ -1,0 +1,104 @@
+import Cmdlets
+import Testing
+
+@Suite struct CatalogueTests {
+    let catalogue = Catalogue()
+
+    @Test(arguments: Catalogue.builtIn.map(\.name))
+    func everyDeclarationFollowsTheRules(_ name: String) throws {
+        let cmdlet = try catalogue.resolve(name)
+        try CatalogueRules.check(cmdlet)
+        #expect(!cmdlet.examples.isEmpty, "every cmdlet has an example")
+        for example in cmdlet.examples { #expect(!example.explanation.isEmpty) }
+        for parameter in cmdlet.allParameters {
+            #expect(parameter.summary.hasSuffix("."), "-\(parameter.name)")
+            #expect(parameter.name.first?.isUppercase == true, "-\(parameter.name)")
+        }
+        #expect(cmdlet.synopsis.hasSuffix("."))
+        #expect(HelpText.cmdlet(cmdlet, isFull: true).contains("SYNTAX"))
+    }
+
+    @Test func namesAreSortedAndUnique() {
+        let names = Catalogue.builtIn.map { $0.name.lowercased() }
+        #expect(names == names.sorted())
+        #expect(Set(names).count == names.count)
+        let aliases = Catalogue.builtIn.flatMap { $0.aliases.map { $0.lowercased() } }
+        #expect(Set(aliases).count == aliases.count)
+        #expect(Set(aliases).isDisjoint(with: names))
+        let verbs = Catalogue.approvedVerbs.map { $0.lowercased() }
+        #expect(verbs == verbs.sorted())
+    }
+
+    @Test func aCmdletIsFoundByAnyOfItsNames() {
+        for name in ["Get-VM", "get-vm", "GVM", "Hyper-V\\Get-VM", "Get_VM"] { #expect(catalogue.cmdlet(named: name)?.name == "Get-VM") }
+        #expect(catalogue.cmdlet(named: "?")?.name == "Where-Object")
+        #expect(catalogue.cmdlet(named: "Get-Moon") == nil)
+    }
+
+    @Test func anUnknownNameSaysTheNearest() {
+        let error = #expect(throws: ErrorRecord.self) { try catalogue.resolve("Strat-VM") }
+        #expect(error?.identifier == "CommandNotFound")
+        #expect(error?.message.contains("Start-VM") == true)
+    }
+
+    @Test func ownCmdletsMayBeDeclaredAgainBuiltInOnesNot() throws {
+        var own = Cmdlet(
+            "Get", "Moon", synopsis: "Gets the moon.", sets: [.init("Default", shape: .one)], parameters: [], userDefined: true,
+            body: .perCall { try $0.emit(.string("full")) })
+        try catalogue.register(own)
+        try catalogue.register(own)
+        #expect(catalogue.cmdlet(named: "get-moon") != nil)
+        own.noun = "VM"
+        #expect(throws: ErrorRecord.self) { try catalogue.register(own) }
+        own.verb = "Fetch"
+        #expect(throws: ErrorRecord.self) { try catalogue.register(own) }
+    }
+
+    @Test func onlyBlockTakersTakeABlockAfterWhiteSpace() {
+        for name in ["Where-Object", "ForEach-Object", "Measure-Command", "Select-Object"] {
+            #expect(catalogue.cmdlet(named: name)?.takesBlockFirst == true, "\(name)")
+        }
+        #expect(catalogue.cmdlet(named: "Get-VM")?.takesBlockFirst == false)
+    }
+
+    /// Parameters of the real module have its aliases, positions, lists, pipeline binding and words.
+    @Test func declarationsAgreeWithTheModule() throws {
+        var cmdlet: Cmdlet?
+        for line in ModuleFacts.text.split(separator: "\n") {
+            let fields = line.split(separator: " ").map(String.init)
+            func list(_ field: Int) -> [String] { fields[field] == "-" ? [] : fields[field].split(separator: ",").map(String.init) }
+            if fields[0] == "cmdlet" {
+                cmdlet = try catalogue.resolve(fields[1])
+                #expect(cmdlet?.aliases.sorted() == list(2), "\(line)")
+                continue
+            }
+            guard let cmdlet else { continue }
+            let place = "\(cmdlet.name) -\(fields[0])"
+            if ["WhatIf", "Confirm"].contains(fields[0]) {
+                #expect(cmdlet.supportsShouldProcess, "\(place)")
+                continue
+            }
+            guard let parameter = cmdlet.parameter(fields[0]) else {
+                Issue.record("\(place) is missing")
+                continue
+            }
+            #expect(!parameter.isOurs, "\(place)")
+            #expect(Set(list(4)).isSubset(of: parameter.aliases), "\(place): aliases")
+            #expect(parameter.takesMany == (fields[1] == "many"), "\(place): list")
+            // Which place it has depends on the others of its set; that it has one is the fact.
+            #expect((parameter.position != nil) == (fields[2] != "-") || cmdlet.name == "Wait-VM", "\(place): position")
+            var pipeline: Parameter.PipelineBinding = []
+            if list(3).contains("ByValue") { pipeline.insert(.byValue) }
+            if list(3).contains("ByPropertyName") { pipeline.insert(.byPropertyName) }
+            #expect(parameter.pipeline == pipeline || parameter.isNeverBound, "\(place): pipeline")
+            if case .enumeration(_, let words) = parameter.type, !list(5).isEmpty {
+                #expect(Set(list(5)).isSubset(of: words), "\(place): words")
+            }
+        }
+    }
+}
+
+extension Parameter {
+    /// What is refused anyway need not bind from the pipeline.
+    fileprivate var isNeverBound: Bool { if case .refused = effect { true } else { false } }
+}
