@@ -41,6 +41,7 @@ struct BlockWriter {
         }
         // Safety: rows only hold operations of the enumeration.
         let operation = Operation(rawValue: uop.operation) ?? .undefined
+        if hot { normalise(&uop, operation) }
         uop.fn = unsafeBitCast(routineHandler, to: UnsafeRawPointer.self)
         let place = next
         place.initialize(to: uop)
@@ -58,10 +59,15 @@ struct BlockWriter {
             let mask: UInt64 = ripMask & (size == 1 ? 0xffff : ~0)
             let target = (behind &+ UInt64(bitPattern: relative)) & mask
             if hot {
-                if operation == .jcc, let previous, let fused = fusedHandler(previous, condition: Int(uop.immediate)) {
+                // Handlers know the eight even conditions; the odd ones have their ways exchanged.
+                if operation == .jcc, let previous, let fused = fusedHandler(previous, condition: Int(uop.immediate) & ~1) {
                     previous.pointee.fn = fused
                 }
-                writeLinks(target, behind & ripMask)
+                if operation == .jcc, uop.immediate & 1 != 0 {
+                    writeLinks(behind & ripMask, target)
+                } else {
+                    writeLinks(target, behind & ripMask)
+                }
             }
             previous = nil
             return false
