@@ -161,6 +161,21 @@ bool lv_push_native(lua_State *L, int operation, const char *bytes, size_t lengt
     return false;
 }
 
+static int push_field_protected(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, lv_slot_key(LV_SLOT_NATIVE));
+    lua_getfield(L, -1, lua_touserdata(L, 1));
+    return 1;
+}
+
+bool lv_push_native_field(lua_State *L, const char *name) {
+    if (!lua_checkstack(L, 4)) return false;
+    lua_pushcfunction(L, push_field_protected);
+    lua_pushlightuserdata(L, (void *)name);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK) return true;
+    lua_pop(L, 1);
+    return false;
+}
+
 int lv_push_reply(lua_State *L) {
     if (!lua_checkstack(L, 4)) return -1;
     int top = lua_gettop(L);

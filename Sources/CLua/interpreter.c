@@ -136,6 +136,11 @@ static int open_protected(lua_State *L) {
     lua_setfield(L, -2, "mask");
     lua_pushcfunction(L, ask_unwinding);
     lua_setfield(L, -2, "unwinding");
+    lua_pushlightuserdata(L, (void *)lv_slot_key(LV_SLOT_RECORD));
+    lua_setfield(L, -2, "recordmark");
+    /* The unguarded pcall, for `try`, which runs `finally` on the way of an interrupt too. */
+    lua_getfield(L, LUA_REGISTRYINDEX, "lunavisor.pcall");
+    lua_setfield(L, -2, "pcall");
     for (int i = 0; i < 4; i++) {
         lua_rawgetp(L, LUA_REGISTRYINDEX, lv_slot_key(boxed[i]));
         lua_setfield(L, -2, names[i]);

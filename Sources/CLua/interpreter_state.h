@@ -19,14 +19,14 @@ struct lv_lua {
     /* Memory in bytes, counted by the allocator. */
     size_t used, limit;
     uint64_t instruction_limit, instructions;
-    /* Interruption (interrupt.c). */
+    /* Interruption (interrupt.c); atomic because cmdlets ask from threads of their own. */
     atomic_int requests;
-    int seen;         /* requests already answered by an error or a mask */
-    int masked;       /* depth of sections that an interrupt waits for */
-    bool unwinding;   /* an interrupt or an exit is on its way up */
+    atomic_int seen;  /* requests already answered by an error or a mask */
+    atomic_int masked; /* depth of sections that an interrupt waits for */
+    atomic_bool unwinding; /* an interrupt or an exit is on its way up */
     bool exiting;
     int exit_code;
-    int64_t deadline; /* monotonic ns after which masks no longer hold; 0: none */
+    _Atomic(int64_t) deadline; /* monotonic ns after which masks no longer hold; 0: none */
     /* The reply (reply.c). */
     uint8_t *reply;
     size_t reply_capacity, reply_length;

@@ -4,6 +4,7 @@
  * be swallowed: pcall, xpcall, coroutine.resume and coroutine.close are wrapped so that they throw it on. While it travels up, <close>
  * handlers and sections that masked it run undisturbed, for at most ten seconds or until the next request.
  */
+#include <signal.h>
 #include <time.h>
 
 #include "interpreter_state.h"
@@ -133,3 +134,27 @@ void lv_install_guards(lua_State *L) {
     lua_setfield(L, -2, "sethook");
     lua_pop(L, 2);
 }
+
+static _Atomic(lv_lua *) signal_target;
+static atomic_int last_signal;
+
+static void receive_signal(int number) {
+    atomic_store(&last_signal, number);
+    lv_lua *session = atomic_load(&signal_target);
+    if (session) lv_lua_request_interrupt(session);
+}
+
+void lv_lua_catch_signals(lv_lua *session) {
+    atomic_store(&signal_target, session);
+    struct sigaction action = {.sa_handler = receive_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    /* A closed output pipe is an error of the write that meets it. */
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+int lv_lua_take_signal(void) { return atomic_exchange(&last_signal, 0); }
+int lv_lua_last_signal(void) { return atomic_load(&last_signal); }

@@ -60,6 +60,11 @@ void lv_lua_request_exit(lv_lua *session, int code);
 bool lv_lua_exit_requested(lv_lua *session, int *code);
 bool lv_lua_is_unwinding(lv_lua *session);
 void lv_lua_mask(lv_lua *session, int delta);
+/* Lets SIGINT, SIGTERM and SIGHUP interrupt this session; NULL: only their number is kept. Blocking calls return with EINTR. */
+void lv_lua_catch_signals(lv_lua *session);
+/* The signal that came last, 0 when none did since it was asked last. */
+int lv_lua_take_signal(void);
+int lv_lua_last_signal(void);
 
 /* Kind of the value at `index`; never raises. */
 int lv_kind_at(lua_State *L, int index);
@@ -78,6 +83,8 @@ void lv_drop(lua_State *L, int n);
 bool lv_set_field(lua_State *L, int table, const char *name);
 /* Makes a native function for `operation` with a string as its second upvalue (NULL: none), on top; false when memory is short. */
 bool lv_push_native(lua_State *L, int operation, const char *text, size_t length);
+/* Pushes a function of the table that the prelude starts from; false when memory is short. */
+bool lv_push_native_field(lua_State *L, const char *name);
 /* Pushes the values of the reply; their number, or -1 when memory is short (then nothing is pushed). */
 int lv_push_reply(lua_State *L);
 /* tostring, protected: pushes a string; false (nothing pushed) when that failed. */

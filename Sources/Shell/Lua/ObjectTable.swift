@@ -1,0 +1,66 @@
+import CLua
+import Cmdlets
+
+/// What Lua's userdata stand for. The same thing has the same identifier, and so is the same Lua value, for as long as Lua holds it.
+final class ObjectTable {
+    enum Entry {
+        case live(any LiveObject)
+        case opaque(any OpaqueValue)
+        case failure(ScriptFailure)
+    }
+
+    private struct Key: Hashable {
+        var type: String
+        var identity: String
+    }
+
+    private var entries: [Int64: (entry: Entry, key: Key?, count: Int)] = [:]
+    private var identifiers: [Key: Int64] = [:]
+    private var last: Int64 = 0
+
+    subscript(identifier: Int64) -> Entry? { entries[identifier]?.entry }
+    var count: Int { entries.count }
+
+    /// The identifier of a live object; the handle given last answers for it.
+    func identifier(of object: any LiveObject) -> Int64 {
+        let key = Key(type: object.type.name, identity: object.identity)
+        if let known = identifiers[key] {
+            entries[known]?.entry = .live(object)
+            return known
+        }
+        let new = add(.live(object), key)
+        identifiers[key] = new
+        return new
+    }
+
+    func identifier(of value: any OpaqueValue) -> Int64 {
+        if let failure = value as? ScriptFailure { return identifier(of: failure) }
+        return add(.opaque(value), nil)
+    }
+
+    func identifier(of failure: ScriptFailure) -> Int64 {
+        let key = Key(type: "", identity: "\(ObjectIdentifier(failure))")
+        if let known = identifiers[key] { return known }
+        let new = add(.failure(failure), key)
+        identifiers[key] = new
+        return new
+    }
+
+    private func add(_ entry: Entry, _ key: Key?) -> Int64 {
+        last += 1
+        entries[last] = (entry, key, 0)
+        return last
+    }
+
+    /// Lua made (1) or collected (-1) a userdata for the object.
+    func change(_ identifier: Int64, by delta: Int) {
+        guard var entry = entries[identifier] else { return }
+        entry.count += delta
+        if entry.count > 0 {
+            entries[identifier] = entry
+        } else {
+            entries[identifier] = nil
+            if let key = entry.key { identifiers[key] = nil }
+        }
+    }
+}

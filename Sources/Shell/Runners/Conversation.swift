@@ -1,0 +1,175 @@
+import CLua
+import Cmdlets
+import Glibc
+
+/// The REPL: reads lines until they make a chunk, runs it, shows its values.
+public final class Conversation {
+    private let session: Session
+    private let version: String
+    private var editor: LineEditor?
+    /// Lines of a chunk that is not complete yet.
+    private var pending: [String] = []
+
+    public init(session: Session, version: String) { (self.session, self.version) = (session, version) }
+
+    /// Runs until Ctrl-D or `exit`; the exit code.
+    public func run() -> Int32 {
+        let completer = Completer(session: session)
+        editor = LineEditor(historyPath: LineEditor.defaultHistoryPath()) { completer.candidates($0) }
+        guard let editor else {
+            session.terminal.writeError("This terminal cannot be edited on; give the program as a file or with -c.\n")
+            return 1
+        }
+        lv_lua_catch_signals(session.interpreter.lua)
+        defer { lv_lua_catch_signals(nil) }
+        if !session.options.isQuiet {
+            session.terminal.write("Lunavisor \(version), store \(session.host.storePath)\nhelp explains, Tab completes, Ctrl-D leaves.\n")
+        }
+        while true {
+            session.interpreter.clearInterrupt()
+            switch editor.read(prompt: pending.isEmpty ? "> " : ">> ") {
+            case .end:
+                session.terminal.write("\n")
+                return 0
+            case .interrupted:
+                session.terminal.write("^C\n")
+                pending = []
+                session.interpreter.clearInterrupt()
+            case .text(let line):
+                editor.remember(line)
+                if let code = take(line) { return code }
+            }
+        }
+    }
+
+    /// One line; the exit code when it leaves.
+    private func take(_ line: String) -> Int32? {
+        if pending.isEmpty {
+            if line.allSatisfy({ $0 == " " || $0 == "\t" }) { return nil }
+            if let result = command(line) { return result.leaves }
+        }
+        pending.append(line)
+        let text = pending.joined(separator: "\n")
+        if line.isEmpty || !isIncomplete(text) {
+            pending = []
+            return execute(text)
+        }
+        return nil
+    }
+
+    // MARK: Words of the REPL
+
+    /// `exit quit help ? clear history`, unless a variable has that name; nil: the line is none of them.
+    private func command(_ line: String) -> (leaves: Int32?, Void)? {
+        let words = line.split(separator: " ").map(String.init)
+        guard let first = words.first, !session.sessionNames.contains(first) else { return nil }
+        switch first {
+        case "exit", "quit":
+            guard words.count <= 2 else { return nil }
+            guard words.count == 2 else { return (0, ()) }
+            guard let code = Int32(words[1]) else { return nil }
+            return (code & 255, ())
+        case "help", "?":
+            guard words.count <= 2 else { return nil }
+            if words.count == 2, words[1].hasPrefix("=") || words[1].hasPrefix("(") { return nil }
+            help(words.count == 2 ? words[1] : nil)
+            return (nil, ())
+        case "clear":
+            guard words.count == 1 else { return nil }
+            session.terminal.write("\u{1b}[2J\u{1b}[H")
+            return (nil, ())
+        case "history":
+            guard words.count == 1 else { return nil }
+            for (place, entry) in (editor?.entries ?? []).enumerated() { session.terminal.write("\(place + 1)  \(entry)\n") }
+            return (nil, ())
+        default: return nil
+        }
+    }
+
+    private func help(_ topic: String?) {
+        guard let topic else {
+            session.terminal.write(HelpText.overview(session.catalogue))
+            return
+        }
+        do {
+            let text = try HelpText.find(topic, session.catalogue)
+            session.terminal.write(text.hasSuffix("\n") ? text : text + "\n")
+        } catch { session.show(ScriptFailure(ErrorRecord(error))) }
+    }
+
+    // MARK: Chunks
+
+    /// True when neither the text nor the text as an expression compiles, and more lines could change that.
+    private func isIncomplete(_ text: String) -> Bool {
+        let state = session.interpreter.state
+        var couldGoOn = false
+        for prefix in ["", "return "] {
+            let top = lua_gettop(state)
+            defer { lua_settop(state, top) }
+            do {
+                try session.compile(Array((prefix + text).utf8), name: "=repl", interactive: true)
+                return false
+            } catch let failure as ScriptFailure {
+                if (failure.record.cause as? TranslationError)?.isIncomplete ?? false { couldGoOn = true }
+            } catch { return false }
+        }
+        return couldGoOn
+    }
+
+    /// Runs a chunk: as statements, or as an expression whose values are shown.
+    private func execute(_ text: String) -> Int32? {
+        let state = session.interpreter.state
+        let top = lua_gettop(state)
+        defer { lua_settop(state, top) }
+        var names: Set<String> = []
+        let outcome = session.guarded {
+            names = try compile(text)
+            let count = try session.interpreter.callOnStack(arguments: 0)
+            guard count > 0 else { return }
+            let call = NativeCall(interpreter: session.interpreter, state: state)
+            let display = Display(session.context)
+            for index in (top + 1)...(top + count) { try show(call, index, display) }
+            try display.finish(shape: count == 1 && call.kind(top + 1) != LV_KIND_LIST ? .one : .many)
+        }
+        session.sessionNames.formUnion(names)
+        fflush(nil)
+        switch outcome {
+        case .finished: return nil
+        case .failed(let failure): session.show(failure)
+        case .interrupted:
+            if [SIGTERM, SIGHUP].contains(lv_lua_last_signal()) { return 128 + lv_lua_last_signal() }
+            session.terminal.writeError("Stopped.\n")
+        case .exit(let code): return code
+        }
+        return nil
+    }
+
+    /// A value at the REPL: what views show through its view, everything else as `print` does.
+    private func show(_ call: NativeCall, _ index: Int32, _ display: Display) throws {
+        switch call.kind(index) {
+        case LV_KIND_OBJECT, LV_KIND_LIST, LV_KIND_RECORD: try display.show(try call.value(index))
+        case LV_KIND_NIL: if call.count == 1 { session.terminal.writeOutput("nil\n") }
+        default: session.terminal.writeOutput((call.text(index) ?? "") + "\n")
+        }
+    }
+
+    /// Pushes the chunk; gives the names that it assigns.
+    private func compile(_ text: String) throws -> Set<String> {
+        let program = Array(text.utf8)
+        let expression = Array("return ".utf8) + program
+        // Messages quote what the user typed.
+        defer { session.sources["repl"] = text.split(omittingEmptySubsequences: false) { $0.isNewline } }
+        let state = session.interpreter.state
+        let translation: Translator.Translation
+        do { translation = try session.compile(program, name: "=repl", interactive: true) } catch {
+            if let names = try? session.compile(expression, name: "=repl", interactive: true).assignedNames { return names }
+            throw error
+        }
+        if translation.startsWithCommand { return translation.assignedNames }
+        // A call is a statement, too; as an expression its value is shown.
+        guard let shown = try? session.compile(expression, name: "=repl", interactive: true) else { return translation.assignedNames }
+        lua_rotate(state, -2, 1)
+        lv_drop(state, 1)
+        return shown.assignedNames
+    }
+}

@@ -1,0 +1,152 @@
+import CHost
+import Cmdlets
+import Glibc
+import Synchronization
+
+/// The process's standard streams as the session's terminal.
+final class StandardTerminal: Terminal {
+    private struct State {
+        /// The reader of standard output went away.
+        var isOutputClosed = false
+        var showsProgress = false
+        var progressLength = 0
+    }
+
+    private let state = Mutex(State())
+    private let isOutputTerminal = isatty(1) == 1
+    private let isErrorTerminal = isatty(2) == 1
+    private let isQuiet: Bool
+    /// Host messages go to standard error, so that standard output holds JSON only.
+    private let hostToError: Bool
+    private let colours: Bool
+
+    init(quiet: Bool, hostToError: Bool, colours: Bool) {
+        (isQuiet, self.hostToError) = (quiet, hostToError)
+        self.colours = colours && isatty(2) == 1
+    }
+
+    var isInteractive: Bool { isatty(0) == 1 && isErrorTerminal }
+
+    var width: Int? {
+        guard isOutputTerminal else { return nil }
+        var size = winsize()
+        guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
+    }
+
+    /// True once a write to standard output failed because nobody reads it.
+    var isOutputClosed: Bool { state.withLock { $0.isOutputClosed } }
+
+    func writeOutput(_ text: String) { write(text, to: 1) }
+
+    func write(_ text: String) {
+        if hostToError { writeError(text) } else { write(text, to: 1) }
+    }
+
+    func writeError(_ text: String) { write(text, to: 2) }
+
+    private func write(_ text: String, to descriptor: Int32) {
+        state.withLock { state in
+            // Lua's own io library has a buffer of its own before ours.
+            fflush(nil)
+            clearProgress(&state)
+            send(text, descriptor, &state)
+        }
+    }
+
+    private func send(_ text: String, _ descriptor: Int32, _ state: inout State) {
+        var text = text
+        text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)
+            while let start = rest.baseAddress, !rest.isEmpty {
+                let written = Glibc.write(descriptor, start, rest.count)
+                if written < 0 {
+                    if errno == EINTR { continue }
+                    if errno == EAGAIN {
+                        var poller = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                        poll(&poller, 1, 1000)
+                        continue
+                    }
+                    if errno == EPIPE, descriptor == 1 { state.isOutputClosed = true }
+                    return
+                }
+                rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+            }
+        }
+    }
+
+    func ask(_ question: String, choices: [(key: Character, meaning: String)]) -> Character? {
+        guard isInteractive else { return nil }
+        let keys = choices.map { "[\($0.key)] \($0.meaning)" }.joined(separator: "  ")
+        while true {
+            writeError("\(question)\n\(keys)  [?]: ")
+            guard let line = readLine(prompt: nil) else { return nil }
+            let answer = line.first { $0 != " " }
+            if answer == "?" {
+                for choice in choices { writeError("\(choice.key) - \(choice.meaning)\n") }
+                continue
+            }
+            // An empty line chooses the first, as the question's order says.
+            guard let answer else { return choices.first?.key }
+            if let choice = choices.first(where: { $0.key.lowercased() == answer.lowercased() }) { return choice.key }
+        }
+    }
+
+    /// A line from standard input without its end; nil at its end, and when a signal came.
+    func readLine(prompt: String?) -> String? {
+        if let prompt { writeError(prompt) }
+        var bytes: [UInt8] = []
+        while true {
+            var byte: UInt8 = 0
+            let count = read(0, &byte, 1)
+            if count == 1 {
+                if byte == 10 { break }
+                bytes.append(byte)
+            } else {
+                if count == 0, !bytes.isEmpty { break }
+                return nil
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    func progress(_ activity: String, fraction: Double?) {
+        guard isErrorTerminal, !isQuiet else { return }
+        state.withLock { state in
+            clearProgress(&state)
+            guard let fraction, fraction < 1 else { return }
+            let filled = Int((max(0, fraction) * 30).rounded())
+            let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled)
+            let line = "\(activity) [\(bar)] \(Int(fraction * 100)) %"
+            send(line, 2, &state)
+            state.showsProgress = true
+            state.progressLength = line.count
+        }
+    }
+
+    private func clearProgress(_ state: inout State) {
+        guard state.showsProgress else { return }
+        state.showsProgress = false
+        send("\r" + String(repeating: " ", count: state.progressLength) + "\r", 2, &state)
+    }
+
+    func raw(_ body: (_ readByte: (_ timeoutMilliseconds: Int32) -> UInt8?) throws -> Void) throws {
+        var before = termios()
+        let isTerminal = tcgetattr(0, &before) == 0
+        if isTerminal {
+            var raw = before
+            cfmakeraw(&raw)
+            tcsetattr(0, TCSADRAIN, &raw)
+        }
+        defer { if isTerminal { tcsetattr(0, TCSADRAIN, &before) } }
+        try body { timeout in
+            var poller = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
+            guard poll(&poller, 1, timeout) > 0 else { return nil }
+            var byte: UInt8 = 0
+            return read(0, &byte, 1) == 1 ? byte : nil
+        }
+    }
+
+    /// The text in the colour of errors, where colours are wanted.
+    func asError(_ text: String) -> String { colours ? "\u{1b}[31m\(text)\u{1b}[0m" : text }
+}

@@ -1,0 +1,176 @@
+import ArgumentParser
+import Cmdlets
+import Glibc
+import Management
+import Shell
+
+/// The version that `--version` and the banner show.
+let lunavisorVersion = "0.1.0"
+
+/// Reads the command line and opens the front door that it names. A program's own arguments begin after its name.
+enum CommandLineFront {
+    private struct Words: ParsableArguments {
+        @Option(name: .shortAndLong, help: ArgumentHelp("Run these commands.", valueName: "commands"))
+        var command: String?
+        @Option(help: ArgumentHelp("The folder of the virtual machines (also LUNAVISOR_STORE).", valueName: "folder"))
+        var store: String?
+        @Option(help: ArgumentHelp("How results are shown: table, list, json or csv.", valueName: "format"))
+        var output: String = "table"
+        @Flag(help: "No colours (also NO_COLOR).")
+        var noColor = false
+        @Flag(name: .shortAndLong, help: "No banner, no progress.")
+        var quiet = false
+        @Flag(help: "Drop io, native modules and debug; cap memory and instructions.")
+        var restricted = false
+        @Flag(help: "With `test`: print the results as TAP.")
+        var tap = false
+        @Flag(help: "Print the version.")
+        var version = false
+        @Flag(name: .shortAndLong, help: "Print this text.")
+        var help = false
+    }
+
+    private static let usage = """
+        Usage: lunavisor [OPTIONS]                     the REPL, or standard input as a script
+               lunavisor [OPTIONS] FILE.lua [ARGS]     a script
+               lunavisor [OPTIONS] -c COMMANDS [ARGS]  the commands
+               lunavisor [OPTIONS] test FILE…          scenarios, each in a store of its own
+               lunavisor help [CMDLET|TOPIC]           the manual
+               lunavisor host start|stop               remote access (not there yet)
+
+        Options: -c, --command COMMANDS      run these commands
+                 --store FOLDER              the folder of the virtual machines (also LUNAVISOR_STORE)
+                 --output table|list|json|csv
+                 --no-color                  no colours (also NO_COLOR)
+                 -q, --quiet                 no banner, no progress
+                 --restricted                drop io, native modules and debug; cap memory and instructions
+                 --tap                       with test: results as TAP
+                 --version, -h, --help
+
+        """
+
+    static func run(_ arguments: [String]) -> Int32 {
+        let (own, rest) = split(arguments)
+        let words: Words
+        do { words = try Words.parse(own) } catch {
+            return wrongUsage(Words.message(for: error))
+        }
+        if words.help { return show(usage) }
+        if words.version { return show("lunavisor \(lunavisorVersion)\n") }
+        var options = SessionOptions()
+        guard let format = OutputFormat(rawValue: words.output) else {
+            return wrongUsage("--output takes table, list, json or csv, not “\(words.output)”.")
+        }
+        options.outputFormat = format
+        (options.isQuiet, options.isRestricted) = (words.quiet, words.restricted)
+        options.usesColours = !words.noColor && getenv("NO_COLOR") == nil
+        let store = words.store ?? VirtualMachineHost.defaultStorePath(environment: environment())
+        return open(words, rest, options, store)
+    }
+
+    private static func open(_ words: Words, _ rest: [String], _ options: SessionOptions, _ store: String) -> Int32 {
+        var options = options
+        do {
+            let host = VirtualMachineHost(storePath: store, starter: ProcessWorkerStarter())
+            if let commands = words.command {
+                options.arguments = rest
+                return ProgramRunner.runCommands(commands, in: try Session(host: host, options: options))
+            }
+            guard let first = rest.first else {
+                guard isatty(0) == 1, isatty(1) == 1 else {
+                    return ProgramRunner.runStandardInput(in: try Session(host: host, options: options))
+                }
+                options.isInteractive = true
+                return Conversation(session: try Session(host: host, options: options), version: lunavisorVersion).run()
+            }
+            let others = Array(rest.dropFirst())
+            switch first {
+            case "test":
+                guard !others.isEmpty else { return wrongUsage("test needs at least one file or folder.") }
+                return ScenarioRunner(options: options, starter: ProcessWorkerStarter(), report: words.tap ? .tap : .text).run(others)
+            case "help": return help(others)
+            case "host":
+                guard ["start", "stop"].contains(others.first) else { return wrongUsage("host takes start or stop.") }
+                writeError("lunavisor: remote access is not there yet; every shell on this machine reaches the store's machines without it.\n")
+                return 1
+            case "-":
+                options.arguments = others
+                return ProgramRunner.runStandardInput(in: try Session(host: host, options: options))
+            default:
+                (options.scriptName, options.arguments) = (first, others)
+                return ProgramRunner.runFile(first, in: try Session(host: host, options: options))
+            }
+        } catch {
+            writeError("lunavisor: \(ErrorRecord(error).message)\n")
+            return 1
+        }
+    }
+
+    /// Our own options end at the first word that is none of them; what follows belongs to the program.
+    private static func split(_ arguments: [String]) -> (own: [String], rest: [String]) {
+        let withValue: Set<String> = ["-c", "--command", "--store", "--output"]
+        var own: [String] = []
+        var rest = arguments[...]
+        var isProgramGiven = false
+        while let word = rest.first {
+            if word == "--" {
+                rest.removeFirst()
+                break
+            }
+            guard word.hasPrefix("-"), word != "-" else {
+                // `test --tap FILE`: this word takes our options, too.
+                if word == "test", !isProgramGiven {
+                    let flags = rest.dropFirst().filter { $0 == "--tap" }
+                    return (own + flags, [word] + rest.dropFirst().filter { $0 != "--tap" })
+                }
+                break
+            }
+            own.append(word)
+            rest.removeFirst()
+            if withValue.contains(word), let value = rest.first {
+                own.append(value)
+                rest.removeFirst()
+            }
+            if word == "-c" || word.hasPrefix("--command") {
+                isProgramGiven = true
+                break
+            }
+        }
+        return (own, Array(rest))
+    }
+
+    private static func help(_ words: [String]) -> Int32 {
+        let catalogue = Catalogue()
+        guard let topic = words.first else { return show(usage + "\n" + HelpText.overview(catalogue)) }
+        do {
+            let text = try HelpText.find(topic, catalogue)
+            return show(text.hasSuffix("\n") ? text : text + "\n")
+        } catch {
+            let record = ErrorRecord(error)
+            writeError("lunavisor: \(record.message)\(record.recommendedAction.map { " \($0)" } ?? "")\n")
+            return 1
+        }
+    }
+
+    private static func environment() -> [String: String] {
+        var result: [String: String] = [:]
+        for name in ["LUNAVISOR_STORE", "XDG_DATA_HOME", "HOME"] { result[name] = getenv(name).map { String(cString: $0) } }
+        return result
+    }
+
+    private static func wrongUsage(_ message: String) -> Int32 {
+        writeError("lunavisor: \(message)\n`lunavisor --help` explains.\n")
+        return 2
+    }
+
+    private static func show(_ text: String) -> Int32 {
+        print(text, terminator: "")
+        fflush(nil)
+        return 0
+    }
+
+    private static func writeError(_ text: String) {
+        fflush(nil)
+        _ = Array(text.utf8).withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+    }
+}

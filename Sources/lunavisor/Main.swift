@@ -1,0 +1,13 @@
+import Glibc
+import Shell
+import Worker
+
+/// The executable: a worker when asked to be one, else the shell.
+@main
+enum Main {
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        if arguments.first == "worker" { exit(WorkerMain.run(arguments: Array(arguments.dropFirst()))) }
+        exit(CommandLineFront.run(arguments))
+    }
+}
