@@ -34,6 +34,8 @@ static void begin_case(ucontext_t *context) {
     for (int i = 0; i < 16; i++) registers[order[i]] = (greg_t)c->state.gpr[i];
     registers[REG_RIP] = (greg_t)c->state.rip;
     registers[REG_EFL] = (greg_t)c->state.rflags;
+    uint64_t selectors = (uint64_t)registers[REG_CSGSFS];
+    registers[REG_CSGSFS] = (greg_t)((selectors & ~0xffffull) | c->selector);
     uint8_t *image = (uint8_t *)context->uc_mcontext.fpregs;
     uint32_t mask;
     memcpy(&mask, image + 28, 4);
@@ -94,6 +96,7 @@ static void run_child(void) {
     memcpy(data, pristine, LV_EXECUTOR_DATA_SIZE);
     if (mprotect((uint8_t *)data + LV_EXECUTOR_WRITABLE, LV_EXECUTOR_DATA_SIZE - LV_EXECUTOR_WRITABLE, PROT_READ) != 0) _exit(1);
     if (syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)LV_EXECUTOR_GS_BASE) != 0) _exit(1);
+    __asm__ volatile("movl %0,%%ds\n\tmovl %0,%%es" ::"r"(LV_EXECUTOR_USER_DATA));
     stack_t alternative = {.ss_sp = stack, .ss_size = 0x10000};
     if (sigaltstack(&alternative, NULL) != 0) _exit(1);
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};

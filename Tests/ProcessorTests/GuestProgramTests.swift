@@ -6,7 +6,7 @@ import Testing
 @Suite(.enabled(if: Assembler.isInstalled, "nasm is not installed"))
 struct GuestProgramTests {
     /// Run to "PASS" here and, as a foreign oracle, under QEMU's TCG.
-    static let programs = ["exceptions32", "exceptions64", "modes", "paging", "privilege32"]
+    static let programs = ["exceptions32", "exceptions64", "debugging", "modes", "paging", "privilege32", "privilege64"]
 
     @Test(arguments: programs)
     func passes(_ program: String) throws {

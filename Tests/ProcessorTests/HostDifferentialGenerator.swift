@@ -5,8 +5,13 @@ struct CaseGenerator {
     private var random: CaseRandom
     private(set) var state = lv_executor_state()
     private var registers: [UInt64] = []
+    private let is32: Bool
 
-    init(seed: UInt64) { random = CaseRandom(seed: seed) }
+    /// `is32`: for 32-bit instead of 64-bit code.
+    init(seed: UInt64, is32: Bool = false) {
+        random = CaseRandom(seed: seed)
+        self.is32 = is32
+    }
 
     /// A case of its own: the state, the bytes and the rows they came from.
     struct Case {
@@ -17,7 +22,7 @@ struct CaseGenerator {
 
     /// One random instruction of `rows`, or a sequence of `length` that addresses memory without registers.
     mutating func make(_ row: EncodingRow, then others: [EncodingRow] = []) -> Case {
-        registers = (0..<16).map { _ in random.integer() }
+        registers = (0..<16).map { _ in random.integer() & (is32 ? 0xffff_ffff : ~0) }
         registers[4] = UInt64(LV_EXECUTOR_DATA) + 0x800 + UInt64(random.below(0x80)) * 16 + (random.chance(15) ? UInt64(random.below(16)) : 0)
         var bytes = encode(row, at: UInt64(LV_EXECUTOR_ENTRY), freeRegisters: true)
         for other in others {
@@ -33,7 +38,7 @@ struct CaseGenerator {
     private mutating func fillState() {
         var state = lv_executor_state()
         withUnsafeMutableBytes(of: &state.gpr) { buffer in
-            for i in 0..<16 { buffer.storeBytes(of: registers[i], toByteOffset: i * 8, as: UInt64.self) }
+            for i in 0..<16 { buffer.storeBytes(of: is32 ? registers[i] & 0xffff_ffff : registers[i], toByteOffset: i * 8, as: UInt64.self) }
         }
         state.rip = UInt64(LV_EXECUTOR_ENTRY)
         state.rflags = random.next() & 0x8d5 | 0x202 | (random.chance(20) ? 0x400 : 0)
@@ -93,19 +98,19 @@ struct CaseGenerator {
         case 94..<96: return base + 0x2000 + UInt64(random.below(0x1000))
         case 96: return base + 0x3000 + UInt64(random.below(0x1000))
         case 97: return base - UInt64(random.below(24))
-        case 98: return random.pick([0x7fff_ffff_f000, 0x8000_0000_0000, 0xffff_8000_0000_0000, 0x4000_0000_0000_0000]) &+ UInt64(random.below(64))
+        case 98 where !is32: return random.pick([0x7fff_ffff_f000, 0x8000_0000_0000, 0xffff_8000_0000_0000, 0x4000_0000_0000_0000]) &+ UInt64(random.below(64))
         default: return base + 0x3000 - UInt64(random.below(20))
         }
     }
 
     private mutating func encode(_ row: EncodingRow, at address: UInt64, freeRegisters: Bool) -> [UInt8] {
         var prefixes: [UInt8] = []
-        var rex: UInt8 = random.chance(60) ? 0x40 | UInt8(random.below(16)) : 0
+        var rex: UInt8 = !is32 && random.chance(60) ? 0x40 | UInt8(random.below(16)) : 0
         let isMemory = row.needsModRM && row.whole == nil && (row.memoryOnly || !row.registerOnly && random.chance(50))
         if row.prefix == nil, !row.isPlain, row.relative == nil, random.chance(20) { prefixes.append(0x66) }
-        let addressPrefix = (isMemory || row.isStringOperation || row.name == "maskmovdqu" || row.name == "maskmovq") && random.chance(8)
+        let addressPrefix = (isMemory || row.isStringOperation || row.name == "maskmovdqu" || row.name == "maskmovq") && !is32 && random.chance(8)
         if addressPrefix { prefixes.append(0x67) }
-        let gs = isMemory && random.chance(8)
+        let gs = isMemory && !is32 && random.chance(8)
         if gs { prefixes.append(0x65) } else if random.chance(3) { prefixes.append(random.pick([0x2e, 0x36, 0x3e, 0x26])) }
         if row.isLockable, isMemory, random.chance(20) { prefixes.append(0xf0) }
         if row.isStringOperation { prepareString(&prefixes) }
@@ -137,9 +142,9 @@ struct CaseGenerator {
         for letter in row.immediates { tail += immediate(letter, is16: is16, isWide: isWide) }
         if let relative = row.relative {
             let distance = Int32(random.below(90) - 30)
-            tail += relative == "b" ? [UInt8(truncatingIfNeeded: distance)] : bytes(UInt64(bitPattern: Int64(distance)), 4)
+            tail += relative != "b" && is32 && prefixes.contains(0x66) ? bytes(UInt64(bitPattern: Int64(distance)), 2) : relative == "b" ? [UInt8(truncatingIfNeeded: distance)] : bytes(UInt64(bitPattern: Int64(distance)), 4)
         }
-        if row.hasOffset { tail += bytes(target(row), addressPrefix ? 4 : 8) }
+        if row.hasOffset { tail += bytes(target(row), addressPrefix || is32 ? 4 : 8) }
         var result = prefixes
         if rex != 0 { result.append(rex) }
         result += opcode
@@ -170,17 +175,17 @@ struct CaseGenerator {
         let reach = Int64(bitPattern: address)
         let nearby = reach >= 0 && reach < 0x7000_0000
         let form = freeRegisters ? random.below(10) : random.below(2)
+        if is32, form < 2 || !freeRegisters { return ([reg << 3 | 5] + bytes(address, 4), nil) }
         if form == 0, nearby { return ([reg << 3 | 5, 0, 0, 0, 0], 1) }
         if form == 1 || !freeRegisters, nearby {
             rex &= ~2
             return ([reg << 3 | 4, 0x25] + bytes(address, 4), nil)
         }
         let hasIndex = form >= 6
-        var base = UInt8(random.below(16))
-        var index = UInt8(random.below(16))
-        if index == 4 { index = 9 }
-        if base == index { base = (base + 1) & 15 == 4 && hasIndex ? 12 : (base + 1) & 15 }
-        if base == index { base = 3 }
+        var base = UInt8(random.below(is32 ? 8 : 16))
+        var index = UInt8(random.below(is32 ? 8 : 16))
+        if index == 4 { index = is32 ? 1 : 9 }
+        if base == index { base = (base + 1) & (is32 ? 7 : 15) }
         let low = base & 7
         var mod = UInt8(random.below(3))
         if low == 5, mod == 0 { mod = 1 }

@@ -51,9 +51,11 @@ final class DifferentialGuest: GuestPhysicalMap, InterceptHandler {
             word(0x10008 + UInt64(vector) * 16, handler >> 32)
             _ = memory.store(0x12000 + UInt64(vector) * 16, UInt8(0xf4))
         }
-        // GDT at 0x11000: 0x08 kernel code, 0x10 kernel data, 0x28 user data, 0x30 user code. TSS at 0x11800.
+        // GDT at 0x11000: 0x08 kernel code, 0x10 kernel data, 0x20 user code 32, 0x28 user data,
+        // 0x30 user code 64. TSS at 0x11800.
         word(0x11008, 0x00af_9b00_0000_ffff)
         word(0x11010, 0x00cf_9300_0000_ffff)
+        word(0x11020, 0x00cf_fb00_0000_ffff)
         word(0x11028, 0x00cf_f300_0000_ffff)
         word(0x11030, 0x00af_fb00_0000_ffff)
         word(0x11804, kernel + 0x4000)
@@ -68,7 +70,7 @@ final class DifferentialGuest: GuestPhysicalMap, InterceptHandler {
         }
         _ = memory.write(codePage, code)
         _ = memory.write(dataPage, data[..<Int(LV_EXECUTOR_WRITABLE)])
-        engine.state = initial(test.state)
+        engine.state = initial(test.state, is32: test.selector == UInt64(LV_EXECUTOR_CODE32))
         let exit = engine.run(until: engine.instructionsRetired + 20000)
         let state = engine.state
         if let bytes = memory.read(dataPage, count: Int(LV_EXECUTOR_WRITABLE)) {
@@ -99,7 +101,7 @@ final class DifferentialGuest: GuestPhysicalMap, InterceptHandler {
         return nil
     }
 
-    private func initial(_ from: lv_executor_state) -> ProcessorState {
+    private func initial(_ from: lv_executor_state, is32: Bool) -> ProcessorState {
         var state = ProcessorState()
         withUnsafeBytes(of: from.gpr) { buffer in
             for i in 0..<16 { state.general[i] = buffer.loadUnaligned(fromByteOffset: i * 8, as: UInt64.self) }
@@ -110,8 +112,8 @@ final class DifferentialGuest: GuestPhysicalMap, InterceptHandler {
         state.cr3 = 0x1000
         state.cr4 = 0x6a0
         state.efer = 0xd01
-        state.segments[1] = .init(selector: 0x33, attributes: 0xa0fb, limit: 0xffff_ffff)
-        state.segments[2] = .init(selector: 0x2b, attributes: 0xc0f3, limit: 0xffff_ffff)
+        state.segments[1] = .init(selector: is32 ? 0x23 : 0x33, attributes: is32 ? 0xc0fb : 0xa0fb, limit: 0xffff_ffff)
+        for segment in [0, 2, 3] { state.segments[segment] = .init(selector: 0x2b, attributes: 0xc0f3, limit: 0xffff_ffff) }
         state.segments[5].base = UInt64(LV_EXECUTOR_GS_BASE)
         state.segments[7] = .init(selector: 0x40, attributes: 0x8b, limit: 0x67, base: kernel + 0x1800)
         state.gdtr = .init(base: kernel + 0x1000, limit: 0x7f)

@@ -79,9 +79,9 @@ typealias ToIntegerKernel = (UnsafeMutablePointer<UInt64>, VectorSource, UInt32)
     }
 }
 
-/// CVTPI2PS xmm, mm/m64: two integers into the low half.
+/// CVTPI2PS xmm, mm/m64: two integers into the low half. The memory form leaves the x87 state alone.
 private func singlesFromMMX(_ vp: VP, _ op: UOp) -> Int32 {
-    guard sseReady(vp), mmxReady(vp) else { return RoutineResult.fault }
+    guard sseReady(vp), op.isMemory || mmxReady(vp) else { return RoutineResult.fault }
     var source = lv_xmm()
     guard loadMMXSource(vp, op, bytes: 8, &source) else { return RoutineResult.fault }
     var value = lv_xmm()

@@ -13,6 +13,8 @@ enum {
     LV_EXECUTOR_CODE = 0x10000000, LV_EXECUTOR_ENTRY = 0x10000800, LV_EXECUTOR_DATA = 0x20000000,
     LV_EXECUTOR_WRITABLE = 0x2000, LV_EXECUTOR_DATA_SIZE = 0x3000, LV_EXECUTOR_GS_BASE = 0x20000800,
     LV_EXECUTOR_CODE_BYTES = 64,
+    // Selectors of the host's user segments (Linux); DS, ES and SS hold the data one.
+    LV_EXECUTOR_CODE32 = 0x23, LV_EXECUTOR_USER_DATA = 0x2b, LV_EXECUTOR_CODE64 = 0x33,
 };
 
 // Registers before or after a case: RAX RCX RDX RBX RSP RBP RSI RDI R8-R15, and the first 416 bytes of the FXSAVE64 image.
@@ -24,6 +26,7 @@ typedef struct lv_executor_state {
 typedef struct lv_executor_case {
     lv_executor_state state;
     uint8_t code[LV_EXECUTOR_CODE_BYTES];
+    uint64_t selector;  // of CS: LV_EXECUTOR_CODE64 or LV_EXECUTOR_CODE32
 } lv_executor_case;
 
 enum { LV_EXECUTOR_NOT_RUN = 0xff, LV_EXECUTOR_TIMED_OUT = 0xfe, LV_EXECUTOR_CRASHED = 0xfd };
