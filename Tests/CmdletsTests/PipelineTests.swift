@@ -163,3 +163,23 @@ import Testing
         #expect(throws: Cancellation.self) { try context.call("Start-Sleep", .positional(.integer(1000))) }
     }
 }
+
+@Suite struct PipelineFailureTests {
+    /// What a later stage cannot take is raised as such, not as a failure of the stage before it.
+    @Test func whatALaterStageCannotTakeEndsThePipeline() {
+        let source = Cmdlet(
+            "Get", "Word", synopsis: "Gives a word.", sets: [.init("Default", shape: .many)], parameters: [],
+            body: .perCall { try $0.emit(.integer(1)) })
+        let context = TestContext(Catalogue.builtIn + [source], errorAction: .continue)
+        let error = context.failure { _ = try Pipeline.run([CommandCall("Get-Word"), CommandCall("Get-VMHost", [.named("ComputerName", .string("."))])], context: context) }
+        #expect(error?.identifier == "InputObjectNotBound")
+        #expect(context.kept.withLock { $0.shown.isEmpty })
+    }
+
+    @Test func aCataloguesMakingIsQuick() {
+        let clock = ContinuousClock()
+        let first = clock.measure { _ = Catalogue() }
+        #expect(first < .milliseconds(50))
+        print("catalogue: \(first)")
+    }
+}

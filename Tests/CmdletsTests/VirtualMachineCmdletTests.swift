@@ -29,9 +29,9 @@ import Testing
 
     @Test func aMissingNameIsAnErrorWithTheNearest() throws {
         try make("web01")
-        let error = context.failure { _ = try context.call("Get-VM", .positional(.list([.string("web01"), .string("wbe01")]))) }
+        let error = context.failure { _ = try context.call("Get-VM", .positional(.list([.string("web01"), .string("wep01")]))) }
         #expect(error?.identifier == "VMNotFound")
-        #expect(error?.message.contains("web01") == true)
+        #expect(error?.recommendedAction?.contains("web01") == true)
         #expect(error?.results.map(\.text) == ["web01"])
         #expect(try context.call("Get-VM", .word("none"), .named("EA", .string("SilentlyContinue"))).value.isNull)
     }

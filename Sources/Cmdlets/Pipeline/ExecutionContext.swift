@@ -13,6 +13,8 @@ public protocol ExecutionContext: AnyObject, Sendable {
     func record(_ error: ErrorRecord)
     /// Writes an error to standard error in the shell's manner (under Continue).
     func show(_ error: ErrorRecord)
+    /// The error object that scripts see in -ErrorVariable, the same as in `$Error`.
+    func value(of error: ErrorRecord) -> Value
     /// -ErrorVariable, -OutVariable, -PipelineVariable, -WarningVariable: gives the Lua variable visible at the call that value;
     /// `appending` (written `+name`) adds to the list it holds.
     func assign(variable: String, value: Value, appending: Bool)
@@ -22,6 +24,10 @@ public protocol ExecutionContext: AnyObject, Sendable {
     func matcher(_ pattern: String, ignoringCase: Bool) throws -> any PatternMatcher
     /// What cmdlets act on: the store of this session.
     var host: VirtualMachineHost { get }
+}
+
+extension ExecutionContext {
+    public func value(of error: ErrorRecord) -> Value { error.value }
 }
 
 /// A compiled regular expression.

@@ -99,11 +99,16 @@ final class PipelineRun {
 
     /// Gives a stage's result to the one behind it.
     func deliver(_ value: Value, from index: Int) throws {
-        guard index + 1 < stages.count else { return try last(value) }
-        let next = stages[index + 1]
-        guard !next.hasEnough else { throw Pipeline.Stop(reason: .enough(stage: index + 1)) }
-        try next.push(value)
-        if next.hasEnough { throw Pipeline.Stop(reason: .enough(stage: index + 1)) }
+        do {
+            guard index + 1 < stages.count else { return try last(value) }
+            let next = stages[index + 1]
+            guard !next.hasEnough else { throw Pipeline.Stop(reason: .enough(stage: index + 1)) }
+            try next.push(value)
+            if next.hasEnough { throw Pipeline.Stop(reason: .enough(stage: index + 1)) }
+        } catch let error where !(error is Pipeline.Stop || error is Cancellation) {
+            // What a later stage cannot take is no failure of the body that gave it: it ends the pipeline.
+            throw Pipeline.Stop(reason: .failure(ErrorRecord(error)))
+        }
     }
 
     func execute(_ input: PipelineInput) throws {

@@ -127,16 +127,12 @@ final class Stage {
             if !run.isSingleCall, isLeftAlone(.object(target)) { continue }
             try context.checkCancelled()
             guard try mayActOn(target) else { continue }
-            if mayRunHere, found.count == 1, let body = targetBody {
-                try guarded(target: .object(target)) { try body(StageInvocation(self, arguments, task: nil), target) }
+            if mayRunHere, found.count == 1 {
+                try actHere(on: target, arguments)
             } else {
                 try targets?.add(target, arguments)
             }
         }
-    }
-
-    private var targetBody: (@Sendable (any Invocation, any LiveObject) throws -> Void)? {
-        if case .perTarget(_, let body) = cmdlet.body { body } else { nil }
     }
 
     private func mayActOn(_ target: any LiveObject) throws -> Bool {
@@ -161,10 +157,18 @@ final class Stage {
         } catch let error where isPassing(error) {
             throw error
         } catch {
+            // A wait that was cut short by Ctrl-C is no failure.
+            try context.checkCancelled()
             var record = ErrorRecord(error, cmdlet: cmdlet.name)
             if record.target == nil { record.target = target?.text }
             try fail(record)
         }
+    }
+
+    /// Works on one target on the calling thread.
+    func actHere(on target: any LiveObject, _ arguments: BoundArguments) throws {
+        guard case .perTarget(_, let body) = cmdlet.body else { return }
+        try guarded(target: .object(target)) { try body(StageInvocation(self, arguments, task: nil), target) }
     }
 
     /// What a failure does, as -ErrorAction says.
@@ -212,7 +216,7 @@ final class Stage {
 
     func assignVariables() {
         if let variable = common.errorVariable {
-            context.assign(variable: variable.name, value: .list(recorded.map(\.value)), appending: variable.isAppending)
+            context.assign(variable: variable.name, value: .list(recorded.map(context.value(of:))), appending: variable.isAppending)
         }
         if let variable = common.outVariable {
             context.assign(variable: variable.name, value: .list(results), appending: variable.isAppending)

@@ -122,8 +122,13 @@ final class TargetQueue {
             }
             task.markDone()
         }
-        tasks.append(task)
-        if !Monitor.startThread(work) { work() }
+        if Monitor.startThread(work) {
+            tasks.append(task)
+        } else {
+            // The system gives no thread: one after the other, then.
+            try drain()
+            try stage.actHere(on: target, arguments)
+        }
     }
 
     /// Waits for all targets and passes their results on.

@@ -51,7 +51,6 @@ public enum JSONText {
             newLine(&text, pretty, indent + 1)
             string(field.name, &text)
             text += pretty ? ": " : ":"
-            // A thing inside a thing is told by its name unless the depth asks for more.
             try write(field.value, &text, pretty: pretty, indent: indent + 1, depth: depth)
         }
         newLine(&text, pretty, indent)
