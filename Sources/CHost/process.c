@@ -199,10 +199,6 @@ ssize_t lv_receive(int socket, void *bytes, size_t size, int *descriptors, int c
 
 int lv_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0; }
 
-int lv_rename_new(int folder, const char *from, const char *to) {
-    return renameat2(folder, from, folder, to, RENAME_NOREPLACE) < 0 ? -errno : 0;
-}
-
 int lv_user_name(uid_t user, char *name, size_t size) {
     struct passwd entry, *found = NULL;
     char buffer[4096];

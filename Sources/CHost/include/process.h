@@ -38,9 +38,6 @@ ssize_t lv_receive(int socket, void *bytes, size_t size, int *descriptors, int c
 // A non-blocking pipe: [0] reads, [1] writes.
 int lv_pipe(int ends[2]);
 
-// Renames within `folder`; -EEXIST when `to` exists.
-int lv_rename_new(int folder, const char *from, const char *to);
-
 // The user's name into `name` (NUL-terminated), or -ENOENT.
 int lv_user_name(uid_t user, char *name, size_t size);
 
