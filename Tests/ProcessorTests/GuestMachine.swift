@@ -2,13 +2,16 @@ import CHost
 import DeviceModel
 import Processor
 
-/// A machine of one processor and RAM, with a debug port for text (0xE9) and one for the exit code (0xF4): what guest programs run on.
+/// A machine of one processor and RAM, what guest programs run on: ports for text (0xE9), the exit code (0xF4), an interrupt's vector
+/// (0xF5) and an NMI (0xF6).
 final class GuestMachine: InterceptHandler, GuestPhysicalMap {
     let memory: GuestMemory
     let group: EngineGroup
     private(set) var output: [UInt8] = []
     private(set) var exitCode: UInt32?
     private(set) var notes: [EngineNote] = []
+    private var pendingInterrupt: UInt8?
+    private var isNMIPending = false
     /// Made after `self`, which it asks.
     private(set) lazy var processor = Interpreter(group: group, map: self, intercepts: self)
 
@@ -42,13 +45,34 @@ final class GuestMachine: InterceptHandler, GuestPhysicalMap {
         processor.state = state
     }
 
-    /// Runs until the program ends, at most `limit` instructions. The host never waits: HLT without an event ends the run too.
+    /// Runs until the program ends, at most `limit` instructions. Nothing waits: HLT without an event ends the run too.
     func run(limit: UInt64 = 50_000_000) -> Ending {
         while true {
             let exit = processor.run(until: limit)
             if let exitCode { return Ending(exit: exit, code: exitCode) }
-            if exit != .requested { return Ending(exit: exit, code: nil) }
+            switch exit {
+            case .requested, .interruptWindow, .halted:
+                if !deliverEvent(), exit == .halted { return Ending(exit: exit, code: nil) }
+            case .limit, .tripleFault, .unsupported: return Ending(exit: exit, code: nil)
+            }
         }
+    }
+
+    /// Delivers what a program raised by ports 0xF5 and 0xF6 as soon as it may come. False: nothing came.
+    private func deliverEvent() -> Bool {
+        if isNMIPending, processor.canAcceptNMI {
+            isNMIPending = false
+            processor.deliverNMI()
+            return true
+        }
+        if let vector = pendingInterrupt, processor.canAcceptInterrupt {
+            pendingInterrupt = nil
+            processor.wantsInterruptWindow = false
+            processor.deliverInterrupt(vector: vector)
+            return true
+        }
+        processor.wantsInterruptWindow = pendingInterrupt != nil
+        return false
     }
 
     private func word(_ image: [UInt8], _ offset: Int) -> UInt32 {
@@ -68,6 +92,12 @@ final class GuestMachine: InterceptHandler, GuestPhysicalMap {
     func writePort(_ port: UInt16, size: Int, value: UInt32) -> InterceptResult<Void> {
         switch port {
         case 0xe9: output.append(UInt8(truncatingIfNeeded: value))
+        case 0xf5:
+            pendingInterrupt = UInt8(truncatingIfNeeded: value)
+            processor.requestExit()
+        case 0xf6:
+            isNMIPending = true
+            processor.requestExit()
         case 0xf4:
             exitCode = value
             processor.requestExit()
