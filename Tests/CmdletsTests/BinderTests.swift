@@ -63,7 +63,8 @@ import Testing
 
     @Test func illTypedValuesSayWhatIsAccepted() {
         let context = context(common)
-        #expect(error(context, .named("Count", .integer(9)))?.message == "Test-Binding -Count takes a whole number from 1 to 8; given was 9.")
+        #expect(
+            error(context, .named("Count", .integer(9)))?.message == "Test-Binding -Count takes a whole number from 1 to 8; given was 9.")
         #expect(error(context, .named("Count", .number(1.5)))?.identifier == "ParameterArgumentTransformationError")
         #expect(error(context, .named("Size", .string("large")))?.message.contains("512MB") == true)
         #expect(error(context, .named("TimeMode", .string("Reel")))?.message.contains("Did you mean Real?") == true)
@@ -107,7 +108,9 @@ import Testing
         let context = context(inSets, sets: threeSets)
         #expect(try bound(context, .word("a"))["Set"]?.text == "Name")
         #expect(try bound(context, .positional(.thing("a")))["Set"]?.text == "Object")
-        #expect(try bound(context, .named("Id", .string("0A1B2C3D-0000-0000-0000-000000000000")))["Id"]?.text == "0a1b2c3d-0000-0000-0000-000000000000")
+        #expect(
+            try bound(context, .named("Id", .string("0A1B2C3D-0000-0000-0000-000000000000")))["Id"]?.text
+                == "0a1b2c3d-0000-0000-0000-000000000000")
         // An object is accepted wherever a name is.
         #expect(try bound(context, .named("Name", .thing("a")))["Set"]?.text == "Name")
     }

@@ -18,6 +18,31 @@ import Testing
         #expect(HelpText.cmdlet(cmdlet, isFull: true).contains("SYNTAX"))
     }
 
+    /// Cmdlets that an example names are there, and so are the parameters it gives them by their full name.
+    @Test(arguments: Catalogue.builtIn.map(\.name))
+    func examplesNameWhatExists(_ name: String) throws {
+        for example in try catalogue.resolve(name).examples {
+            var cmdlet: Cmdlet?
+            for word in example.code.split(whereSeparator: { " (){};'\"=,".contains($0) }).map(String.init) {
+                let parts = word.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+                guard parts.count == 2, parts[1].first?.isLetter == true else { continue }
+                if parts[0].isEmpty {
+                    guard let cmdlet, Comparison(word: word) == nil else { continue }
+                    let known = cmdlet.allParameters.contains { $0.name.lowercased() == parts[1].lowercased() }
+                    #expect(known, "\(example.code): \(word)")
+                } else if Catalogue.isApprovedVerb(String(parts[0])) {
+                    cmdlet = try catalogue.resolve(word)
+                }
+            }
+        }
+    }
+
+    @Test func theReportNamesEveryLimit() {
+        let report = CatalogueReport.markdown(catalogue)
+        #expect(report.contains("| Get-VM | Hyper-V |"))
+        #expect(report.contains("| -AsJob | New-VM, Remove-VM, Restart-VM, Resume-VM, Save-VM, Start-VM, Stop-VM, Suspend-VM, Wait-VM | refused |"))
+    }
+
     @Test func namesAreSortedAndUnique() {
         let names = Catalogue.builtIn.map { $0.name.lowercased() }
         #expect(names == names.sorted())

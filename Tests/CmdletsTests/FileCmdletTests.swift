@@ -14,7 +14,9 @@ import Testing
         #expect(try context.call("Get-Content", .word(path), .named("Tail", .integer(1))).values.map(\.text) == ["c"])
         _ = try context.call("Out-File", .word(path), input: .many([.thing("x", 1)]))
         #expect(try context.call("Get-Content", .word(path), .flag("Raw")).value.text == "Name Number\n---- ------\nx         1\n\n")
-        #expect(context.failure { _ = try context.call("Out-File", .word(path), .flag("NoClobber"), input: .many([])) }?.category == .resourceExists)
+        #expect(
+            context.failure { _ = try context.call("Out-File", .word(path), .flag("NoClobber"), input: .many([])) }?.category
+                == .resourceExists)
         #expect(try context.call("Test-Path", .word(path)).value.booleanValue == true)
         #expect(try context.call("Test-Path", .word(path), .named("PathType", .string("Container"))).value.booleanValue == false)
     }

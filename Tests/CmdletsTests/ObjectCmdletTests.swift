@@ -23,13 +23,17 @@ import Testing
     @Test func sortIsStableAndReadsByType() throws {
         #expect(try run("sort", .word("Number")) == ["db01", "Web02", "web01"])
         #expect(try run("sort", .word("Name"), .flag("Descending")) == ["Web02", "web01", "db01"])
-        let calculated = Value.record(Record([("e", .code { .integer(-(try PropertyReader.property("Number", of: $0)?.integerValue ?? 0)) })]))
+        let calculated = Value.record(
+            Record([("e", .code { .integer(-(try PropertyReader.property("Number", of: $0)?.integerValue ?? 0)) })]))
         #expect(try run("sort", .positional(calculated)) == ["web01", "Web02", "db01"])
         #expect(try run("sort", .flag("Unique"), input: .many([.integer(2), .integer(1), .integer(2)])) == ["1", "2"])
     }
 
     @Test func selectTakesPropertiesAndPlaces() throws {
-        let half = Value.record(Record([("n", .string("Half")), ("e", .code { .number((try PropertyReader.property("Number", of: $0)?.numberValue ?? 0) / 2) })]))
+        let half = Value.record(
+            Record([
+                ("n", .string("Half")), ("e", .code { .number((try PropertyReader.property("Number", of: $0)?.numberValue ?? 0) / 2) }),
+            ]))
         let result = try Pipeline.run(
             [CommandCall("select", [.positional(.list([.string("name"), half]))])], input: things, context: context)
         #expect(result.values.first?.recordValue?.fields.map(\.name) == ["name", "Half"])

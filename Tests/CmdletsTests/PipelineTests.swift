@@ -39,11 +39,11 @@ import Testing
         func shape(_ stages: [CommandCall], _ input: PipelineInput) throws -> ResultShape {
             try Pipeline.run(stages, input: input, context: context).shape
         }
-        let where_ = CommandCall("Where-Object", [.positional(.code { _ in .boolean(true) })])
-        #expect(try shape([where_], .one(.thing("a"))) == .many)
+        let filter = CommandCall("Where-Object", [.positional(.code { _ in .boolean(true) })])
+        #expect(try shape([filter], .one(.thing("a"))) == .many)
         #expect(try shape([CommandCall("%", [.word("Name")])], .one(.thing("a"))) == .one)
         #expect(try shape([CommandCall("select", [.word("Name")])], .many([.thing("a")])) == .many)
-        #expect(try shape([where_, CommandCall("select", [.flag("First"), .positional(.integer(1))])], .many([.thing("a")])) == .one)
+        #expect(try shape([filter, CommandCall("select", [.flag("First"), .positional(.integer(1))])], .many([.thing("a")])) == .one)
         #expect(try shape([CommandCall("ConvertTo-Json")], .many([])) == .one)
         #expect(try shape([CommandCall("Out-Null")], .many([])) == .nothing)
     }
@@ -62,7 +62,9 @@ import Testing
         #expect(one?.identifier == "BadThing")
         #expect(one.map { names($0.results) } == ["a", "c"])
         #expect(Set(log.all) == ["a", "bad", "c"], "a call does all it can")
-        let several = context.failure { _ = try context.call("Test-Thing", .positional(.list([.thing("bad1"), .thing("b"), .thing("bad2")]))) }
+        let several = context.failure {
+            _ = try context.call("Test-Thing", .positional(.list([.thing("bad1"), .thing("b"), .thing("bad2")])))
+        }
         #expect(several?.identifier == "MultipleFailures")
         #expect(several?.errors.map(\.identifier) == ["BadThing", "BadThing"])
     }
@@ -72,7 +74,8 @@ import Testing
         let result = try context.call("Test-Thing", .positional(.list([.thing("bad"), .thing("b")])))
         #expect(names(result.values) == ["b"])
         #expect(context.kept.withLock { $0.shown.map(\.message) } == ["bad is bad."])
-        let quiet = try context.call("Test-Thing", .named("ea", .string("SilentlyContinue")), .named("ev", .string("+e")), .positional(.thing("bad")))
+        let quiet = try context.call(
+            "Test-Thing", .named("ea", .string("SilentlyContinue")), .named("ev", .string("+e")), .positional(.thing("bad")))
         #expect(quiet.value.isNull)
         #expect(context.kept.withLock { $0.shown.count } == 1)
         #expect(context.kept.withLock { $0.recorded.count } == 2)
@@ -171,7 +174,10 @@ import Testing
             "Get", "Word", synopsis: "Gives a word.", sets: [.init("Default", shape: .many)], parameters: [],
             body: .perCall { try $0.emit(.integer(1)) })
         let context = TestContext(Catalogue.builtIn + [source], errorAction: .continue)
-        let error = context.failure { _ = try Pipeline.run([CommandCall("Get-Word"), CommandCall("Get-VMHost", [.named("ComputerName", .string("."))])], context: context) }
+        let error = context.failure {
+            _ = try Pipeline.run(
+                [CommandCall("Get-Word"), CommandCall("Get-VMHost", [.named("ComputerName", .string("."))])], context: context)
+        }
         #expect(error?.identifier == "InputObjectNotBound")
         #expect(context.kept.withLock { $0.shown.isEmpty })
     }

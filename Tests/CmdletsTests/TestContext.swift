@@ -111,7 +111,9 @@ final class TestTerminal: Terminal {
 final class PlainMatcher: PatternMatcher {
     private let wanted: String
     private let ignoringCase: Bool
-    init(_ pattern: String, _ ignoringCase: Bool) { (wanted, self.ignoringCase) = (ignoringCase ? pattern.lowercased() : pattern, ignoringCase) }
+    init(_ pattern: String, _ ignoringCase: Bool) {
+        (wanted, self.ignoringCase) = (ignoringCase ? pattern.lowercased() : pattern, ignoringCase)
+    }
     func firstMatch(in text: String) throws -> (range: Range<Int>, groups: [String?])? {
         (ignoringCase ? text.lowercased() : text).contains(wanted) ? (0..<0, []) : nil
     }

@@ -92,8 +92,12 @@ import Testing
 
     @Test func convertToJsonFollowsTheCall() throws {
         let context = TestContext()
-        #expect(try context.call("ConvertTo-Json", .flag("Compress"), input: .one(.thing("x", 1))).value.text == "{\"Name\":\"x\",\"Number\":1}")
-        #expect(try context.call("ConvertTo-Json", .flag("Compress"), input: .many([.thing("x", 1)])).value.text == "[{\"Name\":\"x\",\"Number\":1}]")
+        #expect(
+            try context.call("ConvertTo-Json", .flag("Compress"), input: .one(.thing("x", 1))).value.text == "{\"Name\":\"x\",\"Number\":1}"
+        )
+        #expect(
+            try context.call("ConvertTo-Json", .flag("Compress"), input: .many([.thing("x", 1)])).value.text
+                == "[{\"Name\":\"x\",\"Number\":1}]")
         #expect(try context.call("ConvertTo-Json", input: .many([])).value.text == "[]")
     }
 
@@ -104,7 +108,10 @@ import Testing
 
     @Test func formatTableAndListWithChosenProperties() throws {
         let context = TestContext()
-        let doubled = Value.record(Record([("n", .string("Twice")), ("e", .code { .integer(2 * (try PropertyReader.property("Number", of: $0)?.integerValue ?? 0)) })]))
+        let doubled = Value.record(
+            Record([
+                ("n", .string("Twice")), ("e", .code { .integer(2 * (try PropertyReader.property("Number", of: $0)?.integerValue ?? 0)) }),
+            ]))
         let things: PipelineInput = .many([.thing("a", 1), .thing("bb", 20)])
         #expect(
             try context.shown(CommandCall("ft", [.positional(.list([.string("Name"), doubled])), .flag("AutoSize")]), input: things) == """
@@ -128,6 +135,7 @@ import Testing
     }
 
     @Test func outStringGivesWhatWouldBeShown() throws {
-        #expect(try TestContext().call("Out-String", input: .many([.thing("a", 1)])).value.text == "Name Number\n---- ------\na         1\n\n")
+        #expect(
+            try TestContext().call("Out-String", input: .many([.thing("a", 1)])).value.text == "Name Number\n---- ------\na         1\n\n")
     }
 }

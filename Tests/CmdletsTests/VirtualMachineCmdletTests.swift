@@ -52,9 +52,12 @@ import Testing
         _ = try context.call("Set-VMProcessor", .word("web01"), .named("Count", .integer(2)), .named("Engine", .string("interp")))
         #expect(try PropertyReader.property("Engine", of: context.call("Get-VMProcessor", .word("web01")).value)?.text == "Interpreter")
         let memory = try context.call("Get-VMMemory", .word("web01")).value
-        _ = try Pipeline.run([CommandCall("Set-VMMemory", [.named("StartupBytes", .integer(96 << 20))])], input: .one(memory), context: context)
+        _ = try Pipeline.run(
+            [CommandCall("Set-VMMemory", [.named("StartupBytes", .integer(96 << 20))])], input: .one(memory), context: context)
         #expect(try PropertyReader.property("Startup", of: memory)?.integerValue == 96 << 20)
-        #expect(context.failure { _ = try context.call("Set-VM", .word("web01"), .named("ProcessorCount", .integer(9))) }?.message.contains("1 to 8") == true)
+        #expect(
+            context.failure { _ = try context.call("Set-VM", .word("web01"), .named("ProcessorCount", .integer(9))) }?.message.contains(
+                "1 to 8") == true)
     }
 
     @Test func firmwareKeepsKernelSettings() throws {
@@ -72,7 +75,9 @@ import Testing
         // One that is off is in the wanted state already.
         _ = try context.call("Stop-VM", .word("web01"))
         #expect(context.testTerminal.error.contains("already in the specified state"))
-        #expect(context.failure { _ = try context.call("Stop-VM", .word("web01"), .flag("TurnOff"), .flag("Save")) }?.message.contains("-Save") == true)
+        #expect(
+            context.failure { _ = try context.call("Stop-VM", .word("web01"), .flag("TurnOff"), .flag("Save")) }?.message.contains("-Save")
+                == true)
         #expect(context.failure { _ = try context.call("Stop-VM", .word("web01"), .flag("AsJob")) }?.identifier == "ParameterRefused")
     }
 
@@ -93,7 +98,8 @@ import Testing
         try make("web01")
         #expect(context.failure { _ = try context.call("New-VM", .word("WEB01")) }?.identifier == "VMNameExists")
         for name in ["a*", "../x", "a/b"] {
-            #expect(context.failure { _ = try context.call("New-VM", .positional(.string(name))) }?.identifier == "VMNameInvalid", "\(name)")
+            #expect(
+                context.failure { _ = try context.call("New-VM", .positional(.string(name))) }?.identifier == "VMNameInvalid", "\(name)")
         }
         #expect(context.failure { _ = try context.call("New-VM", .positional(.string(""))) }?.identifier == "ParameterArgumentEmpty")
         #expect(try context.call("Get-VM").values.count == 1)
@@ -115,7 +121,9 @@ import Testing
         #expect(try context.call("Get-VMHost").value.text.isEmpty == false)
         #expect(try context.call("Get-VirtualProcessor", .word("web01")).values.isEmpty)
         #expect(try context.call("Get-VMEvent", .word("web01")).values.count >= 1)
-        #expect(context.failure { _ = try context.call("Wait-VM", .word("web01"), .named("For", .string("Heartbeat"))) }?.identifier == "ServiceMissing")
+        #expect(
+            context.failure { _ = try context.call("Wait-VM", .word("web01"), .named("For", .string("Heartbeat"))) }?.identifier
+                == "ServiceMissing")
         _ = try context.call("Wait-VM", .word("web01"), .named("For", .string("Off")), .named("Timeout", .integer(5)))
     }
 

@@ -119,7 +119,9 @@ struct Binder {
                 "\(cmdlet.name) -\(parameter.name) is not accepted here: \(reason.trimmingFullStop).", "ParameterRefused", .notImplemented,
                 target: parameter.name, cmdlet: cmdlet.name)
         case .noEffect(let reason):
-            guard context.catalogue.isFirst("\(cmdlet.name) \(parameter.name)"), context.preferences.warningAction == .continue else { return }
+            guard context.catalogue.isFirst("\(cmdlet.name) \(parameter.name)"), context.preferences.warningAction == .continue else {
+                return
+            }
             context.terminal.writeError("WARNING: \(cmdlet.name) -\(parameter.name) has no effect here: \(reason.trimmingFullStop).\n")
         }
     }

@@ -41,7 +41,8 @@ public enum BindingError {
 
     static func ambiguous(_ cmdlet: Cmdlet, _ name: String, _ matches: [Parameter]) -> ErrorRecord {
         ErrorRecord(
-            "\(cmdlet.name) -\(name) could be \(Spelling.list(matches.map { "-" + $0.name }, "or")).", "AmbiguousParameter", .invalidArgument,
+            "\(cmdlet.name) -\(name) could be \(Spelling.list(matches.map { "-" + $0.name }, "or")).", "AmbiguousParameter",
+            .invalidArgument,
             target: name, action: "Write more of the name.", cmdlet: cmdlet.name)
     }
 

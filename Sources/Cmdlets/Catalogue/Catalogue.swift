@@ -93,7 +93,8 @@ public enum CatalogueRules {
         guard Catalogue.isApprovedVerb(cmdlet.verb) else {
             throw refuse("“\(cmdlet.verb)” is not an approved verb.\(Spelling.hint(cmdlet.verb, among: Catalogue.approvedVerbs))")
         }
-        guard let first = cmdlet.noun.first, first.isASCII, first.isLetter, cmdlet.noun.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) })
+        guard let first = cmdlet.noun.first, first.isASCII, first.isLetter,
+            cmdlet.noun.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) })
         else { throw refuse("the noun “\(cmdlet.noun)” must be letters and digits and begin with a letter.") }
         guard !cmdlet.synopsis.isEmpty else { throw refuse("it needs a synopsis.") }
         guard !cmdlet.parameterSets.isEmpty else { throw refuse("it needs a parameter set.") }

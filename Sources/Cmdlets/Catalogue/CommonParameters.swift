@@ -1,7 +1,8 @@
 /// The parameters every cmdlet has, with PowerShell's names and aliases (about_CommonParameters).
 public enum CommonParameters {
     private static let everywhere: [Parameter] = [
-        Parameter("Debug", .switched, "Shows debugging messages.", aliases: ["db"], effect: .noEffect("no cmdlet writes debugging messages")),
+        Parameter(
+            "Debug", .switched, "Shows debugging messages.", aliases: ["db"], effect: .noEffect("no cmdlet writes debugging messages")),
         Parameter(
             "ErrorAction", .enumeration("ActionPreference", ErrorAction.allCases.map(\.rawValue)),
             "What a failure does: Stop raises, Continue writes it to standard error and goes on, SilentlyContinue and Ignore go on quietly, Inquire asks.",
@@ -18,7 +19,8 @@ public enum CommonParameters {
             effect: .noEffect("objects go on as soon as they are there")),
         Parameter("OutVariable", .string, "Name of the variable that receives the results too; +name adds to it.", aliases: ["ov"]),
         Parameter(
-            "PipelineVariable", .string, "Name of the variable that holds the current result while later stages work on it.", aliases: ["pv"]),
+            "PipelineVariable", .string, "Name of the variable that holds the current result while later stages work on it.",
+            aliases: ["pv"]),
         Parameter("Verbose", .switched, "Writes what is being done to standard error.", aliases: ["vb"]),
         Parameter(
             "WarningAction", .enumeration("ActionPreference", ErrorAction.allCases.map(\.rawValue)),

@@ -2,7 +2,8 @@ extension Cmdlet {
     /// `ConvertTo-Json`.
     static let convertToJson = Cmdlet(
         "ConvertTo", "Json", synopsis: "Makes JSON of objects.",
-        details: "A list gives an array, however many are in it; one thing gives no array. Properties keep their order; durations and times are text.",
+        details:
+            "A list gives an array, however many are in it; one thing gives no array. Properties keep their order; durations and times are text.",
         departures: ["Whether brackets are written depends on the call, not on the number of objects."],
         sets: [.init("Default", shape: .one)],
         parameters: [

@@ -6,7 +6,8 @@ extension Cmdlet {
         sets: [.init("Default", shape: .one)],
         parameters: [
             Parameter(
-                "Property", .property, "The columns: names, wildcards, blocks or {Name, Expression, Width, Align}; without it the type's view.",
+                "Property", .property,
+                "The columns: names, wildcards, blocks or {Name, Expression, Width, Align}; without it the type's view.",
                 position: 0, many: true, wildcards: true),
             Parameter("AutoSize", .switched, "Columns as wide as their contents, which they always are."),
             Parameter("GroupBy", .property, "Begins a new table whenever this property changes."),

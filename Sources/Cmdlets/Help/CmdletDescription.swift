@@ -39,7 +39,9 @@ enum CmdletDescription {
         return ways.joined(separator: ", ")
     }
 
-    private static func values(_ parameter: Parameter) -> [String] { if case .enumeration(_, let words) = parameter.type { words } else { [] } }
+    private static func values(_ parameter: Parameter) -> [String] {
+        if case .enumeration(_, let words) = parameter.type { words } else { [] }
+    }
 
     private static func effect(_ parameter: Parameter) -> String {
         switch parameter.effect {

@@ -7,7 +7,8 @@ extension Cmdlet {
         sets: [.init("Default", isDefault: true, shape: .oneIfSingle(["Name"])), .init("Definition", shape: .many)],
         parameters: [
             Parameter(
-                "Name", .string, "Aliases; wildcards are accepted.", sets: ["Default"], position: 0, pipeline: [.byValue, .byPropertyName], many: true,
+                "Name", .string, "Aliases; wildcards are accepted.", sets: ["Default"], position: 0, pipeline: [.byValue, .byPropertyName],
+                many: true,
                 wildcards: true),
             Parameter(
                 "Definition", .string, "Only aliases of these cmdlets.", sets: ["Definition"], mandatory: true, many: true, wildcards: true,
@@ -30,11 +31,13 @@ extension Cmdlet {
                 if chosen.isEmpty, !WildcardPattern.isPattern(name) {
                     try invocation.report(
                         ErrorRecord(
-                            "There is no alias “\(name)”.\(Spelling.hint(name, among: aliases.map(\.alias)))", "AliasNotFound", .objectNotFound,
+                            "There is no alias “\(name)”.\(Spelling.hint(name, among: aliases.map(\.alias)))", "AliasNotFound",
+                            .objectNotFound,
                             target: name, cmdlet: "Get-Alias"))
                 }
                 for alias in chosen {
-                    try invocation.emit(.record(Record(typeName: "AliasInfo", [("Name", .string(alias.alias)), ("Definition", .string(alias.name))])))
+                    try invocation.emit(
+                        .record(Record(typeName: "AliasInfo", [("Name", .string(alias.alias)), ("Definition", .string(alias.name))])))
                 }
             }
         })

@@ -7,7 +7,8 @@ extension Cmdlet {
         sets: [.init("Default", isDefault: true, shape: .oneIfSingle(["Name"])), .init("VerbNoun", shape: .many)],
         parameters: [
             Parameter(
-                "Name", .string, "Names or aliases; wildcards are accepted.", sets: ["Default"], position: 0, pipeline: [.byValue, .byPropertyName],
+                "Name", .string, "Names or aliases; wildcards are accepted.", sets: ["Default"], position: 0,
+                pipeline: [.byValue, .byPropertyName],
                 many: true, wildcards: true, completion: .cmdletName),
             Parameter("Verb", .string, "Only those with these verbs.", sets: ["VerbNoun"], many: true, wildcards: true),
             Parameter("Noun", .string, "Only those with these nouns.", sets: ["VerbNoun"], many: true, wildcards: true),
@@ -29,7 +30,9 @@ extension Cmdlet {
                         continue
                     }
                     let pattern = WildcardPattern(name)
-                    found += catalogue.all.filter { cmdlet in pattern.matches(cmdlet.name) || cmdlet.aliases.contains { pattern.matches($0) } }
+                    found += catalogue.all.filter { cmdlet in
+                        pattern.matches(cmdlet.name) || cmdlet.aliases.contains { pattern.matches($0) }
+                    }
                 }
             } else {
                 found = catalogue.all

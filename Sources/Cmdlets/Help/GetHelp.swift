@@ -8,7 +8,8 @@ extension Cmdlet {
         sets: [.init("Default", shape: .one)],
         parameters: [
             Parameter(
-                "Name", .string, "A cmdlet, an alias or a topic such as about_Language.", position: 0, pipeline: .byPropertyName, wildcards: true,
+                "Name", .string, "A cmdlet, an alias or a topic such as about_Language.", position: 0, pipeline: .byPropertyName,
+                wildcards: true,
                 completion: .helpTopic),
             Parameter("Full", .switched, "The whole page with the common parameters."),
             Parameter("Detailed", .switched, "The page with all parameters described, which it always has."),
@@ -16,7 +17,9 @@ extension Cmdlet {
             Parameter("Parameter", .string, "These parameters only; wildcards are accepted.", many: true, wildcards: true),
         ],
         output: "FormattedText",
-        examples: [Example("Get-Help Stop-VM", "All about Stop-VM."), Example("Get-Help about_Language", "The shell's language in short.")],
+        examples: [
+            Example("Get-Help Stop-VM", "All about Stop-VM."), Example("Get-Help about_Language", "The shell's language in short."),
+        ],
         body: .perCall { invocation in
             let catalogue = invocation.context.catalogue
             func show(_ text: String) throws { try invocation.emit(.opaque(FormattedText(text))) }

@@ -9,7 +9,8 @@ public enum HelpText {
         if let topic = HelpTopic.named(name) { return topic.text }
         if WildcardPattern.isPattern(name) {
             let pattern = WildcardPattern(name)
-            let lines = catalogue.all.filter { pattern.matches($0.name) }.map { ($0.name, $0.synopsis) }
+            let lines =
+                catalogue.all.filter { pattern.matches($0.name) }.map { ($0.name, $0.synopsis) }
                 + HelpTopic.all.filter { pattern.matches($0.name) }.map { ($0.name, $0.synopsis) }
             if !lines.isEmpty { return columns(lines) }
         }
@@ -96,7 +97,8 @@ public enum HelpText {
     /// `Stop-VM [-Name] <String[]> [-TurnOff] …` of one parameter set, without what is refused.
     public static func syntax(_ cmdlet: Cmdlet, _ set: Cmdlet.ParameterSet) -> String {
         let mine = cmdlet.parameters.filter { $0.belongs(to: set.name) && !$0.isRefused }
-        let ordered = mine.filter { $0.position != nil }.sorted { ($0.position ?? 0) < ($1.position ?? 0) } + mine.filter { $0.position == nil }
+        let ordered =
+            mine.filter { $0.position != nil }.sorted { ($0.position ?? 0) < ($1.position ?? 0) } + mine.filter { $0.position == nil }
         var words = [cmdlet.name]
         for parameter in ordered {
             var word = "-\(parameter.name)"
@@ -122,7 +124,8 @@ public enum HelpText {
         case .oneIfSingle(let names):
             return "one \(type) for a single name or object in \(Spelling.list(names.map { "-" + $0 }, "or")), else a list"
         case .oneIfSingleWith(let names, let given):
-            return "one \(type) for a single \(Spelling.list(names.map { "-" + $0 }, "or")) with \(Spelling.list(given.map { "-" + $0 }, "and")), else a list"
+            return
+                "one \(type) for a single \(Spelling.list(names.map { "-" + $0 }, "or")) with \(Spelling.list(given.map { "-" + $0 }, "and")), else a list"
         case .passthru: return "nothing; with -Passthru one \(type) for a single name or object, else a list"
         case .mapping: return "one for one: a list for a list"
         case .computed(let text, _): return text

@@ -4,7 +4,9 @@ extension Cmdlet {
         "Get", "Member", aliases: ["gm"], synopsis: "Shows the properties of objects, with their types and meaning.",
         sets: [.init("Default", shape: .many)],
         parameters: [
-            Parameter("Name", .string, "Names of the properties to show.", position: 0, many: true, default: .list([.string("*")]), wildcards: true),
+            Parameter(
+                "Name", .string, "Names of the properties to show.", position: 0, many: true, default: .list([.string("*")]),
+                wildcards: true),
             .inputObject,
         ],
         output: "MemberDefinition",

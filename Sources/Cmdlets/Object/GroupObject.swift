@@ -18,7 +18,8 @@ extension Cmdlet {
             let snapshots = try PropertyReader.snapshots(of: values)
             var groups: [(key: [Value], members: [Value])] = []
             for (value, snapshot) in zip(values, snapshots) {
-                let key = try properties.isEmpty
+                let key =
+                    try properties.isEmpty
                     ? [value]
                     : properties.map { property in
                         if case .name(let name) = property.source { _ = try invocation.checkedName(name, of: value) }

@@ -35,7 +35,8 @@ extension Cmdlet {
                 let numbers = measured.compactMap { $0.numberValue ?? $0.stringValue.flatMap(Double.init) }
                 guard spans.count == measured.count || numbers.count == measured.count else {
                     throw ErrorRecord(
-                        "Measure-Object: \(measured.first { $0.numberValue == nil }?.shown ?? "a value") is not a number.", "NonNumericInputObject",
+                        "Measure-Object: \(measured.first { $0.numberValue == nil }?.shown ?? "a value") is not a number.",
+                        "NonNumericInputObject",
                         .invalidData, cmdlet: "Measure-Object")
                 }
                 let isSpan = !spans.isEmpty

@@ -125,7 +125,8 @@ extension Value {
     func isSame(as other: Value) -> Bool {
         switch (self, other) {
         case (.record(let a), .record(let b)):
-            return a.fields.count == b.fields.count && zip(a.fields, b.fields).allSatisfy { $0.name == $1.name && $0.value.isSame(as: $1.value) }
+            return a.fields.count == b.fields.count
+                && zip(a.fields, b.fields).allSatisfy { $0.name == $1.name && $0.value.isSame(as: $1.value) }
         case (.list(let a), .list(let b)): return a.count == b.count && zip(a, b).allSatisfy { $0.isSame(as: $1) }
         case (.object(let a), .object(let b)): return a.type.name == b.type.name && a.identity == b.identity
         case (.null, .null): return true

@@ -6,7 +6,8 @@ extension Cmdlet {
             "Each object is read once. Objects that compare equal keep their order. A calculated property may say Descending = true for itself.",
         sets: [.init("Default", shape: .many)],
         parameters: [
-            Parameter("Property", .property, "What to sort by, the first first; without it the values themselves.", position: 0, many: true),
+            Parameter(
+                "Property", .property, "What to sort by, the first first; without it the values themselves.", position: 0, many: true),
             Parameter("Descending", .switched, "Sorts from high to low."),
             Parameter("Unique", .switched, "Keeps one of those that compare equal."),
             Parameter("CaseSensitive", .switched, "Letter case counts."),

@@ -38,7 +38,8 @@ extension Cmdlet.Body {
 
 extension Parameter {
     /// The pipeline's objects, which an object cmdlet may also be given by name.
-    static let inputObject = Parameter("InputObject", .any, "The objects to work on; usually they come from the pipeline.", pipeline: .byValue)
+    static let inputObject = Parameter(
+        "InputObject", .any, "The objects to work on; usually they come from the pipeline.", pipeline: .byValue)
 }
 
 extension Invocation {

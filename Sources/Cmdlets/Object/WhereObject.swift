@@ -29,7 +29,8 @@ extension Cmdlet {
             sets: [.init("ScriptBlock", isDefault: true, shape: .many), .init("Property", shape: .many)],
             parameters: [
                 Parameter(
-                    "FilterScript", .block, "The condition: a block that gives true for objects to keep.", sets: ["ScriptBlock"], mandatory: true,
+                    "FilterScript", .block, "The condition: a block that gives true for objects to keep.", sets: ["ScriptBlock"],
+                    mandatory: true,
                     position: 0),
                 Parameter("Property", .string, "Name of the property to compare.", sets: ["Property"], mandatory: true, position: 0),
                 Parameter("Value", .any, "What the property is compared with.", sets: ["Property"], position: 1),
@@ -54,7 +55,8 @@ extension Cmdlet {
                 guard given.count <= 1 else {
                     throw ErrorRecord(
                         "Where-Object takes one comparison; given were \(Spelling.list(given.map { "-" + $0.name }, "and")).",
-                        "AmbiguousParameterSet", .invalidArgument, action: "Use a block: Where-Object { … -and … }.", cmdlet: "Where-Object")
+                        "AmbiguousParameterSet", .invalidArgument, action: "Use a block: Where-Object { … -and … }.", cmdlet: "Where-Object"
+                    )
                 }
                 guard let word = given.first?.name else {
                     guard !invocation.isGiven("Value") else {

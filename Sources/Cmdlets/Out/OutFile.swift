@@ -27,6 +27,7 @@ extension Cmdlet {
             var text = collector.text
             if invocation.isOn("NoNewline"), text.last == "\n" { text.removeLast() }
             if invocation.isOn("Force") { _ = chmod(path, 0o644) }
-            try TextFile.write(text, to: path, isAppending: invocation.isOn("Append"), isNew: invocation.isOn("NoClobber"), cmdlet: "Out-File")
+            try TextFile.write(
+                text, to: path, isAppending: invocation.isOn("Append"), isNew: invocation.isOn("NoClobber"), cmdlet: "Out-File")
         })
 }

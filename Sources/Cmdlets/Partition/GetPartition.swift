@@ -12,13 +12,15 @@ extension Cmdlet {
         parameters: [
             Parameter("Id", .integer(1...Int64.max), "Partition identifier; the root is 1.", sets: ["Id"], position: 0),
             Parameter(
-                "VMName", .name(of: "VirtualMachine"), "Names of virtual machines; wildcards are accepted.", aliases: ["Name"], sets: ["VMName"],
+                "VMName", .name(of: "VirtualMachine"), "Names of virtual machines; wildcards are accepted.", aliases: ["Name"],
+                sets: ["VMName"],
                 mandatory: true, position: 0, pipeline: .byValue, many: true, wildcards: true, completion: .vmName, ours: true),
             .vm(),
         ],
         output: "Partition",
         examples: [
-            Example("Get-Partition", "The root partition and its children."), Example("(Get-Partition web01).Privileges", "What web01's guest may do."),
+            Example("Get-Partition", "The root partition and its children."),
+            Example("(Get-Partition web01).Privileges", "What web01's guest may do."),
         ],
         ours: true,
         body: .perCall { invocation in
@@ -26,7 +28,8 @@ extension Cmdlet {
             if let id = invocation.integer("Id") {
                 guard let found = try host.partitions(id: UInt64(id)).first else {
                     throw ErrorRecord(
-                        "There is no partition \(id).", "PartitionNotFound", .objectNotFound, target: "\(id)", action: "Get-Partition lists them.",
+                        "There is no partition \(id).", "PartitionNotFound", .objectNotFound, target: "\(id)",
+                        action: "Get-Partition lists them.",
                         cmdlet: "Get-Partition")
                 }
                 return try invocation.emit(.object(PartitionObject(found, host)))

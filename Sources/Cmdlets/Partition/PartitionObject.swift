@@ -79,7 +79,8 @@ enum PartitionPrivilege {
         (9, "AccessPartitionReferenceTsc"), (10, "AccessGuestIdleReg"), (11, "AccessFrequencyRegs"), (12, "AccessDebugRegs"),
         (13, "AccessReenlightenmentControls"), (32, "CreatePartitions"), (33, "AccessPartitionId"), (34, "AccessMemoryPool"),
         (36, "PostMessages"), (37, "SignalEvents"), (38, "CreatePort"), (39, "ConnectPort"), (40, "AccessStats"), (43, "Debugging"),
-        (44, "CpuManagement"), (48, "AccessVSM"), (49, "AccessVpRegisters"), (52, "EnableExtendedHypercalls"), (53, "StartVirtualProcessor"),
+        (44, "CpuManagement"), (48, "AccessVSM"), (49, "AccessVpRegisters"), (52, "EnableExtendedHypercalls"),
+        (53, "StartVirtualProcessor"),
     ]
 
     static func names(in mask: UInt64) -> [String] {

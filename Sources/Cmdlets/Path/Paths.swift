@@ -7,10 +7,12 @@ extension Cmdlet {
         sets: [.init("Default", shape: .computed("one Boolean; a list for a list of paths") { $0.isList("Path") ? .many : .one })],
         parameters: [
             Parameter(
-                "Path", .path, "Files or folders.", aliases: ["LiteralPath"], mandatory: true, position: 0, pipeline: [.byValue, .byPropertyName],
+                "Path", .path, "Files or folders.", aliases: ["LiteralPath"], mandatory: true, position: 0,
+                pipeline: [.byValue, .byPropertyName],
                 many: true, completion: .path),
             Parameter(
-                "PathType", .enumeration("TestPathType", ["Any", "Container", "Leaf"]), "Any, Container (a folder) or Leaf (anything else).",
+                "PathType", .enumeration("TestPathType", ["Any", "Container", "Leaf"]),
+                "Any, Container (a folder) or Leaf (anything else).",
                 aliases: ["Type"], default: .string("Any")),
         ],
         output: "Boolean",

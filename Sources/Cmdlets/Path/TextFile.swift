@@ -52,7 +52,8 @@ enum TextFile {
             default: verb == "read" ? .readError : .writeError
             }
         return ErrorRecord(
-            "\(cmdlet) cannot \(verb) “\(path)”: \(String(cString: strerror(code))).", "File\(verb == "read" ? "Read" : "Write")Failed", category,
+            "\(cmdlet) cannot \(verb) “\(path)”: \(String(cString: strerror(code))).", "File\(verb == "read" ? "Read" : "Write")Failed",
+            category,
             target: path, cmdlet: cmdlet)
     }
 }

@@ -19,7 +19,8 @@ public struct ErrorRecord: DescribedError {
     public var cause: (any Error)?
 
     public init(
-        _ message: String, _ identifier: String, _ category: ErrorCategory, target: String? = nil, action: String? = nil, cmdlet: String? = nil
+        _ message: String, _ identifier: String, _ category: ErrorCategory, target: String? = nil, action: String? = nil,
+        cmdlet: String? = nil
     ) {
         (self.message, self.identifier, self.category) = (message, identifier, category)
         (self.target, self.recommendedAction, self.cmdlet) = (target, action, cmdlet)

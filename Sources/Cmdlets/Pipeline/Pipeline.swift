@@ -42,7 +42,10 @@ public struct PipelineResult: Sendable {
 public enum Pipeline {
     /// Thrown through a body by `emit` when the stages behind it have enough or failed. A body lets it pass; it keeps no error.
     public struct Stop: Error {
-        enum Reason { case enough(stage: Int), failure(ErrorRecord) }
+        enum Reason {
+            case enough(stage: Int)
+            case failure(ErrorRecord)
+        }
         let reason: Reason
     }
 
@@ -72,7 +75,12 @@ public enum Pipeline {
             (hasInput, isOne) = (true, shape == .one)
         }
         guard !run.stages.isEmpty else {
-            let values: [Value] = switch input { case .none: []; case .one(let value): [value]; case .many(let values): values }
+            let values: [Value] =
+                switch input {
+                case .none: []
+                case .one(let value): [value]
+                case .many(let values): values
+                }
             if let sink { for value in values { try sink(value) } }
             return PipelineResult(values: sink == nil ? values : [], shape: isOne ? .one : .many)
         }

@@ -179,7 +179,8 @@ final class Stage {
             recorded.append(record)
         }
         if action == .inquire {
-            let answer = context.terminal.isInteractive
+            let answer =
+                context.terminal.isInteractive
                 ? context.terminal.ask(record.message, choices: [("Y", "Go on"), ("S", "Go on silently"), ("H", "Halt the call")]) : nil
             action = answer == "Y" ? .continue : answer == "S" ? .silentlyContinue : .stop
         }

@@ -6,7 +6,9 @@ extension Cmdlet {
         "Get", "Date", synopsis: "Gets the time now, or another one.",
         sets: [.init("Default", shape: .one)],
         parameters: [
-            Parameter("Date", .time, "The time to get instead of now.", aliases: ["LastWriteTime"], position: 0, pipeline: [.byValue, .byPropertyName]),
+            Parameter(
+                "Date", .time, "The time to get instead of now.", aliases: ["LastWriteTime"], position: 0,
+                pipeline: [.byValue, .byPropertyName]),
             Parameter("Format", .string, "Gives text in this format, as .NET's: yyyy-MM-dd HH:mm:ss."),
             Parameter("Year", .integer(1970...2261), "The year instead."), Parameter("Month", .integer(1...12), "The month instead."),
             Parameter("Day", .integer(1...31), "The day instead."), Parameter("Hour", .integer(0...23), "The hour instead."),
@@ -24,9 +26,14 @@ extension Cmdlet {
                 let parts = time.components
                 func part(_ name: String, _ own: Int) -> Int { invocation.integer(name).map { Int($0) } ?? own }
                 time = Timestamp(
-                    year: part("Year", parts.year), month: part("Month", parts.month), day: part("Day", parts.day), hour: part("Hour", parts.hour),
+                    year: part("Year", parts.year), month: part("Month", parts.month), day: part("Day", parts.day),
+                    hour: part("Hour", parts.hour),
                     minute: part("Minute", parts.minute), second: part("Second", parts.second), nanosecond: parts.nanosecond)
             }
-            if let format = invocation.string("Format") { try invocation.emit(.string(time.formatted(format))) } else { try invocation.emit(.time(time)) }
+            if let format = invocation.string("Format") {
+                try invocation.emit(.string(time.formatted(format)))
+            } else {
+                try invocation.emit(.time(time))
+            }
         })
 }

@@ -5,11 +5,16 @@ extension Cmdlet {
     static let startSleep = Cmdlet(
         "Start", "Sleep", aliases: ["sleep"], synopsis: "Waits; Ctrl-C ends it.",
         sets: [
-            .init("Seconds", isDefault: true, shape: .nothing), .init("Milliseconds", shape: .nothing), .init("FromTimeSpan", shape: .nothing),
+            .init("Seconds", isDefault: true, shape: .nothing), .init("Milliseconds", shape: .nothing),
+            .init("FromTimeSpan", shape: .nothing),
         ],
         parameters: [
-            Parameter("Seconds", .number, "How many seconds; fractions are accepted.", sets: ["Seconds"], mandatory: true, position: 0, pipeline: .byValue),
-            Parameter("Milliseconds", .integer(0...Int64(Int32.max)), "How many milliseconds.", aliases: ["ms"], sets: ["Milliseconds"], mandatory: true),
+            Parameter(
+                "Seconds", .number, "How many seconds; fractions are accepted.", sets: ["Seconds"], mandatory: true, position: 0,
+                pipeline: .byValue),
+            Parameter(
+                "Milliseconds", .integer(0...Int64(Int32.max)), "How many milliseconds.", aliases: ["ms"], sets: ["Milliseconds"],
+                mandatory: true),
             Parameter("Duration", .timeSpan, "How long, as a duration.", aliases: ["ts"], sets: ["FromTimeSpan"], mandatory: true),
         ],
         examples: [Example("Start-Sleep 2", "Waits two seconds.")],

@@ -16,7 +16,8 @@ extension Cmdlet {
                 "Id", .guid, "Identifier of the virtual machine.", sets: ["Id"], mandatory: false, position: 0,
                 pipeline: [.byValue, .byPropertyName]),
             Parameter(
-                "ClusterObject", .any, "A cluster's resource.", sets: ["ClusterObject"], mandatory: true, position: 0, effect: .refused("there are no clusters here")),
+                "ClusterObject", .any, "A cluster's resource.", sets: ["ClusterObject"], mandatory: true, position: 0,
+                effect: .refused("there are no clusters here")),
         ] + Parameter.remote(sets: ["Name", "Id"]),
         output: "VirtualMachine",
         examples: [
@@ -35,7 +36,8 @@ extension Cmdlet {
             for name in names {
                 let found: [any LiveObject]
                 do {
-                    found = try ObjectResolver.resolve(name, of: .name(of: "VirtualMachine"), invocation.cmdlet, invocation.context) { _ in }
+                    found = try ObjectResolver.resolve(name, of: .name(of: "VirtualMachine"), invocation.cmdlet, invocation.context) { _ in
+                    }
                 } catch {
                     try invocation.report(error)
                     continue

@@ -19,7 +19,8 @@ extension Cmdlet {
         ],
         parameters: [
             Parameter(
-                "Name", .string, "Name of the new virtual machine.", aliases: ["VMName"], position: 0, pipeline: [.byValue, .byPropertyName],
+                "Name", .string, "Name of the new virtual machine.", aliases: ["VMName"], position: 0,
+                pipeline: [.byValue, .byPropertyName],
                 default: .string("New Virtual Machine")),
             Parameter("MemoryStartupBytes", .bytes, "Memory that it starts with, like 512MB.", position: 1),
             Parameter("Generation", .integer(1...2), "Its generation.", position: 2, default: .integer(2)),
@@ -37,10 +38,12 @@ extension Cmdlet {
                 "BootDevice", .enumeration("BootDevice", ["Floppy", "CD", "IDE", "LegacyNetworkAdapter", "NetworkAdapter", "VHD"]),
                 "What to boot from.", effect: .refused("there are no boot devices yet; -KernelPath boots a kernel directly")),
             Parameter("SwitchName", .string, "The virtual switch to connect to.", effect: .refused("there are no virtual switches yet")),
-            Parameter("Path", .path, "Where its folder lies.", effect: .refused("folders lie in the store; choose another store with --store")),
+            Parameter(
+                "Path", .path, "Where its folder lies.", effect: .refused("folders lie in the store; choose another store with --store")),
             Parameter("Version", .string, "Version of its configuration.", effect: .noEffect("there is one version of configurations")),
             Parameter("Prerelease", .switched, "Allows a prerelease version.", effect: .noEffect("there is one version of configurations")),
-            Parameter("Experimental", .switched, "Allows an experimental version.", effect: .noEffect("there is one version of configurations")),
+            Parameter(
+                "Experimental", .switched, "Allows an experimental version.", effect: .noEffect("there is one version of configurations")),
             Parameter(
                 "SourceGuestStatePath", .path, "A guest state file to copy.", effect: .refused("there are no guest state files")),
             Parameter(
@@ -57,7 +60,8 @@ extension Cmdlet {
                 default: .string("Real"), ours: true),
             Parameter("Seed", .integer(0...Int64.max), "Exact mode's seed; without it one is drawn.", ours: true),
             Parameter(
-                "Count", .integer(1...1000), "Makes that many, with a number from 1 appended to the name; all are checked before the first is made.",
+                "Count", .integer(1...1000),
+                "Makes that many, with a number from 1 appended to the name; all are checked before the first is made.",
                 ours: true),
         ] + Parameter.remote(sets: []),
         output: "VirtualMachine",
@@ -71,7 +75,8 @@ extension Cmdlet {
         body: .perCall { invocation in
             let name = invocation.string("Name") ?? "New Virtual Machine"
             for (parameter, text) in [("Name", name), ("KernelPath", invocation.string("KernelPath") ?? "")] where text.contains("$") {
-                invocation.warn("New-VM -\(parameter) “\(text)” contains a $; variables are expanded only in double quotes of the command form.")
+                invocation.warn(
+                    "New-VM -\(parameter) “\(text)” contains a $; variables are expanded only in double quotes of the command form.")
             }
             var base = VirtualMachineSpecification(name: name)
             base.generation = Int(invocation.integer("Generation") ?? 2)

@@ -1,5 +1,6 @@
 extension Cmdlet {
-    private static let noWait = Parameter.Effect.refused("waiting needs the heartbeat service, which is not there yet; use Wait-VM -For Console")
+    private static let noWait = Parameter.Effect.refused(
+        "waiting needs the heartbeat service, which is not there yet; use Wait-VM -For Console")
 
     /// `Restart-VM`.
     static let restartVM = Cmdlet(
@@ -14,11 +15,13 @@ extension Cmdlet {
                 Parameter(
                     "Wait", .switched, "Waits for the guest.", sets: ["NameWait", "VMObjectWait"], mandatory: true, effect: noWait),
                 Parameter(
-                    "For", .enumeration("WaitVMTypes", ["Heartbeat", "IPAddress"]), "What to wait for.", sets: ["NameWait", "VMObjectWait"],
+                    "For", .enumeration("WaitVMTypes", ["Heartbeat", "IPAddress"]), "What to wait for.",
+                    sets: ["NameWait", "VMObjectWait"],
                     effect: noWait),
                 Parameter("Delay", .integer(1...65535), "Seconds between two looks.", sets: ["NameWait", "VMObjectWait"], effect: noWait),
                 Parameter(
-                    "Timeout", .integer(-1...2_147_483_647), "Seconds to wait.", aliases: ["TimeoutSec"], sets: ["NameWait", "VMObjectWait"],
+                    "Timeout", .integer(-1...2_147_483_647), "Seconds to wait.", aliases: ["TimeoutSec"],
+                    sets: ["NameWait", "VMObjectWait"],
                     effect: noWait),
             ],
         output: "VirtualMachine",

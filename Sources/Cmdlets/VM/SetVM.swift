@@ -8,7 +8,8 @@ extension Cmdlet {
     /// `Set-VM`.
     static let setVM = Cmdlet(
         "Set", "VM", synopsis: "Changes settings of virtual machines.",
-        details: "All settings of one call are changed together or not at all. Processor, memory and time settings need the machine to be off.",
+        details:
+            "All settings of one call are changed together or not at all. Processor, memory and time settings need the machine to be off.",
         sets: ParameterSet.verbSets,
         parameters: [.vmName(), .vm()] + Parameter.remote(sets: ["Name"]) + [
             Parameter("ProcessorCount", .integer(1...8), "Number of virtual processors."),
@@ -32,7 +33,8 @@ extension Cmdlet {
                 "AutomaticCriticalErrorActionTimeout", .integer(0...Int64(Int32.max)), "Minutes that this waits.",
                 effect: .noEffect("there are no disks to lose")),
             Parameter(
-                "AutomaticCheckpointsEnabled", .boolean, "Makes a checkpoint at each start.", effect: .noEffect("there are no checkpoints yet")),
+                "AutomaticCheckpointsEnabled", .boolean, "Makes a checkpoint at each start.",
+                effect: .noEffect("there are no checkpoints yet")),
             Parameter(
                 "CheckpointType", .enumeration("CheckpointType", ["Disabled", "Production", "ProductionOnly", "Standard"]),
                 "Kind of checkpoints to make of it.", effect: noCheckpoints),
@@ -44,15 +46,20 @@ extension Cmdlet {
             Parameter("SnapshotFileLocation", .path, "Where checkpoints lie.", effect: .noEffect("there are no checkpoints yet")),
             Parameter("SmartPagingFilePath", .path, "Where its paging file lies.", effect: .noEffect("there is no smart paging")),
             Parameter(
-                "GuestControlledCacheTypes", .boolean, "Lets the guest choose cache types.", effect: .noEffect("no device is assigned to guests")),
+                "GuestControlledCacheTypes", .boolean, "Lets the guest choose cache types.",
+                effect: .noEffect("no device is assigned to guests")),
             Parameter(
-                "LowMemoryMappedIoSpace", .bytes, "Size of device memory below 4 GiB.", effect: .noEffect("no device is assigned to guests")),
+                "LowMemoryMappedIoSpace", .bytes, "Size of device memory below 4 GiB.", effect: .noEffect("no device is assigned to guests")
+            ),
             Parameter(
-                "HighMemoryMappedIoSpace", .bytes, "Size of device memory above 4 GiB.", effect: .noEffect("no device is assigned to guests")),
-            Parameter("AllowUnverifiedPaths", .switched, "Accepts paths that are not there.", effect: .noEffect("no path of this cmdlet acts")),
+                "HighMemoryMappedIoSpace", .bytes, "Size of device memory above 4 GiB.",
+                effect: .noEffect("no device is assigned to guests")),
+            Parameter(
+                "AllowUnverifiedPaths", .switched, "Accepts paths that are not there.", effect: .noEffect("no path of this cmdlet acts")),
             .passthru,
             Parameter(
-                "TimeMode", .enumeration("TimeMode", ["Real", "Exact"]), "Real time, or Exact: the same inputs give the same run.", ours: true),
+                "TimeMode", .enumeration("TimeMode", ["Real", "Exact"]), "Real time, or Exact: the same inputs give the same run.",
+                ours: true),
             Parameter("Seed", .integer(0...Int64.max), "Exact mode's seed.", ours: true),
             Parameter(
                 "PicosecondsPerInstruction", .integer(1...1_000_000_000), "Exact mode: guest time of one instruction.", ours: true),
@@ -62,9 +69,11 @@ extension Cmdlet {
         shouldProcess: true,
         body: .perTarget(parameters: ["Name", "VM"]) { invocation, target in
             let machine = try target.virtualMachine()
-            let seen = ["ProcessorCount", "MemoryStartupBytes", "MemoryMinimumBytes", "MemoryMaximumBytes", "StaticMemory",
+            let seen = [
+                "ProcessorCount", "MemoryStartupBytes", "MemoryMinimumBytes", "MemoryMaximumBytes", "StaticMemory",
                 "AutomaticStartAction", "AutomaticStartDelay", "AutomaticStopAction", "CheckpointType", "LockOnDisconnect", "Notes",
-                "TimeMode", "Seed", "PicosecondsPerInstruction"]
+                "TimeMode", "Seed", "PicosecondsPerInstruction",
+            ]
             if seen.contains(where: invocation.isGiven) {
                 try machine.configure { configuration in
                     if let count = invocation.integer("ProcessorCount") { configuration.processor.count = Int(count) }

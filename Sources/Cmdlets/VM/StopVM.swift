@@ -23,7 +23,8 @@ extension Cmdlet {
             let machine = try target.virtualMachine()
             guard !(invocation.isOn("TurnOff") && invocation.isOn("Save")) else {
                 throw ErrorRecord(
-                    "Stop-VM: -TurnOff and -Save do not go together.", "AmbiguousParameterSet", .invalidArgument, target: target.displayName,
+                    "Stop-VM: -TurnOff and -Save do not go together.", "AmbiguousParameterSet", .invalidArgument,
+                    target: target.displayName,
                     cmdlet: "Stop-VM")
             }
             let state = try machine.status().state

@@ -19,7 +19,8 @@ extension Parameter {
     /// -VM, the objects themselves.
     static func vm(sets: [String] = ["VMObject"]) -> Parameter {
         Parameter(
-            "VM", .object("VirtualMachine"), "Virtual machine objects.", sets: sets, mandatory: true, position: 0, pipeline: .byValue, many: true,
+            "VM", .object("VirtualMachine"), "Virtual machine objects.", sets: sets, mandatory: true, position: 0, pipeline: .byValue,
+            many: true,
             completion: .vmName)
     }
 
@@ -32,9 +33,12 @@ extension Parameter {
     static func remote(sets: [String]) -> [Parameter] {
         [
             Parameter("ComputerName", .computer, "localhost, . or this host's own name.", sets: sets, many: true),
-            Parameter("CimSession", .any, "A session on another host.", sets: sets, many: true, effect: .refused("remote hosts are not there yet")),
             Parameter(
-                "Credential", .any, "Who to be on another host.", sets: sets, many: true, effect: .refused("remote hosts are not there yet")),
+                "CimSession", .any, "A session on another host.", sets: sets, many: true, effect: .refused("remote hosts are not there yet")
+            ),
+            Parameter(
+                "Credential", .any, "Who to be on another host.", sets: sets, many: true, effect: .refused("remote hosts are not there yet")
+            ),
         ]
     }
 

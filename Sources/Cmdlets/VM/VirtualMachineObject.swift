@@ -139,6 +139,7 @@ extension LiveObject {
         if let object = self as? VirtualMachineObject { return object.machine }
         if let object = self as? ComponentObject, let machine = object.machine { return machine }
         throw ErrorRecord(
-            "The \(type.name) “\(displayName)” belongs to no virtual machine.", "VirtualMachineMissing", .invalidArgument, target: displayName)
+            "The \(type.name) “\(displayName)” belongs to no virtual machine.", "VirtualMachineMissing", .invalidArgument,
+            target: displayName)
     }
 }

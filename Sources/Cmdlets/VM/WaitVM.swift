@@ -17,7 +17,8 @@ extension Cmdlet {
             Parameter(
                 "For", .enumeration("WaitVMTypes", ["Heartbeat", "IPAddress", "Off", "Console"]),
                 "What to wait for: Off (no longer running) or Console (a text on its console)."),
-            Parameter("Timeout", .integer(-1...2_147_483_647), "Seconds to wait; -1, the default, is without end.", aliases: ["TimeoutSec"]),
+            Parameter(
+                "Timeout", .integer(-1...2_147_483_647), "Seconds to wait; -1, the default, is without end.", aliases: ["TimeoutSec"]),
             Parameter(
                 "Delay", .integer(1...65535), "Seconds between two looks.", effect: .noEffect("it is told of changes and need not look")),
             Parameter("Pattern", .string, "Regular expression that the console's text shall match.", ours: true),
@@ -40,7 +41,9 @@ extension Cmdlet {
             func misuse(_ text: String) -> ErrorRecord {
                 ErrorRecord(text, "AmbiguousParameterSet", .invalidArgument, target: target.displayName, cmdlet: "Wait-VM")
             }
-            if wanted != "Console", let wrong = ["Pattern", "SimpleMatch", "CaseSensitive", "Since", "Port"].first(where: invocation.isGiven) {
+            if wanted != "Console",
+                let wrong = ["Pattern", "SimpleMatch", "CaseSensitive", "Since", "Port"].first(where: invocation.isGiven)
+            {
                 throw misuse("Wait-VM -\(wrong) goes with -For Console only.")
             }
             switch wanted {

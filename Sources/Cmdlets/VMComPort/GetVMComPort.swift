@@ -20,7 +20,8 @@ extension ComponentObject {
             read: {
                 Record(
                     [
-                        ("Name", .string("COM \(number)")), ("Number", .count(number)), ("Path", .string("")), ("DebuggerMode", .string("Off")),
+                        ("Name", .string("COM \(number)")), ("Number", .count(number)), ("Path", .string("")),
+                        ("DebuggerMode", .string("Off")),
                         ("Id", .string("\(machine.id)\\COM\(number)")),
                     ] + commonFields(machine))
             })

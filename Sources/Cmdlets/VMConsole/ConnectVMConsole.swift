@@ -13,7 +13,8 @@ extension Cmdlet {
                 "VMName", .name(of: "VirtualMachine"), "Name of the virtual machine.", sets: ["VMName"], mandatory: true, position: 0,
                 pipeline: .byValue, completion: .vmName),
             Parameter(
-                "VM", .object("VirtualMachine"), "The virtual machine.", sets: ["VMObject"], mandatory: true, position: 0, pipeline: .byValue,
+                "VM", .object("VirtualMachine"), "The virtual machine.", sets: ["VMObject"], mandatory: true, position: 0,
+                pipeline: .byValue,
                 completion: .vmName),
             .consolePort,
             Parameter("Replay", .bytes, "How much earlier output to show first.", default: .integer(4096), ours: true),
@@ -30,7 +31,8 @@ extension Cmdlet {
             guard let machine = machines.first, machines.count == 1 else {
                 guard machines.isEmpty else {
                     throw ErrorRecord(
-                        "Connect-VMConsole connects to one virtual machine; given were \(machines.count).", "TooManyTargets", .invalidArgument,
+                        "Connect-VMConsole connects to one virtual machine; given were \(machines.count).", "TooManyTargets",
+                        .invalidArgument,
                         cmdlet: "Connect-VMConsole")
                 }
                 return

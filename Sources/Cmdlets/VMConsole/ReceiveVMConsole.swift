@@ -12,7 +12,8 @@ extension Cmdlet {
         parameters: [
             .partVMName(), .vm(), .consolePort,
             Parameter("Tail", .integer(0...1_000_000), "Only that many of the last lines.", ours: true),
-            Parameter("Follow", .switched, "Waits for more until the machine stops; for one machine at a time.", aliases: ["Wait"], ours: true),
+            Parameter(
+                "Follow", .switched, "Waits for more until the machine stops; for one machine at a time.", aliases: ["Wait"], ours: true),
             Parameter("Since", .time, "Only what was written after this time.", ours: true),
             Parameter("Raw", .switched, "Gives the text as one string, as it was written.", ours: true),
         ],
@@ -24,7 +25,9 @@ extension Cmdlet {
         ours: true,
         body: .perCall { invocation in
             let targets = try invocation.machines(["VMName", "VM"]).map(\.machine)
-            func misuse(_ text: String) -> ErrorRecord { ErrorRecord(text, "AmbiguousParameterSet", .invalidArgument, cmdlet: "Receive-VMConsole") }
+            func misuse(_ text: String) -> ErrorRecord {
+                ErrorRecord(text, "AmbiguousParameterSet", .invalidArgument, cmdlet: "Receive-VMConsole")
+            }
             if invocation.isOn("Follow") {
                 guard targets.count <= 1 else { throw misuse("Receive-VMConsole -Follow follows one virtual machine at a time.") }
                 guard !invocation.isOn("Raw") else { throw misuse("Receive-VMConsole: -Follow and -Raw do not go together.") }

@@ -24,7 +24,8 @@ final class VMEventObject: LiveObject {
                 ("Level", .string(event.level.rawValue)), ("Kind", .string(event.kind.rawValue)), ("Message", .string(event.message)),
                 ("User", text(event.initiator?.user)), ("ProcessId", event.initiator.map { .count($0.processId) } ?? .null),
                 ("Program", text(event.initiator?.program)), ("GuestText", text(event.guestText)),
-                ("Details", .record(Record((event.details ?? []).map { ($0.name, .string($0.value)) }))), ("Sequence", .count(event.sequence)),
+                ("Details", .record(Record((event.details ?? []).map { ($0.name, .string($0.value)) }))),
+                ("Sequence", .count(event.sequence)),
             ])
     }
 
@@ -53,7 +54,8 @@ extension Cmdlet {
             Parameter("Last", .integer(1...1_000_000), "Only that many of the newest.", ours: true),
             Parameter("Since", .time, "Only what happened after this time.", ours: true),
             Parameter(
-                "Level", .enumeration("VMEventLevel", ["Information", "Warning", "Critical"]), "Only events of these levels.", many: true, ours: true),
+                "Level", .enumeration("VMEventLevel", ["Information", "Warning", "Critical"]), "Only events of these levels.", many: true,
+                ours: true),
             Parameter("Kind", .string, "Only events of these kinds; wildcards are accepted.", many: true, wildcards: true, ours: true),
         ],
         output: "VMEvent",
@@ -65,7 +67,9 @@ extension Cmdlet {
         body: .perCall { invocation in
             var events: [(machine: VirtualMachine, event: VirtualMachineEvent)] = []
             if invocation.isGiven("VMName") || invocation.isGiven("VM") {
-                for target in try invocation.machines(["VMName", "VM"]) { events += try target.machine.events().map { (target.machine, $0) } }
+                for target in try invocation.machines(["VMName", "VM"]) {
+                    events += try target.machine.events().map { (target.machine, $0) }
+                }
                 events.sort { $0.event.time < $1.event.time }
             } else {
                 events = try invocation.context.host.events()

@@ -16,16 +16,22 @@ extension Cmdlet {
         ],
         parameters: Parameter.partTargets + [
             Parameter(
-                "VMFirmware", .object("VMFirmware"), "Firmware settings, as Get-VMFirmware gives them.", sets: ["VMFirmware"], mandatory: true,
+                "VMFirmware", .object("VMFirmware"), "Firmware settings, as Get-VMFirmware gives them.", sets: ["VMFirmware"],
+                mandatory: true,
                 position: 0, pipeline: .byValue, many: true),
             Parameter("BootOrder", .any, "Boot devices in order.", many: true, effect: noDevices),
             Parameter("FirstBootDevice", .any, "The device to boot from first.", effect: noDevices),
             Parameter(
-                "EnableSecureBoot", .enumeration("OnOffState", ["On", "Off"]), "Whether signatures are checked; On is an error until there is UEFI firmware."),
+                "EnableSecureBoot", .enumeration("OnOffState", ["On", "Off"]),
+                "Whether signatures are checked; On is an error until there is UEFI firmware."),
             Parameter("SecureBootTemplate", .string, "Whose signatures count.", effect: noFirmware),
             Parameter("SecureBootTemplateId", .guid, "Whose signatures count.", effect: noFirmware),
-            Parameter("PreferredNetworkBootProtocol", .enumeration("IPProtocolPreference", ["IPv4", "IPv6"]), "How to boot from the network.", effect: noFirmware),
-            Parameter("ConsoleMode", .enumeration("ConsoleModeType", ["Default", "COM1", "COM2", "None"]), "Where the firmware writes.", effect: noFirmware),
+            Parameter(
+                "PreferredNetworkBootProtocol", .enumeration("IPProtocolPreference", ["IPv4", "IPv6"]), "How to boot from the network.",
+                effect: noFirmware),
+            Parameter(
+                "ConsoleMode", .enumeration("ConsoleModeType", ["Default", "COM1", "COM2", "None"]), "Where the firmware writes.",
+                effect: noFirmware),
             Parameter("PauseAfterBootFailure", .enumeration("OnOffState", ["On", "Off"]), "What a failed boot does.", effect: noFirmware),
             .passthru,
             Parameter("KernelPath", .path, "Linux kernel or multiboot image to boot.", completion: .path, ours: true, allowsEmpty: true),
@@ -34,7 +40,9 @@ extension Cmdlet {
         ],
         output: "VMFirmware",
         examples: [
-            Example("Set-VMFirmware web01 -KernelPath /boot/vmlinuz -KernelArguments 'console=ttyS0 quiet'", "Another kernel from its next start on.")
+            Example(
+                "Set-VMFirmware web01 -KernelPath /boot/vmlinuz -KernelArguments 'console=ttyS0 quiet'",
+                "Another kernel from its next start on.")
         ],
         shouldProcess: true,
         body: .perTarget(parameters: ["VMName", "VM", "VMFirmware"]) { invocation, target in

@@ -31,12 +31,14 @@ extension Cmdlet {
         sets: [.init("ComputerName", isDefault: true, shape: .one), .init("CimSession", shape: .one)],
         parameters: [
             Parameter(
-                "ComputerName", .computer, "localhost, . or this host's own name.", sets: ["ComputerName"], position: 0, pipeline: .byValue, many: true),
+                "ComputerName", .computer, "localhost, . or this host's own name.", sets: ["ComputerName"], position: 0, pipeline: .byValue,
+                many: true),
             Parameter(
                 "Credential", .any, "Who to be on another host.", sets: ["ComputerName"], position: 1, many: true,
                 effect: .refused("remote hosts are not there yet")),
             Parameter(
-                "CimSession", .any, "A session on another host.", sets: ["CimSession"], mandatory: true, position: 0, pipeline: .byValue, many: true,
+                "CimSession", .any, "A session on another host.", sets: ["CimSession"], mandatory: true, position: 0, pipeline: .byValue,
+                many: true,
                 effect: .refused("remote hosts are not there yet")),
         ],
         output: "VMHost",
@@ -50,15 +52,21 @@ extension Cmdlet {
                         read: {
                             let information = host.information()
                             return Record([
-                                ("Name", .string(information.computerName)), ("LogicalProcessorCount", .count(information.logicalProcessorCount)),
-                                ("MemoryCapacity", .count(information.memoryCapacity)), ("MemoryAvailable", .count(information.memoryAvailable)),
+                                ("Name", .string(information.computerName)),
+                                ("LogicalProcessorCount", .count(information.logicalProcessorCount)),
+                                ("MemoryCapacity", .count(information.memoryCapacity)),
+                                ("MemoryAvailable", .count(information.memoryAvailable)),
                                 ("VirtualMachinePath", .string(information.virtualMachinePath)),
-                                ("VirtualHardDiskPath", .string(information.virtualHardDiskPath)), ("StorePath", .string(information.storePath)),
-                                ("HypervisorType", .string(information.hypervisorType)), ("Architecture", .string(information.architecture)),
+                                ("VirtualHardDiskPath", .string(information.virtualHardDiskPath)),
+                                ("StorePath", .string(information.storePath)),
+                                ("HypervisorType", .string(information.hypervisorType)),
+                                ("Architecture", .string(information.architecture)),
                                 ("ProcessorArchitecture", .string(information.processorArchitecture)),
-                                ("ProcessorName", .string(information.processorName)), ("OperatingSystem", .string(information.operatingSystem)),
+                                ("ProcessorName", .string(information.processorName)),
+                                ("OperatingSystem", .string(information.operatingSystem)),
                                 ("SupportedVmVersions", .list([.string("1.0")])), ("IovSupport", .boolean(false)),
-                                ("EnableEnhancedSessionMode", .boolean(false)), ("FullyQualifiedDomainName", .string(information.computerName)),
+                                ("EnableEnhancedSessionMode", .boolean(false)),
+                                ("FullyQualifiedDomainName", .string(information.computerName)),
                                 ("ComputerName", .string(information.computerName)),
                             ])
                         })))

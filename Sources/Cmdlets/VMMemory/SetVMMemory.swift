@@ -16,13 +16,15 @@ extension Cmdlet {
                 "VMMemory", .object("VMMemory"), "Memory settings, as Get-VMMemory gives them.", sets: ["ResourceObject"], mandatory: true,
                 position: 0, pipeline: .byValue, many: true),
             Parameter("StartupBytes", .bytes, "Memory that it starts with."),
-            Parameter("DynamicMemoryEnabled", .boolean, "Whether memory may grow and shrink; $true is an error until the service is there."),
+            Parameter(
+                "DynamicMemoryEnabled", .boolean, "Whether memory may grow and shrink; $true is an error until the service is there."),
             Parameter("MinimumBytes", .bytes, "Least memory with dynamic memory.", effect: onlyDynamic),
             Parameter("MaximumBytes", .bytes, "Most memory with dynamic memory.", effect: onlyDynamic),
             Parameter("Buffer", .integer(5...2000), "Percent kept free with dynamic memory.", effect: onlyDynamic),
             Parameter("Priority", .integer(0...100), "Priority against other virtual machines.", effect: onlyDynamic),
             Parameter(
-                "MaximumAmountPerNumaNodeBytes", .bytes, "Memory of one NUMA node.", effect: .noEffect("virtual machines have one NUMA node")),
+                "MaximumAmountPerNumaNodeBytes", .bytes, "Memory of one NUMA node.",
+                effect: .noEffect("virtual machines have one NUMA node")),
             Parameter("ResourcePoolName", .string, "The resource pool.", effect: .refused("there are no resource pools")),
             .passthru,
         ],
@@ -33,7 +35,8 @@ extension Cmdlet {
             let machine = try target.virtualMachine()
             guard !invocation.isOn("DynamicMemoryEnabled") else {
                 throw ErrorRecord(
-                    "Set-VMMemory -DynamicMemoryEnabled $true: the dynamic memory service is not there yet.", "ServiceMissing", .notImplemented,
+                    "Set-VMMemory -DynamicMemoryEnabled $true: the dynamic memory service is not there yet.", "ServiceMissing",
+                    .notImplemented,
                     target: target.displayName, cmdlet: "Set-VMMemory")
             }
             let settings = ["StartupBytes", "DynamicMemoryEnabled", "MinimumBytes", "MaximumBytes", "Buffer", "Priority"]

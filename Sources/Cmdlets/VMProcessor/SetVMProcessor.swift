@@ -27,19 +27,24 @@ extension Cmdlet {
                 "CompatibilityForOlderOperatingSystemsEnabled", .boolean, "Hides features that old systems stumble over.",
                 effect: .noEffect("the processor model has none of them")),
             Parameter(
-                "HwThreadCountPerCore", .integer(0...2), "Threads of a core that the guest sees.", effect: .noEffect("every virtual processor is a core")),
+                "HwThreadCountPerCore", .integer(0...2), "Threads of a core that the guest sees.",
+                effect: .noEffect("every virtual processor is a core")),
             Parameter("MaximumCountPerNumaNode", .integer(1...64), "Processors of one NUMA node.", effect: noTopology),
             Parameter("MaximumCountPerNumaSocket", .integer(1...64), "NUMA nodes of one socket.", effect: noTopology),
             Parameter("ResourcePoolName", .string, "The resource pool.", effect: .refused("there are no resource pools")),
-            Parameter("Perfmon", .string, "Performance counters for the guest.", many: true, effect: .refused("the processor model has no performance counters")),
+            Parameter(
+                "Perfmon", .string, "Performance counters for the guest.", many: true,
+                effect: .refused("the processor model has no performance counters")),
             Parameter(
                 "EnableHostResourceProtection", .boolean, "Slows down guests that use too much of the host.",
                 effect: .noEffect("each virtual machine has a process of its own, which the host schedules")),
             Parameter(
-                "ExposeVirtualizationExtensions", .boolean, "Lets the guest run guests.", effect: .refused("nested virtualization is not there yet")),
+                "ExposeVirtualizationExtensions", .boolean, "Lets the guest run guests.",
+                effect: .refused("nested virtualization is not there yet")),
             .passthru,
             Parameter(
-                "Engine", .enumeration("ProcessorEngine", ["Auto", "Interpreter", "Translator", "Kvm"]), "What runs the processors.", ours: true),
+                "Engine", .enumeration("ProcessorEngine", ["Auto", "Interpreter", "Translator", "Kvm"]), "What runs the processors.",
+                ours: true),
         ],
         output: "VMProcessor",
         examples: [Example("Set-VMProcessor web01 -Count 4", "Four virtual processors from its next start on.")],

@@ -55,7 +55,8 @@ struct CalculatedProperty: Sendable {
         }
         guard let source else {
             throw ErrorRecord(
-                "\(cmdlet.name): a calculated property needs Expression, a block or a property's name.", "PropertyInvalid", .invalidArgument,
+                "\(cmdlet.name): a calculated property needs Expression, a block or a property's name.", "PropertyInvalid",
+                .invalidArgument,
                 cmdlet: cmdlet.name)
         }
         self.source = source

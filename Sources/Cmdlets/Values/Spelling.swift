@@ -8,7 +8,9 @@ public enum Spelling {
         var found: [(name: String, distance: Int)] = []
         for name in names {
             let candidate = Array(name.lowercased().utf8)
-            if candidate == wanted { found.append((name, 0)) } else if wanted.count >= 3, candidate.starts(with: wanted) {
+            if candidate == wanted {
+                found.append((name, 0))
+            } else if wanted.count >= 3, candidate.starts(with: wanted) {
                 found.append((name, 1))
             } else if abs(candidate.count - wanted.count) <= tolerance {
                 let distance = distance(wanted, candidate)

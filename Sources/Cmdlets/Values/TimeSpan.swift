@@ -56,12 +56,16 @@ public struct TimeSpan: Sendable, Hashable, Comparable, CustomStringConvertible 
         var fraction: Int64 = 0
         if fields.count == 3, let point = fields[2].firstIndex(of: ".") {
             let digits = fields[2][fields[2].index(after: point)...]
-            guard (1...7).contains(digits.count), digits.allSatisfy({ $0.isASCII && $0.isNumber }), let value = Int64(digits) else { return nil }
+            guard (1...7).contains(digits.count), digits.allSatisfy({ $0.isASCII && $0.isNumber }), let value = Int64(digits) else {
+                return nil
+            }
             fraction = value
             for _ in digits.count..<7 { fraction *= 10 }
             fields[2] = fields[2][..<point]
         }
-        guard let hours = Int64(fields[0]), let minutes = Int64(fields[1]), (0..<24).contains(hours), (0..<60).contains(minutes) else { return nil }
+        guard let hours = Int64(fields[0]), let minutes = Int64(fields[1]), (0..<24).contains(hours), (0..<60).contains(minutes) else {
+            return nil
+        }
         var seconds: Int64 = 0
         if fields.count == 3 {
             guard let value = Int64(fields[2]), (0..<60).contains(value) else { return nil }

@@ -88,7 +88,10 @@ extension Value {
         case .boolean(let value): value ? "$true" : "$false"
         case .integer, .number, .duration, .time: text
         case .object(let object): "the \(object.type.name) “\(object.displayName)”"
-        case .list(let values): values.isEmpty ? "an empty list" : "a list of \(values.count) (\(values.prefix(3).map(\.shown).joined(separator: ", "))\(values.count > 3 ? ", …" : ""))"
+        case .list(let values):
+            values.isEmpty
+                ? "an empty list"
+                : "a list of \(values.count) (\(values.prefix(3).map(\.shown).joined(separator: ", "))\(values.count > 3 ? ", …" : ""))"
         case .record: "a table"
         case .block: "a block"
         case .opaque(let value): value.displayText

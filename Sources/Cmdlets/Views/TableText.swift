@@ -16,7 +16,8 @@ struct TableText {
         var widths = columns.indices.map { column in
             columns[column].width
                 ?? max(
-                    showsHeader ? CellText.width(columns[column].label) : 1, rows.map { CellText.width(column < $0.count ? $0[column] : "") }.max() ?? 0)
+                    showsHeader ? CellText.width(columns[column].label) : 1,
+                    rows.map { CellText.width(column < $0.count ? $0[column] : "") }.max() ?? 0)
         }
         if let width { fit(&widths, into: width) }
         var text = ""

@@ -34,7 +34,8 @@ extension ComponentObject {
             ])
         }
         return ComponentObject(
-            .virtualProcessor, identity: "\(machine.id)/\(index)\(registers ? "/registers" : "")", displayName: "\(machine.name) VP \(index)",
+            .virtualProcessor, identity: "\(machine.id)/\(index)\(registers ? "/registers" : "")",
+            displayName: "\(machine.name) VP \(index)",
             machine: machine, read: { try read(registers: registers) },
             readOne: { $0 == "Registers" ? try read(registers: true)["Registers"] : nil })
     }

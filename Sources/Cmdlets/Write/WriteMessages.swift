@@ -6,7 +6,8 @@ extension Cmdlet {
         "Write", "Warning", synopsis: "Writes a warning to standard error, as -WarningAction says.",
         sets: [.init("Default", shape: .nothing)],
         parameters: [
-            Parameter("Message", .string, "The warning.", aliases: ["Msg"], mandatory: true, position: 0, pipeline: .byValue, allowsEmpty: true)
+            Parameter(
+                "Message", .string, "The warning.", aliases: ["Msg"], mandatory: true, position: 0, pipeline: .byValue, allowsEmpty: true)
         ],
         examples: [Example("Write-Warning 'web01 is still running'", "A warning.")],
         body: .perCall { $0.warn(CellText.escapingControls($0.string("Message") ?? "")) })
@@ -16,7 +17,8 @@ extension Cmdlet {
         "Write", "Verbose", synopsis: "Writes to standard error when -Verbose is given.",
         sets: [.init("Default", shape: .nothing)],
         parameters: [
-            Parameter("Message", .string, "The message.", aliases: ["Msg"], mandatory: true, position: 0, pipeline: .byValue, allowsEmpty: true)
+            Parameter(
+                "Message", .string, "The message.", aliases: ["Msg"], mandatory: true, position: 0, pipeline: .byValue, allowsEmpty: true)
         ],
         examples: [Example("Write-Verbose 'looking at web01'", "A message for those who want details.")],
         body: .perCall { $0.verbose(CellText.escapingControls($0.string("Message") ?? "")) })
@@ -40,6 +42,7 @@ extension Cmdlet {
                 ErrorRecord(
                     invocation.string("Message") ?? "", invocation.string("ErrorId") ?? "WriteError",
                     ErrorCategory(rawValue: invocation.string("Category") ?? "") ?? .notSpecified,
-                    target: invocation.argument("TargetObject")?.text, action: invocation.string("RecommendedAction"), cmdlet: "Write-Error"))
+                    target: invocation.argument("TargetObject")?.text, action: invocation.string("RecommendedAction"), cmdlet: "Write-Error"
+                ))
         })
 }
