@@ -19,6 +19,11 @@ extension Interpreter {
         while true {
             _ = lv_atomic_exchange64(sliceEnd, min(limit, vp.pointee.retired &+ Self.slice))
             // Behind the exchange: a request posted before it is seen here, one posted later makes the slice end zero.
+            if group.isStopped {
+                channel.leaveGuest()
+                channel.enterGuest()
+                continue
+            }
             if channel.hasRequests { serveRequests() }
             let reason = vp.pointee.exit_reason
             if reason != 0 {
