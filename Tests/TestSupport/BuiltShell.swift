@@ -12,7 +12,7 @@ public struct BuiltShell: Sendable {
     /// The executable: `LUNAVISOR_BINARY`, else the release build beside the tests; nil when it is not built.
     public static let executable: String? = {
         let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let candidates = [
+        let candidates: [String?] = [
             ProcessInfo.processInfo.environment["LUNAVISOR_BINARY"],
             repository.appendingPathComponent(".build/release/lunavisor").path,
         ]
