@@ -36,9 +36,8 @@ func vectorMoveRoutine(_ operation: Operation) -> Routine? {
 @inline(__always) private func loadWhole(_ vp: VP, _ op: UOp, aligned: Bool) -> Int32 {
     guard sseReady(vp) else { return RoutineResult.fault }
     if op.isMemory {
-        guard let address = vectorAddress(vp, op, aligned: aligned, write: false) else { return RoutineResult.fault }
-        guard let value = load128(vp, address) else { return RoutineResult.fault }
-        vector(vp, op.pointee.a).pointee = value
+        return loadOperand(vp, op, bytes: 16, aligned: aligned, into: vector(vp, op.pointee.a))
+            ? RoutineResult.next : RoutineResult.fault
     } else {
         vector(vp, op.pointee.a).pointee = vector(vp, op.pointee.b).pointee
     }

@@ -24,8 +24,40 @@ typealias VectorSource = UnsafePointer<lv_xmm>
     return address
 }
 
+/// Host address of the memory operand where nothing can go wrong: 64-bit code, a flat segment, no alignment checks, the page in the
+/// translation cache. nil: the long way. The cache never holds an address that is not canonical.
+@inline(__always) func directOperand(_ vp: VP, _ op: UOp, bytes: UInt64, alignment: UInt64, write: Bool) -> UnsafeMutableRawPointer? {
+    let context = vp.pointee.context_key &>> 56
+    guard context & (BlockContext.checked | 3) == 2, op.pointee.segment < UInt8(LV_FS) else { return nil }
+    let words = registers(vp)
+    var linear =
+        words[Int(op.pointee.base)] &+ words[Int(op.pointee.index)] &<< UInt64(op.pointee.shift)
+        &+ UInt64(bitPattern: Int64(op.pointee.displacement))
+    if op.pointee.base == LV_RIP { linear &+= UInt64(op.pointee.length) }
+    if op.has(LV_UOP_ADDRESS32) { linear &= 0xffff_ffff }
+    guard linear & (alignment &- 1) == 0 else { return nil }
+    return write ? writePointer(vp, linear, bytes) : readPointer(vp, linear, bytes)
+}
+
+/// Sixteen bytes as two 64-bit halves, each as `load64` would read it.
+@inline(__always) func loadHalves(_ pointer: UnsafeMutableRawPointer) -> lv_xmm { lv_xmm_of(lv_load64(pointer), lv_load64(pointer + 8)) }
+
 /// Reads a memory operand of 2, 4, 8 or 16 bytes into the low end of `destination`; false: a fault is recorded.
 @inline(__always) func loadOperand(_ vp: VP, _ op: UOp, bytes: Int, aligned: Bool, into destination: Vector) -> Bool {
+    if let pointer = directOperand(vp, op, bytes: UInt64(bytes), alignment: aligned && bytes == 16 ? 16 : 1, write: false) {
+        switch bytes {
+        case 16: destination.pointee = loadHalves(pointer)
+        case 8: destination.pointee = lv_xmm_of(lv_load64(pointer), 0)
+        case 4: destination.pointee = lv_xmm_of(UInt64(lv_load32(pointer)), 0)
+        default: destination.pointee = lv_xmm_of(UInt64(lv_load16(pointer)), 0)
+        }
+        return true
+    }
+    return loadOperandChecked(vp, op, bytes: bytes, aligned: aligned, into: destination)
+}
+
+/// The same with every check, out of line.
+@inline(never) private func loadOperandChecked(_ vp: VP, _ op: UOp, bytes: Int, aligned: Bool, into destination: Vector) -> Bool {
     guard
         let address = bytes == 16
             ? vectorAddress(vp, op, aligned: aligned, write: false) : operandAddress(vp, op, bytes: bytes, write: false)
@@ -61,6 +93,21 @@ typealias VectorSource = UnsafePointer<lv_xmm>
 
 /// Stores the low `bytes` of a register into the memory operand; a 16-byte store is aligned if `aligned`.
 @inline(__always) func storeOperand(_ vp: VP, _ op: UOp, bytes: Int, aligned: Bool, _ value: VectorSource) -> Int32 {
+    if let pointer = directOperand(vp, op, bytes: UInt64(bytes), alignment: aligned && bytes == 16 ? 16 : 1, write: true) {
+        switch bytes {
+        case 16:
+            lv_store64(pointer, lv_lane64(value, 0))
+            lv_store64(pointer + 8, lv_lane64(value, 1))
+        case 8: lv_store64(pointer, lv_lane64(value, 0))
+        default: lv_store32(pointer, lv_lane32(value, 0))
+        }
+        return RoutineResult.next
+    }
+    return storeOperandChecked(vp, op, bytes: bytes, aligned: aligned, value)
+}
+
+/// The same with every check, out of line.
+@inline(never) private func storeOperandChecked(_ vp: VP, _ op: UOp, bytes: Int, aligned: Bool, _ value: VectorSource) -> Int32 {
     guard
         let address = bytes == 16
             ? vectorAddress(vp, op, aligned: aligned, write: true) : operandAddress(vp, op, bytes: bytes, write: true)

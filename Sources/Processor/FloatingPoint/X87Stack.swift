@@ -94,6 +94,10 @@ enum X87Status {
 
 /// Copies a memory operand of 2, 4, 8 or 10 bytes; nil: a fault is recorded.
 @inline(__always) func loadX87(_ vp: VP, _ op: UOp, bytes: Int) -> lv_x87_register? {
+    if bytes == 4 || bytes == 8, let pointer = directOperand(vp, op, bytes: UInt64(bytes), alignment: 1, write: false) {
+        let value = bytes == 4 ? UInt64(lv_load32(pointer)) : lv_load64(pointer)
+        return lv_x87_register(significand: value, sign_exponent: 0, reserved: (0, 0, 0))
+    }
     guard let address = operandAddress(vp, op, bytes: bytes, write: false) else { return nil }
     let low: UInt64?
     switch bytes {
