@@ -1,8 +1,9 @@
 /// The vocabulary of scenarios in Lua, after the manner of `busted`: a file declares a tree, `run` walks it.
 enum ScenarioPrelude {
-    /// A chunk that takes (report, rawpcall-like runner) and returns { run = function }.
+    /// A chunk that takes (report, unguarded pcall, mask, unwinding) and returns the function that runs the cases. Ctrl-C ends the case
+    /// that runs, lets its `finally`, `after_each` and the teardowns run, and begins no other.
     static let text = #"""
-    local report, guarded_call, mask = ...
+    local report, guarded_call, mask, unwinding = ...
     local assert_library_good, assert_library = pcall(require, "luassert")
     if not assert_library_good then
         error("scenarios need Debian's package lua-luassert (sudo apt-get install lua-luassert)", 0)
@@ -98,6 +99,7 @@ enum ScenarioPrelude {
         each_inward(parent, "after", clean)
         mask(-1)
         running, finalizers = false, nil
+        if unwinding() then return end
         if good then
             report("pass", name)
         elseif type(problem) == "table" and problem.pending then
@@ -110,10 +112,10 @@ enum ScenarioPrelude {
         local good, problem = guarded_call(function() for _, body in ipairs(node.setup) do body() end end)
         if good then
             for _, entry in ipairs(node.entries) do
-                if report("stopped") then break end
+                if unwinding() or report("stopped") then break end
                 if entry.case then run_case(entry, node) else run_group(entry) end
             end
-        else
+        elseif not unwinding() then
             report("fail", (node.name and path_of(node, node.parent) or "file") .. ": setup", problem)
         end
         mask(1)
@@ -123,6 +125,9 @@ enum ScenarioPrelude {
         end
         mask(-1)
     end
-    return function() run_group(root) end
+    return function()
+        run_group(root)
+        if unwinding() then error("interrupted", 0) end
+    end
     """#
 }

@@ -205,8 +205,8 @@ final class ScenarioFile {
 }
 
 /// Removing a test's store.
-enum FolderRemoval {
-    static func remove(_ path: String) {
+package enum FolderRemoval {
+    package static func remove(_ path: String) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFDIR, let folder = opendir(path) else {

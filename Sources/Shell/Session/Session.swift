@@ -121,9 +121,9 @@ public final class Session: @unchecked Sendable {
     func loadScenarioPrelude() throws {
         try load(Array(ScenarioPrelude.text.utf8), "=[lunavisor]")
         guard lv_push_native(state, NativeOperation.reportTest.rawValue, nil, 0), lv_push_native_field(state, "pcall"),
-            lv_push_native_field(state, "mask")
+            lv_push_native_field(state, "mask"), lv_push_native_field(state, "unwinding")
         else { return }
-        _ = try interpreter.callOnStack(arguments: 3, results: 1)
+        _ = try interpreter.callOnStack(arguments: 4, results: 1)
     }
 
     // MARK: Loading
@@ -188,9 +188,22 @@ public final class Session: @unchecked Sendable {
         if let support = translation.support, message.contains(support), let stop = translation.stop { (line, message) = (stop.line, stop.message) }
         let text = sources[shown].flatMap { line > 0 && line <= $0.count ? String($0[line - 1]) : nil }
         let isIncomplete = message.hasSuffix("<eof>") || translation.stop?.isAtEnd ?? false
-        var record = ErrorRecord(message, "SyntaxError", .parserError, action: text.flatMap(ForeignSyntax.hint))
+        var record = ErrorRecord(message, "SyntaxError", .parserError, action: text.flatMap { hint($0, translation.assignedNames) })
         record.cause = TranslationError(line: line, message: message, isIncomplete: isIncomplete)
         return ScriptFailure(record, source: shown, line: line)
+    }
+
+    /// What to write instead of a line that Lua refused: a cmdlet that is spelled alike, or Lua's words for PowerShell's.
+    private func hint(_ line: String, _ names: Set<String>) -> String? {
+        let words = line.split { !($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+        for word in words {
+            let halves = word.split(separator: "-", omittingEmptySubsequences: false)
+            guard halves.count == 2, halves.allSatisfy({ $0.first?.isLetter ?? false }), !names.contains(String(halves[0])) else { continue }
+            guard catalogue.cmdlet(named: String(word)) == nil else { continue }
+            let nearest = catalogue.nearest(to: String(word))
+            if !nearest.isEmpty { return "There is no cmdlet “\(word)”. Did you mean \(Spelling.list(nearest, "or"))?" }
+        }
+        return ForeignSyntax.hint(line)
     }
 
     /// Lua's `name:12: message` taken apart.
@@ -226,7 +239,9 @@ public final class Session: @unchecked Sendable {
         defer { lua_settop(state, top) }
         return guarded {
             try compile(program, name: name)
-            _ = try interpreter.callOnStack(arguments: 0, results: 0)
+            // `...` holds the script's arguments, as in lua.
+            guard interpreter.push(options.arguments.map { .string($0) }) else { return }
+            _ = try interpreter.callOnStack(arguments: Int32(options.arguments.count), results: 0)
         }
     }
 
@@ -244,10 +259,21 @@ public final class Session: @unchecked Sendable {
         } catch {
             if let code = interpreter.exitCode { return .exit(code) }
             if interpreter.isUnwinding || error is Cancellation { return .interrupted }
-            let failure = failure(from: error)
+            let failure = explained(failure(from: error))
             remember(failure)
             return .failed(failure)
         }
+    }
+
+    /// `Gett-VM x` outside of a call is a subtraction of two unknown variables: says what the line may have meant.
+    private func explained(_ failure: ScriptFailure) -> ScriptFailure {
+        guard failure.record.recommendedAction == nil, failure.record.message.contains("arithmetic on a nil value (global '"),
+            let lines = sources[failure.source], failure.line > 0, failure.line <= lines.count,
+            let hint = hint(String(lines[failure.line - 1]), [])
+        else { return failure }
+        var record = failure.record
+        record.recommendedAction = hint
+        return ScriptFailure(record, source: failure.source, line: failure.line)
     }
 
     /// Any error as an error object; Lua's `file:line:` becomes its position.

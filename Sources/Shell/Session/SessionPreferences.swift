@@ -8,26 +8,26 @@ struct SessionPreferences {
 
     init(errorAction: ErrorAction) { values = Preferences(errorAction: errorAction) }
 
-    /// The value of a preference by its lower-case name.
+    /// The value of a preference by its name in any letter case.
     func value(_ name: String) -> Value {
-        switch name {
+        switch name.lowercased() {
         case "erroractionpreference": .string(values.errorAction.rawValue)
         case "warningpreference": .string(values.warningAction.rawValue)
         case "verbosepreference": .string(values.verboseAction.rawValue)
         case "confirmpreference": .string(values.confirm.rawValue)
         case "whatifpreference": .boolean(values.whatIf)
-        default: others[name].map { .string($0) } ?? .null
+        default: others[name.lowercased()].map { .string($0) } ?? .null
         }
     }
 
     mutating func set(_ name: String, _ value: Value) throws {
-        switch name {
+        switch name.lowercased() {
         case "erroractionpreference": values.errorAction = try Self.word(name, value)
         case "warningpreference": values.warningAction = try Self.word(name, value)
         case "verbosepreference": values.verboseAction = try Self.word(name, value)
         case "confirmpreference": values.confirm = try Self.word(name, value)
         case "whatifpreference": values.whatIf = value.isTruthy
-        default: others[name] = value.text
+        default: others[name.lowercased()] = value.text
         }
     }
 

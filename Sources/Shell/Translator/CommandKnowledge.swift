@@ -1,15 +1,24 @@
 import Cmdlets
 
 /// What the translator asks about cmdlets. Names are looked up when a program runs; the translator only needs to know how to read it.
-struct CommandKnowledge: Sendable {
+package struct CommandKnowledge: Sendable {
     /// True for a registered cmdlet or alias, in any letter case.
-    var isCommand: @Sendable (String) -> Bool
+    package var isCommand: @Sendable (String) -> Bool
     /// True when the cmdlet's first position takes a block, so that `{` begins one.
-    var takesBlockFirst: @Sendable (String) -> Bool
+    package var takesBlockFirst: @Sendable (String) -> Bool
     /// The parameters' names and aliases.
-    var parameters: @Sendable (String) -> [String]
-    var isApprovedVerb: @Sendable (String) -> Bool
+    package var parameters: @Sendable (String) -> [String]
+    package var isApprovedVerb: @Sendable (String) -> Bool
 
+    package init(
+        isCommand: @escaping @Sendable (String) -> Bool, takesBlockFirst: @escaping @Sendable (String) -> Bool,
+        parameters: @escaping @Sendable (String) -> [String], isApprovedVerb: @escaping @Sendable (String) -> Bool
+    ) {
+        (self.isCommand, self.takesBlockFirst) = (isCommand, takesBlockFirst)
+        (self.parameters, self.isApprovedVerb) = (parameters, isApprovedVerb)
+    }
+
+    /// What a catalogue knows.
     static func of(_ catalogue: Catalogue) -> CommandKnowledge {
         CommandKnowledge(
             isCommand: { catalogue.cmdlet(named: $0) != nil },

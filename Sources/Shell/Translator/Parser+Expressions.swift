@@ -336,7 +336,7 @@ extension Parser {
         case "args": emitSupport("args")
         case "error": emitSupport("errors")
         case "psscriptroot": emitSupport("id(\(Self.quoted(options.scriptRoot)))")
-        case let preference where Self.preferences.contains(preference): emitSupport("pref[\"\(preference)\"]")
+        case let preference where Self.preferences.contains(preference): emitSupport("pref[\"\(name)\"]")
         default:
             // `$end` would be a keyword without its dollar sign.
             guard Keyword.byName[name] == nil else {

@@ -292,6 +292,9 @@ extension Parser {
             endStatement(try parseAssigned(count: count))
             return
         }
+        if !first.isCall, blockDepth > 0, token.isSymbol(.closeBrace) {
+            throw failure(token.start, "A value by itself is no statement, and this block has several.", "Write `return` before the value.")
+        }
         guard first.isCall else { throw giveUp("syntax error") }
     }
 }

@@ -1,14 +1,14 @@
 import Basics
 
 /// A program that the translator refuses: the user's own line and what to write instead.
-struct TranslationError: DescribedError {
+package struct TranslationError: DescribedError {
     /// From 1.
-    var line: Int
-    var message: String
-    var recommendedAction: String?
+    package var line: Int
+    package var message: String
+    package var recommendedAction: String?
     /// More input could complete it (the REPL asks for another line).
-    var isIncomplete = false
+    package var isIncomplete = false
 
-    var identifier: String { "SyntaxError" }
-    var category: ErrorCategory { .parserError }
+    package var identifier: String { "SyntaxError" }
+    package var category: ErrorCategory { .parserError }
 }

@@ -7,36 +7,38 @@
 ///
 /// `_lv` stands for the support table (Lua/Prelude.swift). It is an upvalue of the chunk, not a global, so no change of `_ENV` hides
 /// it, and its name occurs nowhere in the program.
-struct Translator {
-    var knowledge: CommandKnowledge
+package struct Translator {
+    package var knowledge: CommandKnowledge
     /// The folder of the script, for `$PSScriptRoot`.
-    var scriptRoot = ""
+    package var scriptRoot = ""
     /// Names that are variables although the program does not assign them: those of the REPL's session.
-    var knownNames: Set<String> = []
+    package var knownNames: Set<String> = []
     /// A chunk of the REPL: top-level locals live for the session, and aliases without a hyphen count where a line starts.
-    var isInteractive = false
+    package var isInteractive = false
+
+    package init(knowledge: CommandKnowledge) { self.knowledge = knowledge }
 
     /// A translated program.
-    struct Translation {
-        var text: [UInt8]
+    package struct Translation {
+        package var text: [UInt8]
         /// The name of the support table in `text`; nil when it is not used.
-        var support: String?
+        package var support: String?
         /// The first statement is a command or a pipeline.
-        var startsWithCommand = false
+        package var startsWithCommand = false
         /// Names that the program assigns.
-        var assignedNames: Set<String> = []
+        package var assignedNames: Set<String> = []
         /// Where the translator met something that is not Lua, to be reported if Lua's own message would show generated text.
-        var stop: Stop?
+        package var stop: Stop?
     }
 
-    struct Stop {
-        var line: Int
-        var message: String
-        var isAtEnd: Bool
+    package struct Stop {
+        package var line: Int
+        package var message: String
+        package var isAtEnd: Bool
     }
 
     /// Translates a whole program; throws `TranslationError` for what the shell itself refuses.
-    func translate(_ program: [UInt8]) throws -> Translation {
+    package func translate(_ program: [UInt8]) throws -> Translation {
         let source = Self.withoutHead(program)
         let support = Self.unusedName(in: source)
         // Whether `Stop-x` is a cmdlet depends on the names the program assigns anywhere, so those are collected first.
