@@ -40,7 +40,9 @@ import Testing
     @Test func theReportNamesEveryLimit() {
         let report = CatalogueReport.markdown(catalogue)
         #expect(report.contains("| Get-VM | Hyper-V |"))
-        #expect(report.contains("| -AsJob | New-VM, Remove-VM, Restart-VM, Resume-VM, Save-VM, Start-VM, Stop-VM, Suspend-VM, Wait-VM | refused |"))
+        #expect(
+            report.contains(
+                "| -AsJob | New-VM, Remove-VM, Restart-VM, Resume-VM, Save-VM, Start-VM, Stop-VM, Suspend-VM, Wait-VM | refused |"))
     }
 
     @Test func namesAreSortedAndUnique() {

@@ -182,6 +182,21 @@ import Testing
         #expect(context.kept.withLock { $0.shown.isEmpty })
     }
 
+    /// A long session runs many pipelines: nothing of one stays.
+    @Test func aPipelineLeavesNothingBehind() throws {
+        weak var left: TestContext?
+        do {
+            let context = TestContext()
+            left = context
+            let stages = [
+                CommandCall("Where-Object", [.word("Number"), .flag("ge"), .word("1")]), CommandCall("sort", [.word("Name")]),
+                CommandCall("ft"),
+            ]
+            _ = try Pipeline.run(stages, input: .many([.thing("a", 1), .thing("b", 2)]), context: context)
+        }
+        #expect(left == nil)
+    }
+
     @Test func aCataloguesMakingIsQuick() {
         let clock = ContinuousClock()
         let first = clock.measure { _ = Catalogue() }

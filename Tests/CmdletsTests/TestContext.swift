@@ -37,6 +37,23 @@ final class TestContext: ExecutionContext {
         host = VirtualMachineHost(storePath: folder + "/store", starter: NoWorkers())
     }
 
+    deinit { Self.removeFolder(folder) }
+
+    /// The folder and all that is in it; links are removed, not followed.
+    private static func removeFolder(_ path: String) {
+        guard path.hasPrefix("/tmp/lunavisor-cmdlets-"), let entries = opendir(path) else { return }
+        while let entry = readdir(entries) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name == "." || name == ".." { continue }
+            let child = path + "/" + name
+            if unlink(child) != 0 { removeFolder(child) }
+        }
+        closedir(entries)
+        rmdir(path)
+    }
+
     var terminal: any Terminal { testTerminal }
     func record(_ error: ErrorRecord) { kept.withLock { $0.recorded.append(error) } }
     func show(_ error: ErrorRecord) { kept.withLock { $0.shown.append(error) } }

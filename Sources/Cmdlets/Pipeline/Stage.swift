@@ -93,8 +93,12 @@ final class Stage {
         }
     }
 
-    /// Waits for threads that still run after a failure or Ctrl-C; their results are dropped.
-    func abandon() { targets?.abandon() }
+    /// Waits for threads that still run after a failure or Ctrl-C; their results are dropped. A processor holds its invocation, and
+    /// that this stage: both are let go.
+    func abandon() {
+        targets?.abandon()
+        (targets, processor) = (nil, nil)
+    }
 
     /// Under Stop, once anything failed in a pipeline, what was not begun is left alone and named.
     private func isLeftAlone(_ value: Value) -> Bool {

@@ -58,7 +58,11 @@ public enum ViewCatalogue {
                     .property("Time"), .property("VMName"), .property("Level"), .property("Kind"), .property("User"), .property("Message"),
                 ]),
             View(
-                "CmdletInfo", [.property("Name"), .property("Aliases"), .property("Synopsis")]),
+                "CmdletInfo",
+                [
+                    .property("Name"),
+                    .init("Aliases") { ($0["Aliases"]?.elements ?? []).map(\.text).joined(separator: ", ") }, .property("Synopsis"),
+                ]),
             View("AliasInfo", [.property("Name"), .property("Definition")]),
             View("MemberDefinition", [.property("Name"), .property("MemberType"), .property("Definition"), .property("Summary")]),
             View("GroupInfo", [.property("Count", right: true), .property("Name"), .property("Group")]),
