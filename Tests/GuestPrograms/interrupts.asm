@@ -65,7 +65,7 @@ behind_halt:
     ; REP is interruptible between iterations: registers stand in its middle, the address is its own.
     mov dword [count], 0
     mov edi, SCRATCH
-    mov ecx, 0x1000
+    mov ecx, 0x10000                    ; a run of iterations may be long, but not this long
     xor eax, eax
     cld
     raise 44

@@ -48,9 +48,11 @@ final class GuestMachine: InterceptHandler, GuestPhysicalMap {
     /// Runs until the program ends, at most `limit` instructions. Nothing waits: HLT without an event ends the run too.
     func run(limit: UInt64 = 50_000_000) -> Ending {
         while true {
-            let exit = processor.run(until: limit)
+            // There is no window for NMIs: while one is held off the machine looks behind every instruction.
+            let exit = processor.run(until: isNMIPending ? min(limit, processor.instructionsRetired + 1) : limit)
             if let exitCode { return Ending(exit: exit, code: exitCode) }
             switch exit {
+            case .limit where isNMIPending && processor.instructionsRetired < limit: _ = deliverEvent()
             case .requested, .interruptWindow, .halted:
                 if !deliverEvent(), exit == .halted { return Ending(exit: exit, code: nil) }
             case .limit, .tripleFault, .unsupported: return Ending(exit: exit, code: nil)
@@ -60,6 +62,7 @@ final class GuestMachine: InterceptHandler, GuestPhysicalMap {
 
     /// Delivers what a program raised by ports 0xF5 and 0xF6 as soon as it may come. False: nothing came.
     private func deliverEvent() -> Bool {
+        defer { processor.wantsInterruptWindow = pendingInterrupt != nil }
         if isNMIPending, processor.canAcceptNMI {
             isNMIPending = false
             processor.deliverNMI()
@@ -67,11 +70,9 @@ final class GuestMachine: InterceptHandler, GuestPhysicalMap {
         }
         if let vector = pendingInterrupt, processor.canAcceptInterrupt {
             pendingInterrupt = nil
-            processor.wantsInterruptWindow = false
             processor.deliverInterrupt(vector: vector)
             return true
         }
-        processor.wantsInterruptWindow = pendingInterrupt != nil
         return false
     }
 

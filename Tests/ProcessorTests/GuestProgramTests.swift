@@ -66,7 +66,8 @@ struct GuestProgramTests {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/qemu-system-x86_64")
         process.arguments =
-            "-accel tcg -cpu qemu64 -m 64 -no-reboot -display none -monitor none -serial none -debugcon stdio".split(separator: " ").map(String.init)
+            "-accel tcg -cpu qemu64 -m 64 -no-reboot -display none -monitor none -serial none -debugcon stdio".split(separator: " ").map(
+                String.init)
             + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", image.path]
         let output = Pipe()
         process.standardOutput = output

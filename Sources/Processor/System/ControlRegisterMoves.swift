@@ -1,9 +1,17 @@
 import CHost
 
+/// CR0, CR2, CR3, CR4 and CR8; all others are #UD.
+private func isControlRegister(_ number: UInt8) -> Bool {
+    switch number {
+    case 0, 2, 3, 4, 8: true
+    default: false
+    }
+}
+
 /// MOV r, CRn.
 func executeMovFromCR(_ vp: VP, _ op: UOp) -> Int32 {
     let value: UInt64
-    guard [0, 2, 3, 4, 8].contains(op.pointee.a) else { return raiseUndefined(vp) }
+    guard isControlRegister(op.pointee.a) else { return raiseUndefined(vp) }
     guard vp.pointee.cpl == 0 else { return raiseProtection(vp) }
     switch op.pointee.a {
     case 0: value = vp.pointee.cr0
@@ -18,7 +26,7 @@ func executeMovFromCR(_ vp: VP, _ op: UOp) -> Int32 {
 
 /// MOV CRn, r, with every check of the new value (AMD APM vol. 2, 3.1; vol. 3, "MOV CRn").
 func executeMovToCR(_ vp: VP, _ op: UOp) -> Int32 {
-    guard [0, 2, 3, 4, 8].contains(op.pointee.a) else { return raiseUndefined(vp) }
+    guard isControlRegister(op.pointee.a) else { return raiseUndefined(vp) }
     guard vp.pointee.cpl == 0 else { return raiseProtection(vp) }
     let register = registers(vp)[Int(op.pointee.b)]
     let value = is64BitCode(vp) ? register : register & 0xffff_ffff
@@ -82,7 +90,7 @@ private func writeCR0(_ vp: VP, _ value: UInt64) -> Int32 {
     let wasPaging = old & CR0.paging != 0
     var efer = vp.pointee.efer
     if isPaging, !wasPaging, efer & EFER.longModeEnable != 0 {
-        // Long mode needs PAE, and starts in compatibility mode: CS.L must be clear; a 16-bit TSS is refused too.
+        // Long mode needs PAE, and starts in compatibility mode: CS.L must be clear.
         guard vp.pointee.cr4 & CR4.physicalAddressExtension != 0,
             segmentRegisters(vp)[LV_CS].attributes & SegmentAttributes.long == 0
         else { return raiseProtection(vp) }
@@ -116,7 +124,9 @@ private func writeCR3(_ vp: VP, _ value: UInt64) -> Int32 {
 
 private func writeCR4(_ vp: VP, _ value: UInt64) -> Int32 {
     let old = vp.pointee.cr4
-    guard value & ~CR4.supported == 0, !isLongModeActive(vp) || value & CR4.physicalAddressExtension != 0 else { return raiseProtection(vp) }
+    guard value & ~CR4.supported == 0, !isLongModeActive(vp) || value & CR4.physicalAddressExtension != 0 else {
+        return raiseProtection(vp)
+    }
     let translating = CR4.pageSizeExtension | CR4.physicalAddressExtension | CR4.globalPages
     if vp.pointee.cr0 & CR0.paging != 0, !isLongModeActive(vp), (old ^ value) & translating != 0,
         !checkPageDirectoryPointers(vp, cr3: vp.pointee.cr3, cr4: value)

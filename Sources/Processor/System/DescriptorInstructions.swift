@@ -94,7 +94,8 @@ private func readSystemDescriptor(_ vp: VP, _ selector: UInt16, types: [Int]) ->
         raiseProtection(vp, code)
         return nil
     }
-    let found = isLongModeActive(vp)
+    let found =
+        isLongModeActive(vp)
         ? readWideDescriptor(vp, selector, fault: ExceptionVector.generalProtection)
         : readDescriptor(vp, selector, fault: ExceptionVector.generalProtection)
     guard let descriptor = found else { return nil }
@@ -118,8 +119,21 @@ private enum Inspection {
     case faulted
 }
 
-/// Reads a descriptor for inspection. `systemTypes`: the system types the instruction accepts.
-private func inspect(_ vp: VP, _ selector: UInt16, systemTypes: [Int]) -> Inspection {
+/// System types that LAR and LSL accept, as sets of bits (APM vol. 3, "LAR", "LSL").
+private enum VisibleTypes {
+    static let none: UInt32 = 0
+    /// LDT, 32- or 64-bit TSS.
+    static let limitLong: UInt32 = 1 << 2 | 1 << 9 | 1 << 0xb
+    /// And 16-bit TSS.
+    static let limitLegacy: UInt32 = limitLong | 1 << 1 | 1 << 3
+    /// And call gates.
+    static let rightsLong: UInt32 = limitLong | 1 << 0xc
+    /// And 16-bit call gates and task gates.
+    static let rightsLegacy: UInt32 = limitLegacy | 1 << 0xc | 1 << 4 | 1 << 5
+}
+
+/// Reads a descriptor for inspection. `systemTypes`: the set of system types the instruction accepts.
+private func inspect(_ vp: VP, _ selector: UInt16, systemTypes: UInt32) -> Inspection {
     guard !Selector.isNull(selector) else { return .hidden }
     let fault = ExceptionVector.generalProtection
     guard let address = descriptorAddress(vp, selector, fault: fault) else {
@@ -129,7 +143,7 @@ private func inspect(_ vp: VP, _ selector: UInt16, systemTypes: [Int]) -> Inspec
     guard let low = systemLoad64(vp, address) else { return .faulted }
     let descriptor = Descriptor(low: low)
     if descriptor.isSystem {
-        guard systemTypes.contains(descriptor.type) else { return .hidden }
+        guard systemTypes >> UInt32(descriptor.type) & 1 != 0 else { return .hidden }
     } else if descriptor.isConforming {
         return .visible(descriptor)
     }
@@ -143,19 +157,17 @@ private func setZero(_ vp: VP, _ isSet: Bool) {
 
 /// LAR: bits 23-8 of the descriptor's upper doubleword.
 func executeLar(_ vp: VP, _ op: UOp) -> Int32 {
-    let long = [SystemType.ldt, SystemType.availableTSS, SystemType.busyTSS, SystemType.callGate]
-    let legacy = long + [SystemType.availableTSS16, SystemType.busyTSS16, SystemType.callGate16, SystemType.taskGate]
-    return inspectInto(vp, op, systemTypes: isLongModeActive(vp) ? long : legacy) { descriptor in descriptor.low >> 32 & 0xff_ff00 }
+    let types = isLongModeActive(vp) ? VisibleTypes.rightsLong : VisibleTypes.rightsLegacy
+    return inspectInto(vp, op, systemTypes: types) { descriptor in descriptor.low >> 32 & 0xff_ff00 }
 }
 
 /// LSL: the limit in bytes.
 func executeLsl(_ vp: VP, _ op: UOp) -> Int32 {
-    let long = [SystemType.ldt, SystemType.availableTSS, SystemType.busyTSS]
-    let legacy = long + [SystemType.availableTSS16, SystemType.busyTSS16]
-    return inspectInto(vp, op, systemTypes: isLongModeActive(vp) ? long : legacy) { descriptor in UInt64(descriptor.limit) }
+    let types = isLongModeActive(vp) ? VisibleTypes.limitLong : VisibleTypes.limitLegacy
+    return inspectInto(vp, op, systemTypes: types) { descriptor in UInt64(descriptor.limit) }
 }
 
-private func inspectInto(_ vp: VP, _ op: UOp, systemTypes: [Int], _ value: (Descriptor) -> UInt64) -> Int32 {
+private func inspectInto(_ vp: VP, _ op: UOp, systemTypes: UInt32, _ value: (Descriptor) -> UInt64) -> Int32 {
     guard !hasRealSegments(vp) else { return raiseUndefined(vp) }
     guard let selector = loadOperand16(vp, op) else { return RoutineResult.fault }
     switch inspect(vp, selector, systemTypes: systemTypes) {
@@ -174,7 +186,7 @@ func executeVerw(_ vp: VP, _ op: UOp) -> Int32 { verify(vp, op) { descriptor in 
 private func verify(_ vp: VP, _ op: UOp, _ test: (Descriptor) -> Bool) -> Int32 {
     guard !hasRealSegments(vp) else { return raiseUndefined(vp) }
     guard let selector = loadOperand16(vp, op) else { return RoutineResult.fault }
-    switch inspect(vp, selector, systemTypes: []) {
+    switch inspect(vp, selector, systemTypes: VisibleTypes.none) {
     case .faulted: return RoutineResult.fault
     case .hidden: setZero(vp, false)
     case .visible(let descriptor): setZero(vp, test(descriptor))
@@ -188,7 +200,9 @@ func executeArpl(_ vp: VP, _ op: UOp) -> Int32 {
     let requested = UInt16(truncatingIfNeeded: registers(vp)[Int(op.pointee.a)]) & 3
     var target: UInt64?
     if op.isMemory {
-        guard let address = operandAddress(vp, op, bytes: 2, write: true), prepareStore(vp, address, bytes: 2) else { return RoutineResult.fault }
+        guard let address = operandAddress(vp, op, bytes: 2, write: true), prepareStore(vp, address, bytes: 2) else {
+            return RoutineResult.fault
+        }
         target = address
     }
     guard let selector = target.map({ load16(vp, $0).map { UInt16(truncatingIfNeeded: $0) } }) ?? loadOperand16(vp, op) else {

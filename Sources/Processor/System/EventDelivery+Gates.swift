@@ -17,7 +17,8 @@ private func gateTarget(_ vp: VP, _ event: Event, _ selector: UInt16) -> GateTar
         raiseProtection(vp, event.external)
         return nil
     }
-    guard let descriptor = readDescriptor(vp, selector, fault: ExceptionVector.generalProtection, external: event.external) else { return nil }
+    let fault = ExceptionVector.generalProtection
+    guard let descriptor = readDescriptor(vp, selector, fault: fault, external: event.external) else { return nil }
     guard descriptor.isCode, descriptor.privilege <= vp.pointee.cpl, !isLongModeActive(vp) || descriptor.isLong && !descriptor.isBig else {
         raiseProtection(vp, code)
         return nil
@@ -78,7 +79,8 @@ func deliverInLongMode(_ vp: VP, _ event: Event) -> DeliveryResult {
     var pointer = registers(vp)[GeneralRegister.rsp]
     let isInner = target.privilege < vp.pointee.cpl
     if gate.interruptStack != 0 || isInner {
-        let field = gate.interruptStack != 0 ? TaskStateSegment.interruptStack(gate.interruptStack) : TaskStateSegment.stack64(target.privilege)
+        let index = gate.interruptStack
+        let field = index != 0 ? TaskStateSegment.interruptStack(index) : TaskStateSegment.stack64(target.privilege)
         guard let value = readTaskState(vp, field, bytes: 8, external: event.external) else { return .faulted }
         pointer = value
     }

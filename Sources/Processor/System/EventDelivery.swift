@@ -64,7 +64,10 @@ private func deliver(_ vp: VP, _ first: Event) -> Bool {
             let isFirstPageFault = event.kind == .exception && event.vector == ExceptionVector.pageFault
             let isFirstContributory = event.kind == .exception && ExceptionVector.isContributory(event.vector)
             let isSecondContributory = ExceptionVector.isContributory(second)
-            if isFirstPageFault && (isSecondContributory || second == ExceptionVector.pageFault) || isFirstContributory && isSecondContributory {
+            let isDouble =
+                isFirstPageFault && (isSecondContributory || second == ExceptionVector.pageFault)
+                || isFirstContributory && isSecondContributory
+            if isDouble {
                 event = Event(vector: ExceptionVector.doubleFault, errorCode: 0, kind: .exception, returnAddress: vp.pointee.rip)
             } else {
                 event = Event(

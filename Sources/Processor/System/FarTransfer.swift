@@ -95,7 +95,8 @@ private func transferDirectly(
     var descriptor = found
     let code = Selector.errorCode(selector)
     let privilege = vp.pointee.cpl
-    let isAllowed = descriptor.isConforming
+    let isAllowed =
+        descriptor.isConforming
         ? descriptor.privilege <= privilege
         : Selector.privilege(selector) <= privilege && descriptor.privilege == privilege
     guard descriptor.isCode, isAllowed, !isLongModeActive(vp) || !(descriptor.isLong && descriptor.isBig) else {
@@ -140,8 +141,8 @@ private func transferThroughGate(_ vp: VP, _ gate: Gate, isCall: Bool) -> Int32 
         guard markAccessed(vp, selector, &descriptor) else { return RoutineResult.fault }
         if isCall {
             // In long mode the frame is that of 64-bit code, also when compatibility mode calls.
-            let stack = isLong
-                ? TransferStack(flat: registers(vp)[GeneralRegister.rsp], privilege: vp.pointee.cpl, errorCode: 0) : TransferStack(current: vp)
+            let pointer = registers(vp)[GeneralRegister.rsp]
+            let stack = isLong ? TransferStack(flat: pointer, privilege: vp.pointee.cpl, errorCode: 0) : TransferStack(current: vp)
             guard pushReturnAddress(vp, stack, log2: log2) else { return RoutineResult.fault }
         }
     }
@@ -152,8 +153,7 @@ private func transferThroughGate(_ vp: VP, _ gate: Gate, isCall: Bool) -> Int32 
     return RoutineResult.jump
 }
 
-/// Finds the inner stack and checks the whole frame; legacy gates also read the parameters, into `vp.scratch` they would not fit: they
-/// are read again when pushed, from memory checked here. nil: a fault is recorded.
+/// Finds the inner stack and checks the whole frame and, for legacy gates, that the parameters can be read. nil: a fault is recorded.
 private func prepareInnerCall(_ vp: VP, _ gate: Gate, privilege: UInt32, log2: Int) -> TransferStack? {
     if isLongModeActive(vp) {
         guard let pointer = readTaskState(vp, TaskStateSegment.stack64(privilege), bytes: 8, external: 0) else { return nil }

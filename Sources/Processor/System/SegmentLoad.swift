@@ -88,9 +88,10 @@ func checkStackSegment(
 /// Takes data segments away that code of the new, lower privilege may not use (RET and IRET to an outer level).
 func dropPrivilegedSegments(_ vp: VP, privilege: UInt32) {
     let segments = segmentRegisters(vp)
-    for register in [LV_ES, LV_DS, LV_FS, LV_GS] {
+    let conforming = SegmentAttributes.code | SegmentAttributes.expandDown
+    for register in LV_ES...LV_GS where register != LV_CS && register != LV_SS {
         let attributes = segments[register].attributes
-        let isConforming = attributes & (SegmentAttributes.code | SegmentAttributes.expandDown) == SegmentAttributes.code | SegmentAttributes.expandDown
+        let isConforming = attributes & conforming == conforming
         if attributes & SegmentAttributes.present != 0, !isConforming, UInt32(attributes & SegmentAttributes.privilege) >> 5 < privilege {
             segments[register] = nullSegment(0)
         }

@@ -15,7 +15,8 @@ func executeEnter(_ vp: VP, _ op: UOp) -> Int32 {
     // The outer frame pointers are read first: they may lie where this frame will be.
     var outer: [UInt64] = []
     for index in 1..<max(level, 1) {
-        guard let address = segmentAddress(
+        guard
+            let address = segmentAddress(
                 vp, segment: LV_SS, offset: (base &- UInt64(index) &* size) & stack.mask, bytes: Int(size), write: false),
             let pointer = loadSized(vp, address, log2: log2)
         else { return RoutineResult.fault }

@@ -41,7 +41,8 @@ func executeSyscall(_ vp: VP, _ op: UOp) -> Int32 {
         let rip = is64BitCode(vp) ? vp.pointee.lstar : vp.pointee.cstar
         setFlags(vp, flags & ~(vp.pointee.sfmask | RFLAGS.resume))
         return enter(
-            vp, code: Flat.code(selector, privilege: 0, isLong: true), stack: Flat.stack(selector &+ 8, privilege: 0), privilege: 0, rip: rip)
+            vp, code: Flat.code(selector, privilege: 0, isLong: true), stack: Flat.stack(selector &+ 8, privilege: 0), privilege: 0,
+            rip: rip)
     }
     setFlags(vp, flags & ~(RFLAGS.virtual8086 | RFLAGS.interrupt | RFLAGS.resume))
     return enter(
