@@ -18,7 +18,8 @@ extension ManagementError {
 
     static func refused(_ doing: String, _ name: String, state: VirtualMachineState, action: String? = nil) -> ManagementError {
         ManagementError(
-            "InvalidState", .invalidOperation, "“\(name)” cannot be \(doing) while its state is \(state.rawValue).", action: action, target: name)
+            "InvalidState", .invalidOperation, "“\(name)” cannot be \(doing) while its state is \(state.rawValue).", action: action,
+            target: name)
     }
 
     static func silent(_ name: String, process: Int32?) -> ManagementError {

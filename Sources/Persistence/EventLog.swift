@@ -35,7 +35,9 @@ package final class EventLog {
         while line.count >= Self.longestLine && room > 16 {
             event.guestText = event.guestText.map { Self.cut($0, to: room) }
             event.message = Self.cut(event.message, to: room)
-            event.details = event.details.map { $0.prefix(64).map { .init(name: Self.cut($0.name, to: 64), value: Self.cut($0.value, to: 256)) } }
+            event.details = event.details.map {
+                $0.prefix(64).map { .init(name: Self.cut($0.name, to: 64), value: Self.cut($0.value, to: 256)) }
+            }
             line = try Document.encodeLine(event)
             room /= 2
         }

@@ -1,4 +1,5 @@
 import Basics
+import Glibc
 
 /// Why something on disk could not be read or written. What was there before is still there.
 public struct PersistenceError: DescribedError, Equatable {
@@ -21,21 +22,21 @@ extension PersistenceError {
     /// A system call on `path` failed with `code` (errno); `doing` completes "cannot …".
     static func system(_ code: Int32, _ doing: String, path: String) -> PersistenceError {
         switch code {
-        case 2 /* ENOENT */:
+        case ENOENT:
             PersistenceError("FileNotFound", .objectNotFound, "“\(path)” does not exist.", target: path)
-        case 1 /* EPERM */, 13 /* EACCES */:
+        case EPERM, EACCES:
             PersistenceError(
                 "AccessDenied", .permissionDenied, "This user may not \(doing) “\(path)”.",
                 action: "Check owner and mode of the path, or name another store with --store.", target: path)
-        case 30 /* EROFS */:
+        case EROFS:
             PersistenceError(
                 "AccessDenied", .permissionDenied, "“\(path)” lies on a file system that is read-only; cannot \(doing) it.",
                 action: "Name another store with --store.", target: path)
-        case 28 /* ENOSPC */, 122 /* EDQUOT */:
+        case ENOSPC, EDQUOT:
             PersistenceError(
                 "DiskFull", .writeError, "There is no space left to \(doing) “\(path)”; what was there before is unchanged.",
                 action: "Free some space and repeat the command.", target: path)
-        case 27 /* EFBIG */:
+        case EFBIG:
             PersistenceError(
                 "FileTooLarge", .writeError, "“\(path)” would grow beyond the largest file allowed here; cannot \(doing) it.", target: path)
         default:

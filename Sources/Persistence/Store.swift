@@ -52,7 +52,9 @@ package final class Store: Sendable {
                 action: "Name another store with --store or LUNAVISOR_STORE.", target: path)
         }
         if let id = try readDescription(folder) { return Store(folder: folder, id: id) }
-        guard create else { return folder.exists(machinesName) ? Store(folder: folder, id: GUID(bytes: .init(repeating: 0, count: 16))) : nil }
+        guard create else {
+            return folder.exists(machinesName) ? Store(folder: folder, id: GUID(bytes: .init(repeating: 0, count: 16))) : nil
+        }
         do {
             let lock = try FileLock.wait(lockName, in: folder)
             defer { withExtendedLifetime(lock) {} }

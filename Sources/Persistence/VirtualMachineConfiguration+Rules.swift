@@ -67,7 +67,8 @@ extension VirtualMachineConfiguration {
     private func checkProcessor() throws {
         guard Self.processorRange.contains(processor.count) else {
             throw broken(
-                "ProcessorCountOutOfRange", "A VM cannot have \(processor.count) processors: \(Self.processorRange.lowerBound) to "
+                "ProcessorCountOutOfRange",
+                "A VM cannot have \(processor.count) processors: \(Self.processorRange.lowerBound) to "
                     + "\(Self.processorRange.upperBound) are possible.")
         }
         for (value, range, what) in [

@@ -58,5 +58,8 @@ public struct VirtualMachineConfiguration: Codable, Equatable, Sendable {
         public init() {}
     }
 
-    public enum TimeMode: String, Codable, Sendable, CaseIterable { case real = "Real", exact = "Exact" }
+    public enum TimeMode: String, Codable, Sendable, CaseIterable {
+        case real = "Real"
+        case exact = "Exact"
+    }
 }

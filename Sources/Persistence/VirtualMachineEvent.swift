@@ -14,7 +14,11 @@ public struct VirtualMachineEvent: Codable, Equatable, Sendable {
     /// Crash parameters P0–P4, registers of a triple fault and the like, in a stable order.
     public var details: [Detail]?
 
-    public enum Level: String, Codable, Sendable { case information = "Information", warning = "Warning", critical = "Critical" }
+    public enum Level: String, Codable, Sendable {
+        case information = "Information"
+        case warning = "Warning"
+        case critical = "Critical"
+    }
 
     /// What happened. A name this program does not know, from a newer one, is kept as it is.
     public struct Kind: RawRepresentable, Codable, Hashable, Sendable {

@@ -4,7 +4,10 @@
 /// u32 length of the JSON, little-endian, ≤ 1 MiB │ u8 kind │ u32 request id │ JSON
 /// ```
 package struct Frame: Equatable, Sendable {
-    package enum Kind: UInt8, Sendable { case hello = 1, request, reply, error, event, data, cancel }
+    package enum Kind: UInt8, Sendable {
+        case hello = 1
+        case request, reply, error, event, data, cancel
+    }
 
     package static let headerSize = 9
 

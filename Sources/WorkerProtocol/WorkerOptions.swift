@@ -1,5 +1,5 @@
-import FoundationEssentials
 import Basics
+import FoundationEssentials
 
 /// What a starter tells a worker on its command line: `worker NAME JSON`. Descriptor numbers are the worker's own.
 public struct WorkerOptions: Codable, Equatable, Sendable {

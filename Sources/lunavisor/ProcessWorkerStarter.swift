@@ -23,7 +23,8 @@ struct ProcessWorkerStarter: WorkerStarter {
             "/proc/self/exe", copies + [nil], roles.compactMap { launch.descriptors[$0] }, Int32(roles.count), launch.log)
         guard process > 0 else {
             throw ManagementError(
-                "WorkerFailed", .resourceUnavailable, "No process could be started for “\(launch.name)”: \(String(cString: strerror(-process))).",
+                "WorkerFailed", .resourceUnavailable,
+                "No process could be started for “\(launch.name)”: \(String(cString: strerror(-process))).",
                 action: "Check the limits on processes and memory.", target: launch.name)
         }
         Self.children.withLock { $0.append(process) }

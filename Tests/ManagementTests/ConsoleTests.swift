@@ -32,8 +32,11 @@ import Testing
         let machine = try test.machine()
         #expect(identifier { try machine.wait(for: .console(port: 1, since: .lastStart) { _ in true }, timeout: 1) } == "VMStopped")
         try machine.start()
-        #expect(identifier { try machine.wait(for: .console(port: 1, since: .lastStart) { $0.contains("no") }, timeout: 0.1) } == "WaitTimeout")
-        #expect(identifier { try machine.wait(for: .console(port: 1, since: .end) { _ in false }, isCancelled: { true }) } == "OperationStopped")
+        #expect(
+            identifier { try machine.wait(for: .console(port: 1, since: .lastStart) { $0.contains("no") }, timeout: 0.1) } == "WaitTimeout")
+        #expect(
+            identifier { try machine.wait(for: .console(port: 1, since: .end) { _ in false }, isCancelled: { true }) } == "OperationStopped"
+        )
         try inParallel(2) { index in
             if index == 0 {
                 let stopped = identifier { try machine.wait(for: .console(port: 1, since: .lastStart) { $0.contains("no") }, timeout: 30) }
@@ -81,7 +84,8 @@ import Testing
         try machine.start()
         let console = try machine.console()
         try console.send(Array("flood\n".utf8))
-        var dropped: UInt64 = 0, next: UInt64 = 0
+        var dropped: UInt64 = 0
+        var next: UInt64 = 0
         try console.follow(from: .beginning, timeout: 30) { piece in
             #expect(piece.offset == next + piece.dropped)
             dropped += piece.dropped

@@ -117,9 +117,11 @@ final class RawPeer {
         let future = try RawPeer(machine, in: test)
         try future.sayHello()
         _ = try future.receive()
-        future.send(Frame(.request, request: 1, body: Array(#"{"request":"teleport","deadline":1,"parameters":{},"more":[]}"#.utf8)).encoded)
+        future.send(
+            Frame(.request, request: 1, body: Array(#"{"request":"teleport","deadline":1,"parameters":{},"more":[]}"#.utf8)).encoded)
         #expect(try future.error() == "ProtocolUnknownRequest")
-        future.send(Frame(.request, request: 2, body: Array(#"{"request":"status","deadline":1000,"parameters":{"new":1},"x":2}"#.utf8)).encoded)
+        future.send(
+            Frame(.request, request: 2, body: Array(#"{"request":"status","deadline":1000,"parameters":{"new":1},"x":2}"#.utf8)).encoded)
         #expect(try future.receive()?.kind == .reply)
         try machine.turnOff()
     }
@@ -159,7 +161,8 @@ final class RawPeer {
         try machine.wait(for: .console(port: 1, since: .lastStart) { $0.hasSuffix("xxx") }, timeout: 30)
         #expect(try machine.status().state == .running)
         // What it reads at last says how much it missed.
-        var next: UInt64 = 0, dropped: UInt64 = 0
+        var next: UInt64 = 0
+        var dropped: UInt64 = 0
         while next < 96 << 16 {
             guard let frame = try lazy.receive() else { break }
             guard frame.kind == .data else { continue }

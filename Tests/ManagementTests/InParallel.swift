@@ -8,10 +8,12 @@ func inParallel(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) 
     for index in 0..<count {
         var thread = pthread_t()
         let work = Work { do { try body(index) } catch { failures.add(error) } }
-        pthread_create(&thread, nil, { context in
-            if let context { Unmanaged<Work>.fromOpaque(context).takeRetainedValue().run() }
-            return nil
-        }, Unmanaged.passRetained(work).toOpaque())
+        pthread_create(
+            &thread, nil,
+            { context in
+                if let context { Unmanaged<Work>.fromOpaque(context).takeRetainedValue().run() }
+                return nil
+            }, Unmanaged.passRetained(work).toOpaque())
         threads.append(thread)
     }
     for thread in threads { pthread_join(thread, nil) }

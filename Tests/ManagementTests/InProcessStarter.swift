@@ -19,10 +19,12 @@ final class InProcessStarter: WorkerStarter {
         for (role, descriptor) in launch.descriptors { options[role] = fcntl(descriptor, F_DUPFD_CLOEXEC, 3) }
         let instance = try WorkerInstance(options: options, isHosted: true, assemble: assemble)
         var thread = pthread_t()
-        let failure = pthread_create(&thread, nil, { context in
-            if let context { _ = Unmanaged<Body>.fromOpaque(context).takeRetainedValue().instance.run() }
-            return nil
-        }, Unmanaged.passRetained(Body(instance)).toOpaque())
+        let failure = pthread_create(
+            &thread, nil,
+            { context in
+                if let context { _ = Unmanaged<Body>.fromOpaque(context).takeRetainedValue().instance.run() }
+                return nil
+            }, Unmanaged.passRetained(Body(instance)).toOpaque())
         guard failure == 0 else { throw FakeMachine.Refused() }
         pthread_detach(thread)
         return getpid()

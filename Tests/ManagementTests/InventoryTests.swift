@@ -107,7 +107,13 @@ import Testing
         let test = try TestHost()
         let machine = try test.machine()
         let before = try machine.configuration()
-        #expect(identifier { try machine.configure { $0.notes = "new"; $0.processor.count = 99 } } == "ProcessorCountOutOfRange")
+        #expect(
+            identifier {
+                try machine.configure {
+                    $0.notes = "new"
+                    $0.processor.count = 99
+                }
+            } == "ProcessorCountOutOfRange")
         #expect(try machine.configuration() == before)
         try machine.configure { $0.timeMode = .exact }
         #expect(try machine.configuration().seed != nil)

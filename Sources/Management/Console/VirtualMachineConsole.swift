@@ -117,7 +117,8 @@ public struct VirtualMachineConsole: Sendable {
                 guard HostTime.monotonic() < end else {
                     throw ManagementError(
                         "ConsoleBusy", .operationTimeout,
-                        "The guest of “\(machine.name)” does not read COM\(port): \(sent) of \(bytes.count) bytes were taken.", target: machine.name)
+                        "The guest of “\(machine.name)” does not read COM\(port): \(sent) of \(bytes.count) bytes were taken.",
+                        target: machine.name)
                 }
                 usleep(10_000)
             }
@@ -129,7 +130,8 @@ public struct VirtualMachineConsole: Sendable {
         var pair: [Int32] = [-1, -1]
         let failure = lv_socket_pair(&pair)
         guard failure == 0 else {
-            throw ManagementError("WorkerFailed", .resourceUnavailable, "No socket can be made: \(SystemMessage.text(-failure)).", target: machine.name)
+            throw ManagementError(
+                "WorkerFailed", .resourceUnavailable, "No socket can be made: \(SystemMessage.text(-failure)).", target: machine.name)
         }
         let attachment = ConsoleAttachment(OpenFile(descriptor: pair[0], path: "console"))
         let theirs = OpenFile(descriptor: pair[1], path: "console")

@@ -8,7 +8,8 @@ enum NamePattern {
 
     /// Greedy with one step back to the last `*`, so the time is at most name × pattern.
     private static func match(_ name: ArraySlice<Character>, _ pattern: ArraySlice<Character>) -> Bool {
-        var n = name.startIndex, p = pattern.startIndex
+        var n = name.startIndex
+        var p = pattern.startIndex
         var star: (n: Int, p: Int)?
         while n < name.endIndex {
             if p < pattern.endIndex, pattern[p] == "*" {

@@ -33,7 +33,9 @@ public final class VirtualMachineHost: Sendable {
         guard let store = try store() else { return [] }
         let names = try store.machineIds().map { ($0, try name(of: $0, in: store)) }
         return names.compactMap { id, name in name.map { handle(id, name: $0) } }
-            .sorted { (VirtualMachineConfiguration.key(ofName: $0.name), $0.id) < (VirtualMachineConfiguration.key(ofName: $1.name), $1.id) }
+            .sorted {
+                (VirtualMachineConfiguration.key(ofName: $0.name), $0.id) < (VirtualMachineConfiguration.key(ofName: $1.name), $1.id)
+            }
     }
 
     /// Throws `VMNotFound`.

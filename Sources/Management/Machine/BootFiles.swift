@@ -35,17 +35,20 @@ enum BootFiles {
             let action = "Set the right path with Set-VMFirmware \(name) \(option) …"
             guard failure != ENOENT && failure != ENOTDIR else {
                 throw ManagementError(
-                    prefix + "NotFound", .objectNotFound, "The \(what) “\(path)” of “\(name)” does not exist.", action: action, target: name)
+                    prefix + "NotFound", .objectNotFound, "The \(what) “\(path)” of “\(name)” does not exist.", action: action, target: name
+                )
             }
             throw ManagementError(
-                prefix + "Unreadable", .permissionDenied, "The \(what) “\(path)” of “\(name)” cannot be opened: \(SystemMessage.text(failure)).",
+                prefix + "Unreadable", .permissionDenied,
+                "The \(what) “\(path)” of “\(name)” cannot be opened: \(SystemMessage.text(failure)).",
                 action: action, target: name)
         }
         let file = OpenFile(descriptor: descriptor, path: path)
         let status = try file.status()
         guard status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 else {
             throw ManagementError(
-                prefix + "Unreadable", .invalidData, "The \(what) “\(path)” of “\(name)” is \(status.st_size == 0 ? "empty" : "not a file").",
+                prefix + "Unreadable", .invalidData,
+                "The \(what) “\(path)” of “\(name)” is \(status.st_size == 0 ? "empty" : "not a file").",
                 action: "Set the right path with Set-VMFirmware \(name) \(option) …", target: name)
         }
         return file

@@ -31,7 +31,8 @@ extension VirtualMachine {
         try change(&new)
         (new.version, new.id, new.creationTime) = (old.version, old.id, old.creationTime)
         guard new.generation == old.generation else {
-            throw ManagementError("GenerationInvalid", .invalidArgument, "The generation of “\(old.name)” cannot be changed.", target: old.name)
+            throw ManagementError(
+                "GenerationInvalid", .invalidArgument, "The generation of “\(old.name)” cannot be changed.", target: old.name)
         }
         if new.timeMode == .real { new.seed = nil }
         try VirtualMachineHost.complete(&new)
@@ -61,7 +62,8 @@ extension VirtualMachine {
             let new = try applying(change, to: old)
             if folder.hasSavedState, old.takingLiveFields(from: new) != new {
                 throw ManagementError.refused(
-                    "configured", old.name, state: .saved, action: "Start it, or throw its saved state away: Remove-VMSavedState \(old.name)")
+                    "configured", old.name, state: .saved,
+                    action: "Start it, or throw its saved state away: Remove-VMSavedState \(old.name)")
             }
             try folder.write(new)
             if new.name != old.name {

@@ -13,7 +13,8 @@ extension VirtualMachine {
         guard !record.isHosted else {
             throw ManagementError(
                 "WorkerNotResponding", .invalidOperation,
-                "The worker of “\(name)” lives inside process \(record.processId), which serves others as well; it is not ended.", target: name)
+                "The worker of “\(name)” lives inside process \(record.processId), which serves others as well; it is not ended.",
+                target: name)
         }
         let opened = lv_process_descriptor(record.processId)
         if opened >= 0 {

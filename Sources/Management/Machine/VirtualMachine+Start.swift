@@ -15,7 +15,8 @@ extension VirtualMachine {
             if before.state == .offCritical || before.state == .savedCritical { _ = try configuration() }
             guard before.isResponding else { throw ManagementError.silent(name, process: before.workerProcessId) }
             throw ManagementError(
-                "AlreadyRunning", .invalidOperation, "“\(name)” cannot be started while its state is \(before.state.rawValue).", target: name)
+                "AlreadyRunning", .invalidOperation, "“\(name)” cannot be started while its state is \(before.state.rawValue).",
+                target: name)
         }
         let configuration = try configuration()
         try configuration.check()
@@ -27,7 +28,8 @@ extension VirtualMachine {
         var pair: [Int32] = [-1, -1]
         let failure = lv_socket_pair(&pair)
         guard failure == 0 else {
-            throw ManagementError("WorkerFailed", .resourceUnavailable, "No socket can be made: \(SystemMessage.text(-failure)).", target: name)
+            throw ManagementError(
+                "WorkerFailed", .resourceUnavailable, "No socket can be made: \(SystemMessage.text(-failure)).", target: name)
         }
         let report = OpenFile(descriptor: pair[0], path: "ready socket")
         do {

@@ -28,7 +28,8 @@ extension VirtualMachine {
         throw ManagementError(
             "ShutdownServiceMissing", .notImplemented,
             "“\(name)” cannot be shut down from here: the shutdown service is not there yet. Nothing was changed.",
-            action: "Shut it down in the guest (Send-VMConsole \(name) \"poweroff\\n\"), or use Stop-VM with -TurnOff or -Save.", target: name)
+            action: "Shut it down in the guest (Send-VMConsole \(name) \"poweroff\\n\"), or use Stop-VM with -TurnOff or -Save.",
+            target: name)
     }
 
     /// Saves the running or suspended VM; its worker ends.
@@ -49,7 +50,8 @@ extension VirtualMachine {
             folder.folder.synchronize()
             let initiator = CurrentUser.initiator
             _ = try? EventLog(folder: folder.folder).append(
-                VirtualMachineEvent(.savedStateRemoved, level: .warning, message: "Saved state removed by \(initiator.user).", initiator: initiator))
+                VirtualMachineEvent(
+                    .savedStateRemoved, level: .warning, message: "Saved state removed by \(initiator.user).", initiator: initiator))
         }
     }
 
@@ -75,7 +77,8 @@ extension VirtualMachine {
             // It stopped by itself while we asked; where that is what was wanted, it is done.
             guard verb == .turnOff && !state.hasWorker || verb == .save && state == .saved else {
                 throw ManagementError(
-                    "WorkerFailed", .operationStopped, "The worker of “\(name)” ended before it was \(verb == .save ? "saved" : "done"); the VM is \(state.rawValue).",
+                    "WorkerFailed", .operationStopped,
+                    "The worker of “\(name)” ended before it was \(verb == .save ? "saved" : "done"); the VM is \(state.rawValue).",
                     action: "Get-VMEvent \(name) says why.", target: name)
             }
         }
@@ -101,7 +104,9 @@ extension VirtualMachine {
     }
 
     /// Asks a worker that may be there; nil when none lives. A silent one is an error.
-    func askIfRunning<Request: WorkerRequest>(_ request: Request, seconds: Double = patience, descriptor: Int32? = nil) throws -> Request.Reply? {
+    func askIfRunning<Request: WorkerRequest>(_ request: Request, seconds: Double = patience, descriptor: Int32? = nil) throws -> Request
+        .Reply?
+    {
         let end = WorkerClient.deadline(seconds)
         while true {
             let (store, folder) = try files()

@@ -44,10 +44,12 @@ enum ConcurrentWork {
     private static func start(_ work: @escaping @Sendable () -> Void) -> pthread_t? {
         var thread = pthread_t()
         let context = Unmanaged.passRetained(Body(work))
-        let failure = pthread_create(&thread, nil, { context in
-            if let context { Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run() }
-            return nil
-        }, context.toOpaque())
+        let failure = pthread_create(
+            &thread, nil,
+            { context in
+                if let context { Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run() }
+                return nil
+            }, context.toOpaque())
         guard failure == 0 else {
             context.release()
             return nil

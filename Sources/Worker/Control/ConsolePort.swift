@@ -66,7 +66,9 @@ final class ConsolePort: @unchecked Sendable {
 
     /// Joins a connected socket to the port; anything else is refused.
     func attach(_ socket: OpenFile, replay: Int) throws {
-        guard try socket.status().st_mode & S_IFMT == S_IFSOCK else { throw ProtocolError.malformed("something else than a socket to attach") }
+        guard try socket.status().st_mode & S_IFMT == S_IFSOCK else {
+            throw ProtocolError.malformed("something else than a socket to attach")
+        }
         let flags = fcntl(socket.descriptor, F_GETFL)
         _ = fcntl(socket.descriptor, F_SETFL, flags | O_NONBLOCK)
         let end = end
@@ -84,7 +86,8 @@ final class ConsolePort: @unchecked Sendable {
                 guard let (data, next) = piece(from: attachment.next) else { return }
                 attachment.next = next
                 if data.dropped > 0 {
-                    attachment.output = Array("\r\n[\(data.dropped) bytes of console output were lost here: they came faster than they were read]\r\n".utf8)
+                    attachment.output = Array(
+                        "\r\n[\(data.dropped) bytes of console output were lost here: they came faster than they were read]\r\n".utf8)
                 }
                 attachment.output += data.bytes
             }

@@ -56,7 +56,9 @@ final class ControlConnection {
     /// Sends what the socket takes.
     func flush() {
         while !isBroken, sent < output.count {
-            let count = output.withUnsafeBytes { lv_send(socket.descriptor, $0.baseAddress?.advanced(by: sent), output.count - sent, nil, 0) }
+            let count = output.withUnsafeBytes {
+                lv_send(socket.descriptor, $0.baseAddress?.advanced(by: sent), output.count - sent, nil, 0)
+            }
             if count == -Int(EAGAIN) { break }
             if count < 0 {
                 isBroken = true

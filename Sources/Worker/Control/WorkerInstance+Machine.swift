@@ -28,7 +28,8 @@ extension WorkerInstance: MachineDelegate {
             stopped(VirtualMachineEvent(.stopped, message: "The guest powered itself off.", details: details))
         case .guestCrash:
             log.note(
-                VirtualMachineEvent(.guestCrashed, level: .critical, message: "The guest reported a crash.", guestText: event.text, details: details))
+                VirtualMachineEvent(
+                    .guestCrashed, level: .critical, message: "The guest reported a crash.", guestText: event.text, details: details))
         case .tripleFault:
             log.note(VirtualMachineEvent(.tripleFault, level: .critical, message: event.text, details: details))
         case .guestExit:

@@ -7,7 +7,8 @@ extension WorkerInstance {
     /// Assembles the machine and starts it, or restores it from its saved state.
     func startMachine() {
         let initiator = VirtualMachineEvent.Initiator(
-            user: options.startedByUser, processId: options.startedByProcess, program: ProcessIdentity.program(of: options.startedByProcess))
+            user: options.startedByUser, processId: options.startedByProcess, program: ProcessIdentity.program(of: options.startedByProcess)
+        )
         do {
             let restored = try makeRunningMachine()
             phase.withLock { $0.fallback = .running }
@@ -15,7 +16,8 @@ extension WorkerInstance {
             log.note(
                 VirtualMachineEvent(
                     restored ? .restored : .started,
-                    message: "Started\(restored ? " from saved state" : "") by \(initiator.user) (\(initiator.program ?? "process") \(initiator.processId)).",
+                    message:
+                        "Started\(restored ? " from saved state" : "") by \(initiator.user) (\(initiator.program ?? "process") \(initiator.processId)).",
                     initiator: initiator))
             phase.withLock { $0.isActing = false }
             report(nil)
@@ -24,7 +26,8 @@ extension WorkerInstance {
         } catch {
             let reason = TransportedError(error)
             log.note(
-                VirtualMachineEvent(.startFailed, level: .critical, message: "The VM could not be started: \(reason.message)", initiator: initiator))
+                VirtualMachineEvent(
+                    .startFailed, level: .critical, message: "The VM could not be started: \(reason.message)", initiator: initiator))
             phase.withLock { $0.saidStopped = true }
             close(final: .starting)
             report(reason)

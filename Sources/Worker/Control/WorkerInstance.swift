@@ -117,7 +117,8 @@ package final class WorkerInstance: Sendable {
             let listener = lv_socket_listen(folder.folder.descriptor, VirtualMachineFolder.socketName, 64)
             guard listener >= 0 else {
                 throw WorkerError(
-                    "WorkerFailed", .resourceUnavailable, "The control socket of “\(configuration.name)” cannot be made: \(SystemMessage.text(-listener)).",
+                    "WorkerFailed", .resourceUnavailable,
+                    "The control socket of “\(configuration.name)” cannot be made: \(SystemMessage.text(-listener)).",
                     target: configuration.name)
             }
             let server = try ControlServer(listener: OpenFile(descriptor: listener, path: VirtualMachineFolder.socketName))
@@ -141,10 +142,12 @@ package final class WorkerInstance: Sendable {
 
     /// Tells the starter, if it still listens, that the VM runs or why it does not.
     func report(_ error: (any Error)?) {
-        guard let pipe = readyPipe.withLock({ pipe in
-            defer { pipe = nil }
-            return pipe
-        }) else { return }
+        guard
+            let pipe = readyPipe.withLock({ pipe in
+                defer { pipe = nil }
+                return pipe
+            })
+        else { return }
         let report = ReadyReport(processId: getpid(), error: error.map { TransportedError($0) })
         guard let line = try? Document.encodeLine(report) else { return }
         // A socket, so that a starter that is gone costs no signal; the line is far smaller than its buffer.
