@@ -9,7 +9,7 @@ extension Cmdlet {
     static let setVM = Cmdlet(
         "Set", "VM", synopsis: "Changes settings of virtual machines.",
         details:
-            "All settings of one call are changed together or not at all. Processor, memory and time settings need the machine to be off.",
+            "The settings of one call are changed together or not at all; -NewVMName is done after them. Processor, memory and time settings need the machine to be off.",
         sets: ParameterSet.verbSets,
         parameters: [.vmName(), .vm()] + Parameter.remote(sets: ["Name"]) + [
             Parameter("ProcessorCount", .integer(1...8), "Number of virtual processors."),
