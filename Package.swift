@@ -37,7 +37,10 @@ let package = Package(
             ],
             path: "Sources/lunavisor",
             swiftSettings: houseSettings,
-            linkerSettings: [.unsafeFlags(["-static-stdlib"], .when(configuration: .release))]),
+            // FoundationEssentials names its own parts only to a dynamic linker.
+            linkerSettings: [
+                .unsafeFlags(["-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims"], .when(configuration: .release))
+            ]),
 
         // The shell's wing.
         module("Shell", ["Cmdlets", "Management", "CLua", "CRegex", "CEdit", "Basics", "CHost"]),
