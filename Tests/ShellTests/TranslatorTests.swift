@@ -1,11 +1,11 @@
-import Testing
-
 import Shell
+import Testing
 
 /// Cmdlets as the translator's tests know them.
 enum TestKnowledge {
     private static let commands: Set<String> = [
-        "get-vm", "start-vm", "stop-vm", "new-vm", "set-vm", "where-object", "foreach-object", "select-object", "sort-object", "format-table",
+        "get-vm", "start-vm", "stop-vm", "new-vm", "set-vm", "where-object", "foreach-object", "select-object", "sort-object",
+        "format-table",
         "remove-vmsnapshot", "get-vmsnapshot", "get-date", "start-sleep", "write-warning", "where", "select", "?", "%", "gvm",
     ]
     private static let blocks: Set<String> = ["where-object", "foreach-object", "select-object", "where", "select", "?", "%"]
@@ -31,7 +31,8 @@ struct TranslatorTests {
         "A program that uses none of the additions is unchanged",
         arguments: [
             "", "\n", "return", "local a <const>, b <close> = 1, nil\n", "x = a - b; y = a-b", "for k, v in pairs(t) do print(k, v) end",
-            "goto l\n::l::\nlocal s = [[ $x Get-VM ]] .. 'Get-VM' -- Get-VM $x\n", "a | b", "f{...}; g'x'.y:z[[w]](1)", "x = -y ^ -2 // 3 ~ 4",
+            "goto l\n::l::\nlocal s = [[ $x Get-VM ]] .. 'Get-VM' -- Get-VM $x\n", "a | b", "f{...}; g'x'.y:z[[w]](1)",
+            "x = -y ^ -2 // 3 ~ 4",
             "local Get, VM = 5, 2; print(Get-VM)", "function a.b.c:d(e, ...) return e, ... end", "x = #t > 0 and not y or 0x1p4 + 3e-2",
             "repeat local z = 1 until z == 1", "if a then elseif b then else end", "print(my-name, a- b)", "t = {1, 2; x = 3, [4] = 5,}",
             "this is not Lua $", "x = = 1", "while true do", "\"unfinished", "--[[ open", "a.b.Get = 1", "x = `1`",
@@ -71,7 +72,10 @@ struct TranslatorTests {
                 "Get-VM | ? { $_.A -eq 1 -or $_.B -gt 2 -and !$_.C }",
                 "_lv.d{\"Get-VM\",1,{},\"?\",1,{1,function(_lvit,...)  return (_lv.op(\"eq\",_lvit.A, 1)  or  _lv.op(\"gt\",_lvit.B, 2))  and  not _lvit.C  end,},};"
             ),
-            ("New-VM -Name \"a$i.x\\$ ${b}c$(1+2)\"", "_lv.d{\"New-VM\",1,{2,\"Name\",1,_lv.x(\"a\",_lv.v(i,\"i\"),\".x$ \",_lv.v(b,\"b\"),\"c\",_lv.v(1+2)),},};"),
+            (
+                "New-VM -Name \"a$i.x\\$ ${b}c$(1+2)\"",
+                "_lv.d{\"New-VM\",1,{2,\"Name\",1,_lv.x(\"a\",_lv.v(i,\"i\"),\".x$ \",_lv.v(b,\"b\"),\"c\",_lv.v(1+2)),},};"
+            ),
             ("local _lv = 1; Get-VM", "local _lv = 1; _lv1_.d{\"Get-VM\",1,{},};"),
         ])
     func additions(_ program: String, _ expected: String) throws { #expect(try TestKnowledge.text(program) == expected) }
@@ -88,10 +92,12 @@ struct TranslatorTests {
     @Test(
         "What the shell refuses says what to write",
         arguments: [
-            ("pcall(Get-VM, x)", 1, "Get_VM"), ("\nGet-VM --force", 2, "-Force"), ("Get-VM $dir/x", 1, "\"$dir/x\""), ("Get-VM > f", 1, "Out-File"),
+            ("pcall(Get-VM, x)", 1, "Get_VM"), ("\nGet-VM --force", 2, "-Force"), ("Get-VM $dir/x", 1, "\"$dir/x\""),
+            ("Get-VM > f", 1, "Out-File"),
             ("Get-VM{}", 1, "Get-VM()"), ("local a, b = Get-VM x, 5", 1, "f((Get-VM a), b)"), ("x = 1.3KB", 1, "whole number"),
             ("x = $_.y", 1, "block"), ("Get-VM.Name", 1, "(Get-VM)"), ("Get-VM a!b", 1, "'a!…'"), ("Get-VM `  \nx", 1, "backtick"),
-            ("Get-VM #x", 1, "--"), ("Get-VM a .. b", 1, "parentheses"), ("x = 1 + vms | Get-VM", 1, "parentheses"), ("Get-VM a == b", 1, "parentheses"),
+            ("Get-VM #x", 1, "--"), ("Get-VM a .. b", 1, "parentheses"), ("x = 1 + vms | Get-VM", 1, "parentheses"),
+            ("Get-VM a == b", 1, "parentheses"),
         ])
     func refusals(_ program: String, _ line: Int, _ words: String) throws {
         let error = try #require(throws: TranslationError.self) { try TestKnowledge.translate(program) }
@@ -128,7 +134,9 @@ struct TranslatorTests {
         #expect(error.line == 10)
         let fixed = program.replacing("\"x$a\ny\"", with: "\"x$a\"")
         let text = try TestKnowledge.text(fixed)
-        #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count == fixed.split(separator: "\n", omittingEmptySubsequences: false).count)
+        #expect(
+            text.split(separator: "\n", omittingEmptySubsequences: false).count
+                == fixed.split(separator: "\n", omittingEmptySubsequences: false).count)
         #expect(text.hasSuffix("\nprint(a)"))
         #expect(text.contains("\"Stop-VM\",8,"))
     }
@@ -137,10 +145,14 @@ struct TranslatorTests {
     func soup(_ seed: Int) {
         var random = SplitMix(state: UInt64(seed) &* 7919 &+ 1)
         let words = [
-            "Get-VM", "Stop-VM", "Where-Object", "$vm", "$_", "${x}", "$(", "$", "|", "||", "(", ")", "{", "}", "[", "]", "@{", "@p", "=", "==",
-            ",", ";", "-Name", "-Force:", "-eq", "-and", "--", "--[[", "]]", "`\n", "\n", "\r\n", "'a'", "\"b$c\"", "\"$(", "\"", "'", "[[x]]",
-            "512MB", "1.3KB", "1..2", "if", "then", "end", "for", "in", "do", "function", "local", "return", "not", "and", "x", "f", ".", ":",
-            "..", "...", "::", "goto", "<close>", "#", "!", "~", "\\", "\u{e4}", "%", "?", "and", "until", "repeat", "$env:A", "$null", "\0",
+            "Get-VM", "Stop-VM", "Where-Object", "$vm", "$_", "${x}", "$(", "$", "|", "||", "(", ")", "{", "}", "[", "]", "@{", "@p", "=",
+            "==",
+            ",", ";", "-Name", "-Force:", "-eq", "-and", "--", "--[[", "]]", "`\n", "\n", "\r\n", "'a'", "\"b$c\"", "\"$(", "\"", "'",
+            "[[x]]",
+            "512MB", "1.3KB", "1..2", "if", "then", "end", "for", "in", "do", "function", "local", "return", "not", "and", "x", "f", ".",
+            ":",
+            "..", "...", "::", "goto", "<close>", "#", "!", "~", "\\", "\u{e4}", "%", "?", "and", "until", "repeat", "$env:A", "$null",
+            "\0",
         ]
         for _ in 0..<200 {
             var program = ""

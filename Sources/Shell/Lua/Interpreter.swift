@@ -162,7 +162,9 @@ final class Interpreter: @unchecked Sendable {
         if case .opaque(let value) = (try? call.value(-1)) ?? .null, let failure = value as? ScriptFailure { return failure }
         let text = call.text(-1) ?? "not enough memory"
         let reference = lv_keep(state, -1)
-        guard reference >= 0 else { return ErrorRecord("The script needs more memory than it may use.", "OutOfMemory", .resourceUnavailable) }
+        guard reference >= 0 else {
+            return ErrorRecord("The script needs more memory than it may use.", "OutOfMemory", .resourceUnavailable)
+        }
         return RaisedLuaValue(value: LuaReference(reference, text, released))
     }
 

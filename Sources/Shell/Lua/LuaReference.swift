@@ -43,7 +43,9 @@ final class LuaBlock: LuaReference, ScriptBlock, @unchecked Sendable {
     var sourceText: String { displayText }
 
     func call(_ input: Value, _ arguments: [Value]) throws -> Value {
-        guard let interpreter else { throw ErrorRecord("The script that this block belongs to has ended.", "BlockEnded", .invalidOperation) }
+        guard let interpreter else {
+            throw ErrorRecord("The script that this block belongs to has ended.", "BlockEnded", .invalidOperation)
+        }
         return try interpreter.call(self, [input] + arguments)
     }
 }

@@ -76,7 +76,9 @@ struct NativeCall {
 
     func keep(_ index: Int32) throws -> Int32 {
         let reference = lv_keep(state, index)
-        guard reference >= 0 else { throw ErrorRecord("The script needs more memory than it may use.", "OutOfMemory", .resourceUnavailable) }
+        guard reference >= 0 else {
+            throw ErrorRecord("The script needs more memory than it may use.", "OutOfMemory", .resourceUnavailable)
+        }
         return reference
     }
 

@@ -27,7 +27,10 @@ public enum ProgramRunner {
         lv_lua_catch_signals(session.interpreter.lua)
         defer { lv_lua_catch_signals(nil) }
         if program.first == 27 {
-            session.show(ScriptFailure(ErrorRecord("Binary chunks are refused.", "BinaryChunk", .invalidData, action: "Run the program's source."), source: Session.shownName(name)))
+            session.show(
+                ScriptFailure(
+                    ErrorRecord("Binary chunks are refused.", "BinaryChunk", .invalidData, action: "Run the program's source."),
+                    source: Session.shownName(name)))
             return 1
         }
         return exitCode(session.run(program, name: name), session)
@@ -54,7 +57,9 @@ enum FileText {
     static func read(_ path: String) throws -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            throw ErrorRecord("\(path): \(String(cString: strerror(errno))).", "FileNotReadable", .readError, action: "Check the path and its permissions.")
+            throw ErrorRecord(
+                "\(path): \(String(cString: strerror(errno))).", "FileNotReadable", .readError,
+                action: "Check the path and its permissions.")
         }
         defer { close(descriptor) }
         return try read(descriptor: descriptor, name: path)

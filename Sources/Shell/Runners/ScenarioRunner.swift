@@ -59,7 +59,9 @@ public final class ScenarioRunner {
     private func runFile(_ path: String) {
         if report == .text { print(path) }
         var template = Array(((getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp") + "/lunavisor-test-XXXXXX").utf8CString)
-        guard mkdtemp(&template) != nil else { return fail(path, "No folder can be made for the store: \(String(cString: strerror(errno)))") }
+        guard mkdtemp(&template) != nil else {
+            return fail(path, "No folder can be made for the store: \(String(cString: strerror(errno)))")
+        }
         let store = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let host = VirtualMachineHost(storePath: store, starter: starter)
         do {

@@ -20,7 +20,8 @@ enum ForeignSyntax {
         }
         if text.contains("++") { return "In Lua: x = x + 1" }
         if text.contains(" -f ") || text.contains("\" -f") { return "In Lua: string.format(\"%s\", x)" }
-        for (word, lua) in [("-eq", "=="), ("-ne", "~="), ("-gt", ">"), ("-lt", "<"), ("-ge", ">="), ("-le", "<=")] where words.contains(Substring(word)) {
+        for (word, lua) in [("-eq", "=="), ("-ne", "~="), ("-gt", ">"), ("-lt", "<"), ("-ge", ">="), ("-le", "<=")]
+        where words.contains(Substring(word)) {
             return "Outside of blocks Lua writes \(lua) for \(word)."
         }
         if text.contains("!=") { return "Lua writes ~= for “not equal”." }

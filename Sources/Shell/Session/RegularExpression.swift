@@ -19,7 +19,8 @@ final class RegularExpression: PatternMatcher, @unchecked Sendable {
         let bytes = Array(pattern.utf8)
         guard let code = pcre2_compile_8(bytes, bytes.count, options, &number, &offset, nil) else {
             throw ErrorRecord(
-                "“\(pattern)” is not a regular expression: \(Self.message(number)), at character \(offset + 1).", "InvalidPattern", .invalidArgument,
+                "“\(pattern)” is not a regular expression: \(Self.message(number)), at character \(offset + 1).", "InvalidPattern",
+                .invalidArgument,
                 action: "Use -SimpleMatch or -like for plain text and wildcards.")
         }
         self.code = code
@@ -47,7 +48,8 @@ final class RegularExpression: PatternMatcher, @unchecked Sendable {
         var groups: [String?] = []
         for place in 1..<max(1, Int(pcre2_get_ovector_count_8(data))) {
             let (start, end) = (vector[2 * place], vector[2 * place + 1])
-            groups.append(place < Int(count) && start <= end && end <= bytes.count ? String(decoding: bytes[start..<end], as: UTF8.self) : nil)
+            groups.append(
+                place < Int(count) && start <= end && end <= bytes.count ? String(decoding: bytes[start..<end], as: UTF8.self) : nil)
         }
         guard vector[0] <= vector[1] else { return nil }
         return (vector[0]..<vector[1], groups)

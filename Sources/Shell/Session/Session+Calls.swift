@@ -75,7 +75,9 @@ extension Session {
         }
         let name = field("name")
         var nearest = field("near")
-        if nearest == nil, let name, let base = name.split(whereSeparator: { $0 == "." || $0 == "[" }).first, case .list(let names)? = try? callPrelude("names", []) {
+        if nearest == nil, let name, let base = name.split(whereSeparator: { $0 == "." || $0 == "[" }).first,
+            case .list(let names)? = try? callPrelude("names", [])
+        {
             let known = names.compactMap(\.stringValue).filter { $0 != String(base) && !$0.contains("_") }
             nearest = known.first { $0.lowercased() == base.lowercased() }
             if nearest == nil, base.count > 2 { nearest = Spelling.nearest(to: String(base), among: known, limit: 1).first }
@@ -160,7 +162,9 @@ extension Session {
                 }
             case 5: arguments.append(.word(call.string(value) ?? ""))
             case 7:
-                if case .block(let block) = try call.value(next()), let block = block as? LuaBlock { frame.setters[call.string(value) ?? ""] = block }
+                if case .block(let block) = try call.value(next()), let block = block as? LuaBlock {
+                    frame.setters[call.string(value) ?? ""] = block
+                }
             default: break
             }
         }

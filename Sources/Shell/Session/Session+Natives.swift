@@ -36,7 +36,8 @@ extension Session: NativeHandler {
         case .raise: throw ErrorRecord(call.string(2) ?? "", call.string(1) ?? "", .invalidOperation, action: call.string(3))
         case .durationIndex, .timeIndex: return try timeMember(call)
         case .durationText, .timeText: return .values([.string(try call.value(1).text)])
-        case .durationArithmetic, .timeArithmetic: return .values([try TimeArithmetic.result(call.string(1) ?? "", try call.value(2), try call.value(3))])
+        case .durationArithmetic, .timeArithmetic:
+            return .values([try TimeArithmetic.result(call.string(1) ?? "", try call.value(2), try call.value(3))])
         case .valueMethod: return .values([try callTimeMethod(call)])
         case .compareValues: return .values([.integer(Int64(try compare(call)))])
         case .comparison: return .values([try compareWords(call)])
@@ -108,7 +109,8 @@ extension Session: NativeHandler {
                 action = "Properties are changed by cmdlets such as \(plain.name)."
             }
         }
-        return ErrorRecord("The property “\(name)” of a live object cannot be assigned.", "PropertyReadOnly", .invalidOperation, action: action)
+        return ErrorRecord(
+            "The property “\(name)” of a live object cannot be assigned.", "PropertyReadOnly", .invalidOperation, action: action)
     }
 
     /// A property of a list: the list of its elements' values, flattened one level.
@@ -158,7 +160,9 @@ extension Session: NativeHandler {
     }
 
     private func missingInText(_ call: NativeCall) -> ErrorRecord {
-        guard case .missing(let variable, let nearest)? = try? missing(call, 1) else { return ErrorRecord("A value is missing.", "ValueMissing", .invalidArgument) }
+        guard case .missing(let variable, let nearest)? = try? missing(call, 1) else {
+            return ErrorRecord("A value is missing.", "ValueMissing", .invalidArgument)
+        }
         let what = variable.map { "`$\($0)`" } ?? "An expression"
         return ErrorRecord(
             "\(what) in a double-quoted string has no value.", "ValueMissing", .invalidArgument,
@@ -171,7 +175,9 @@ extension Session: NativeHandler {
         let value = try call.value(1)
         guard let name = call.string(2) else { return .values([.null]) }
         if let found = try PropertyReader.property(name, of: value) { return .values([found]) }
-        if TimeArithmetic.methods(of: value).contains(where: { $0.lowercased() == name.lowercased() }) { return .method(.valueMethod, name) }
+        if TimeArithmetic.methods(of: value).contains(where: { $0.lowercased() == name.lowercased() }) {
+            return .method(.valueMethod, name)
+        }
         let known = PropertyReader.names(of: value) + TimeArithmetic.methods(of: value)
         throw ErrorRecord(
             "A \(value.typeName) has no property “\(name)”.", "PropertyNotFound", .invalidArgument,
@@ -196,7 +202,9 @@ extension Session: NativeHandler {
 
     private func compareWords(_ call: NativeCall) throws -> Value {
         let word = call.string(1) ?? ""
-        guard let comparison = Comparison(word: word) else { throw ErrorRecord("-\(word) is no comparison.", "CannotCompare", .invalidArgument) }
+        guard let comparison = Comparison(word: word) else {
+            throw ErrorRecord("-\(word) is no comparison.", "CannotCompare", .invalidArgument)
+        }
         return .boolean(try comparison.evaluate(try call.value(2), try call.value(3), context))
     }
 }

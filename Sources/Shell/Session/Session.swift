@@ -54,7 +54,8 @@ public final class Session: @unchecked Sendable {
 
     /// A session over a host's store. `terminal`: the process's own, unless a test brings another.
     public init(
-        host: VirtualMachineHost, catalogue: Catalogue = Catalogue(), options: SessionOptions = SessionOptions(), terminal: (any Terminal)? = nil
+        host: VirtualMachineHost, catalogue: Catalogue = Catalogue(), options: SessionOptions = SessionOptions(),
+        terminal: (any Terminal)? = nil
     ) throws {
         self.host = host
         self.catalogue = catalogue
@@ -76,9 +77,14 @@ public final class Session: @unchecked Sendable {
         let text = Array(Prelude.text.utf8)
         let top = lua_gettop(state)
         defer { lua_settop(state, top) }
-        let status = text.withUnsafeBytes { luaL_loadbufferx(state, $0.bindMemory(to: CChar.self).baseAddress, text.count, "=[lunavisor]", "t") }
-        guard status == LUA_OK, lv_push_slot(state, Int32(LV_SLOT_NATIVE.rawValue)), interpreter.push([.boolean(options.isRestricted)]) else {
-            throw ErrorRecord("The shell's own Lua text does not load: \(NativeCall(interpreter: interpreter, state: state).text(-1) ?? "")", "PreludeFailed", .notSpecified)
+        let status = text.withUnsafeBytes {
+            luaL_loadbufferx(state, $0.bindMemory(to: CChar.self).baseAddress, text.count, "=[lunavisor]", "t")
+        }
+        guard status == LUA_OK, lv_push_slot(state, Int32(LV_SLOT_NATIVE.rawValue)), interpreter.push([.boolean(options.isRestricted)])
+        else {
+            throw ErrorRecord(
+                "The shell's own Lua text does not load: \(NativeCall(interpreter: interpreter, state: state).text(-1) ?? "")",
+                "PreludeFailed", .notSpecified)
         }
         _ = try interpreter.callOnStack(arguments: 2, results: 1)
         let call = NativeCall(interpreter: interpreter, state: state)
@@ -88,7 +94,7 @@ public final class Session: @unchecked Sendable {
         lua_settop(state, top)
         try defineCmdlets()
         try setArguments()
-        if options.isRestricted { lv_lua_set_instruction_limit(interpreter.lua, 2_000_000_000) }
+        if options.isRestricted { lv_lua_set_instruction_limit(interpreter.lua, 500_000_000) }
     }
 
     /// `Get_VM` and the others, as globals.
@@ -112,7 +118,9 @@ public final class Session: @unchecked Sendable {
         guard let function = functions[name] else { return .null }
         let top = lua_gettop(state)
         defer { lua_settop(state, top) }
-        guard lua_checkstack(state, 20) != 0, lv_push_reference(state, function.reference), interpreter.push(arguments) else { return .null }
+        guard lua_checkstack(state, 20) != 0, lv_push_reference(state, function.reference), interpreter.push(arguments) else {
+            return .null
+        }
         let count = try interpreter.callOnStack(arguments: Int32(arguments.count))
         return count > 0 ? try NativeCall(interpreter: interpreter, state: state).value(top + 1) : .null
     }
@@ -185,7 +193,9 @@ public final class Session: @unchecked Sendable {
 
     private func syntaxError(_ failure: LoadFailure, _ translation: Translator.Translation, _ shown: String) -> ScriptFailure {
         var (line, message) = Self.position(in: failure.message, source: shown)
-        if let support = translation.support, message.contains(support), let stop = translation.stop { (line, message) = (stop.line, stop.message) }
+        if let support = translation.support, message.contains(support), let stop = translation.stop {
+            (line, message) = (stop.line, stop.message)
+        }
         let text = sources[shown].flatMap { line > 0 && line <= $0.count ? String($0[line - 1]) : nil }
         let isIncomplete = message.hasSuffix("<eof>") || translation.stop?.isAtEnd ?? false
         var record = ErrorRecord(message, "SyntaxError", .parserError, action: text.flatMap { hint($0, translation.assignedNames) })
@@ -198,7 +208,9 @@ public final class Session: @unchecked Sendable {
         let words = line.split { !($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
         for word in words {
             let halves = word.split(separator: "-", omittingEmptySubsequences: false)
-            guard halves.count == 2, halves.allSatisfy({ $0.first?.isLetter ?? false }), !names.contains(String(halves[0])) else { continue }
+            guard halves.count == 2, halves.allSatisfy({ $0.first?.isLetter ?? false }), !names.contains(String(halves[0])) else {
+                continue
+            }
             guard catalogue.cmdlet(named: String(word)) == nil else { continue }
             let nearest = catalogue.nearest(to: String(word))
             if !nearest.isEmpty { return "There is no cmdlet “\(word)”. Did you mean \(Spelling.list(nearest, "or"))?" }

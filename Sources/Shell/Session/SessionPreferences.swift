@@ -4,7 +4,9 @@ import Cmdlets
 struct SessionPreferences {
     private(set) var values: Preferences
     /// Accepted and kept, without effect on calls.
-    private var others: [String: String] = ["progresspreference": "Continue", "debugpreference": "SilentlyContinue", "informationpreference": "SilentlyContinue"]
+    private var others: [String: String] = [
+        "progresspreference": "Continue", "debugpreference": "SilentlyContinue", "informationpreference": "SilentlyContinue",
+    ]
 
     init(errorAction: ErrorAction) { values = Preferences(errorAction: errorAction) }
 
@@ -31,7 +33,8 @@ struct SessionPreferences {
         }
     }
 
-    private static func word<Word: RawRepresentable & CaseIterable>(_ name: String, _ value: Value) throws -> Word where Word.RawValue == String {
+    private static func word<Word: RawRepresentable & CaseIterable>(_ name: String, _ value: Value) throws -> Word
+    where Word.RawValue == String {
         if let word = Word.allCases.first(where: { $0.rawValue.lowercased() == value.text.lowercased() }) { return word }
         throw ErrorRecord(
             "“\(value.text)” is not a value of $\(name).", "InvalidPreference", .invalidArgument,

@@ -94,7 +94,8 @@ struct CommandArguments {
             guard LuaLexer.isLineEnd(byte(next)) else {
                 if LuaLexer.isBlank(byte(next)) {
                     throw parser.failure(
-                        place, "White space follows the backtick.", "A backtick goes on with the next line only at the very end of its line.")
+                        place, "White space follows the backtick.",
+                        "A backtick goes on with the next line only at the very end of its line.")
                 }
                 throw parser.failure(place, "A backtick stands only at a line's end.", "Lua's escapes begin with a backslash.")
             }
@@ -387,7 +388,8 @@ struct CommandArguments {
                 brackets -= 1
             case 36:
                 guard lexer.endOfVariable(place) != nil || byte(place + 1) == 40 else {
-                    throw parser.failure(place, "`$` in a word begins a variable, and no name follows.", "Quote the word with single quotes.")
+                    throw parser.failure(
+                        place, "`$` in a word begins a variable, and no name follows.", "Quote the word with single quotes.")
                 }
                 expands = true
                 if byte(place + 1) == 40 {
@@ -408,7 +410,8 @@ struct CommandArguments {
         let ends = place >= parser.source.count || LuaLexer.isBlank(next) || LuaLexer.isLineEnd(next) || ",;|(){}\"'`]".utf8.contains(next)
         guard ends else {
             throw parser.failure(
-                place, "`\(lexer.text(place, place + 1))` may not stand in a bare word.", "Quote the word: '\(text)\(lexer.text(place, place + 1))…'.")
+                place, "`\(lexer.text(place, place + 1))` may not stand in a bare word.",
+                "Quote the word: '\(text)\(lexer.text(place, place + 1))…'.")
         }
         if Self.operators.contains(text) || text == ".." && count > 0 && !isLast() {
             throw parser.failure(

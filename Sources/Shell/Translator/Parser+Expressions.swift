@@ -177,7 +177,11 @@ extension Parser {
             advance()
             if token.isSymbol(.pipe), stageReference(after: token.end, hasCommand: false) != nil {
                 let shown = lexer.text(literal.start, min(literal.end, literal.start + 30))
-                throw failure(token.start, "A pipeline may not begin with a plain value.", "Put it in parentheses: (\(shown)) | …")
+                let range = shown.split(separator: ".", omittingEmptySubsequences: true)
+                let action =
+                    shown.contains("..") && range.count == 2
+                    ? "Lua counts with a loop: for i = \(range[0]), \(range[1]) do … end" : "Put it in parentheses: (\(shown)) | …"
+                throw failure(token.start, "A pipeline may not begin with a plain value.", action)
             }
             return Expression()
         case .size(let bytes):
@@ -202,7 +206,9 @@ extension Parser {
         }
         let start = mark()
         let head = try parseSuffixed(context)
-        guard token.isSymbol(.pipe), head.isHead, let stage = stageReference(after: token.end, hasCommand: head.isCommand) else { return head }
+        guard token.isSymbol(.pipe), head.isHead, let stage = stageReference(after: token.end, hasCommand: head.isCommand) else {
+            return head
+        }
         if context.isOperand {
             throw failure(
                 token.start, "An operator stands left of this pipeline.", "Put the pipeline in parentheses: … + (x | \(stage.name)).")

@@ -90,7 +90,9 @@ extension Parser {
                 copied = place + 2
                 resume(at: place + 2)
                 _ = try parseInParentheses { try parseExpression(ExpressionContext(commas: .lists)) }
-                guard token.isSymbol(.closeParenthesis), token.end <= end else { throw failure(place, "`$(` is not closed in this string.") }
+                guard token.isSymbol(.closeParenthesis), token.end <= end else {
+                    throw failure(place, "`$(` is not closed in this string.")
+                }
                 flush(to: token.start)
                 lastEnd = token.end
                 place = token.end
@@ -167,7 +169,9 @@ extension Parser {
         while !token.isSpaced, !token.startsLine {
             switch token.kind {
             case .symbol(.dot):
-                guard peek().kind == .name, !peek().isSpaced else { throw failure(token.start, "A property's name is missing after the dot.") }
+                guard peek().kind == .name, !peek().isSpaced else {
+                    throw failure(token.start, "A property's name is missing after the dot.")
+                }
                 advance()
                 _ = try expectName()
             case .symbol(.colon):

@@ -29,18 +29,50 @@ struct Token {
 }
 
 enum Keyword: String, CaseIterable {
-    case and, `break`, `do`, `else`, elseif, end, `false`, `for`, function, goto, `if`, `in`, local, `nil`, not, or, `repeat`, `return`, then
+    case and, `break`, `do`, `else`, elseif, end, `false`, `for`, function, goto, `if`, `in`, local, `nil`, not, or, `repeat`, `return`,
+        then
     case `true`, until, `while`
 
     static let byName: [String: Keyword] = Dictionary(uniqueKeysWithValues: allCases.map { ($0.rawValue, $0) })
 }
 
 enum Symbol: String, CaseIterable {
-    case plus = "+", minus = "-", star = "*", slash = "/", percent = "%", caret = "^", hash = "#", ampersand = "&", tilde = "~"
-    case pipe = "|", less = "<", greater = ">", equals = "=", openParenthesis = "(", closeParenthesis = ")", openBrace = "{"
-    case closeBrace = "}", openBracket = "[", closeBracket = "]", semicolon = ";", colon = ":", comma = ",", dot = "."
-    case shiftLeft = "<<", shiftRight = ">>", floorDivide = "//", equal = "==", notEqual = "~=", lessEqual = "<=", greaterEqual = ">="
-    case label = "::", concatenate = "..", dots = "..."
+    case plus = "+"
+    case minus = "-"
+    case star = "*"
+    case slash = "/"
+    case percent = "%"
+    case caret = "^"
+    case hash = "#"
+    case ampersand = "&"
+    case tilde = "~"
+    case pipe = "|"
+    case less = "<"
+    case greater = ">"
+    case equals = "="
+    case openParenthesis = "("
+    case closeParenthesis = ")"
+    case openBrace = "{"
+    case closeBrace = "}"
+    case openBracket = "["
+    case closeBracket = "]"
+    case semicolon = ";"
+    case colon = ":"
+    case comma = ","
+    case dot = "."
+    case shiftLeft = "<<"
+    case shiftRight = ">>"
+    case floorDivide = "//"
+    case equal = "=="
+    case notEqual = "~="
+    case lessEqual = "<="
+    case greaterEqual = ">="
+    case label = "::"
+    case concatenate = ".."
+    case dots = "..."
     /// Not Lua's: `!`, `$(`, and the backtick.
-    case exclamation = "!", dollarParenthesis = "$(", backtick = "`", question = "?"
+    case exclamation = "!"
+    case dollarParenthesis = "$("
+    case backtick = "`"
+    case question = "?"
 }
