@@ -20,7 +20,9 @@ package final class ACPIPowerManagement: PortDevice, StatefulUnit {
         var halfPeriods: UInt64 = 0
     }
 
-    private enum Event { static let timer: UInt16 = 1, implemented: UInt16 = 1 | 1 << 5 }
+    /// The global lock and clock bits can be enabled, as ACPICA checks, but nothing raises them: there is no SMI, and no sleeping state
+    /// that a clock could end.
+    private enum Event { static let timer: UInt16 = 1, implemented: UInt16 = 1 | 1 << 5 | 1 << 10 }
     private enum Control { static let sciEnable: UInt16 = 1, sleepEnable: UInt16 = 1 << 13 }
 
     package let unitName = "acpi.pm"

@@ -41,7 +41,7 @@ struct HyperVProgramTests {
         configuration.seed = program.mode == .exact ? 1 : nil
         let machine = try Machine(
             configuration: configuration,
-            boot: MachineBoot(kernel: MemoryBootFile(name: program.name, bytes: image), ramdisk: nil, arguments: ""),
+            boot: DirectBoot(kernel: MemoryBootFile(name: program.name, bytes: image)),
             options: MachineOptions(testPorts: true), delegate: watcher)
         defer { machine.close() }
         try machine.start()
@@ -69,7 +69,7 @@ final class ProgramWatcher: MachineDelegate, @unchecked Sendable {
     func machine(happened event: MachineEvent) {
         condition.withLock {
             switch event.kind {
-            case .guestExit: exit = event.text
+            case .guestExit: exit = event.parameters?.first.map(String.init)
             case .tripleFault, .failure, .unsupported, .deadlyHalt: exit = exit ?? event.kind.rawValue
             default: break
             }

@@ -201,7 +201,14 @@ final class ExactScheduler: Scheduler, @unchecked Sendable {
             client?.schedulerReachedCount()
             lock.lock()
         }
-        while isFrozen, !isClosed { lock.wait() }
+        while isFrozen, !isClosed {
+            // `run` and `stop` in quick succession: it still stands.
+            if !isStanding {
+                isStanding = true
+                lock.wakeAll()
+            }
+            lock.wait()
+        }
         clock.takeOver()
         return !isClosed
     }

@@ -53,7 +53,10 @@ extension Machine {
         switch request {
         case .reset(let text): return .restart(text, .reset, .information)
         case .powerOff: return .end(MachineEvent(.guestPowerOff, .information, "The guest turned itself off."))
-        case .exit(let code): return .end(MachineEvent(.guestExit, .information, "The guest program ended with code \(code)."))
+        case .exit(let code):
+            var event = MachineEvent(.guestExit, .information, "The guest program ended with code \(code).")
+            event.parameters = [UInt64(code)]
+            return .end(event)
         case .unsupported(let what, let processor):
             let text = "Virtual processor \(processor) was asked for what is not there: \(what). The machine stands still."
             return .stand(MachineEvent(.unsupported, .critical, text, partitionTime: now))

@@ -105,9 +105,9 @@ extension Machine {
     func become(_ state: VirtualMachineState) {
         stateLock.withLock {
             currentState = state
+            announcer.state(state)
             stateLock.wakeAll()
         }
-        announcer.state(state)
     }
 
     func announce(_ kind: MachineEvent.Kind, _ severity: MachineEvent.Severity, _ text: String) {

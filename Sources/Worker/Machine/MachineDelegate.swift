@@ -48,7 +48,7 @@ package struct MachineEvent: Codable, Equatable, Sendable {
     package var text: String
     /// What the guest said of itself (crash text): hostile, to be escaped when printed.
     package var guestText: String?
-    /// Crash parameters P0 to P4.
+    /// Crash parameters P0 to P4, or a guest program's exit code.
     package var parameters: [UInt64]?
     /// Partition time in nanoseconds.
     package var partitionTime: UInt64
