@@ -5,7 +5,8 @@ import Processor
 /// A guest of a few lines: bytes in, run, registers out. RAM from physical 0, no devices; the paging it starts with maps the low 4 MiB
 /// to themselves, present, writable and user, with 4 KiB pages whose entries `pageEntry` finds.
 ///
-///     0x1000 PML4   0x2000 PDPT   0x3000 PD   0x4000 two page tables   0x8000 IDT   0x9000 GDT   0xa000 handlers   0x10000 code   0x80000 stack
+///     0x1000 PML4   0x2000 PDPT   0x3000 PD   0x4000 two page tables   0x8000 IDT   0x9000 GDT
+///     0xa000 handlers   0x10000 code   0x80000 stack
 final class FlatMachine: GuestPhysicalMap, InterceptHandler {
     enum Mode { case real, protected, long }
 

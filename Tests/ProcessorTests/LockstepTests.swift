@@ -54,7 +54,7 @@ import Testing
             let count = form == 0x81 || form == 0xf7 || form == 0x69 ? (wide16 && rex & 8 == 0 ? 2 : 4) : 1
             return (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
         }
-        // AH, CH, DH and BH are registers 4–7 without REX; RBX and RSP must keep their values, BH and SPL-less AH are excluded by the list.
+        // AH, CH, DH and BH are registers 4–7 without REX; RBX and RSP keep their values.
         switch kind {
         case 0, 1, 2:
             let opcode = UInt8.random(in: 0...7, using: &random) << 3 | UInt8.random(in: 0...3, using: &random)
@@ -63,21 +63,41 @@ import Testing
             let opcode = ([0x80, 0x81, 0x83] as [UInt8]).randomElement(using: &random) ?? 0x83
             let rest = operand(UInt8.random(in: 0...7, using: &random), memory: memory)
             return assemble([opcode], rest + immediate(opcode))
-        case 5: return assemble([([0x88, 0x89, 0x8a, 0x8b] as [UInt8]).randomElement(using: &random) ?? 0x8b], operand(nil, memory: memory))
+        case 5:
+            return assemble([([0x88, 0x89, 0x8a, 0x8b] as [UInt8]).randomElement(using: &random) ?? 0x8b], operand(nil, memory: memory))
         case 6: return assemble([([0x84, 0x85] as [UInt8]).randomElement(using: &random) ?? 0x85], operand(nil, memory: memory))
-        case 7: return assemble([0x0f, ([0xb6, 0xb7, 0xbe, 0xbf] as [UInt8]).randomElement(using: &random) ?? 0xb6], operand(nil, memory: memory))
-        case 8: return assemble([([0xc0, 0xc1] as [UInt8]).randomElement(using: &random) ?? 0xc1], operand(UInt8.random(in: 0...7, using: &random), memory: memory) + [byte])
-        case 9: return assemble([([0xd0, 0xd1, 0xd2, 0xd3] as [UInt8]).randomElement(using: &random) ?? 0xd1], operand(UInt8.random(in: 0...7, using: &random), memory: memory))
-        case 10: return assemble([([0xfe, 0xff] as [UInt8]).randomElement(using: &random) ?? 0xff], operand(UInt8.random(in: 0...1, using: &random), memory: memory))
-        case 11: return assemble([([0xf6, 0xf7] as [UInt8]).randomElement(using: &random) ?? 0xf7], operand(UInt8.random(in: 2...5, using: &random), memory: memory))
+        case 7:
+            return assemble(
+                [0x0f, ([0xb6, 0xb7, 0xbe, 0xbf] as [UInt8]).randomElement(using: &random) ?? 0xb6], operand(nil, memory: memory))
+        case 8:
+            return assemble(
+                [([0xc0, 0xc1] as [UInt8]).randomElement(using: &random) ?? 0xc1],
+                operand(UInt8.random(in: 0...7, using: &random), memory: memory) + [byte])
+        case 9:
+            return assemble(
+                [([0xd0, 0xd1, 0xd2, 0xd3] as [UInt8]).randomElement(using: &random) ?? 0xd1],
+                operand(UInt8.random(in: 0...7, using: &random), memory: memory))
+        case 10:
+            return assemble(
+                [([0xfe, 0xff] as [UInt8]).randomElement(using: &random) ?? 0xff],
+                operand(UInt8.random(in: 0...1, using: &random), memory: memory))
+        case 11:
+            return assemble(
+                [([0xf6, 0xf7] as [UInt8]).randomElement(using: &random) ?? 0xf7],
+                operand(UInt8.random(in: 2...5, using: &random), memory: memory))
         case 12: return assemble([0x0f, 0x40 | byte & 15], operand(nil, memory: memory))
         case 13: return assemble([0x0f, 0x90 | byte & 15], operand(0, memory: memory))
         case 14: return assemble([0x0f, 0xaf], operand(nil, memory: memory))
         case 15: return assemble([0x6b], operand(nil, memory: memory) + [byte])
         case 16: return assemble([0x8d], operand(nil, memory: true))
         case 17: return assemble([0x63], operand(nil, memory: memory))
-        case 18: return assemble([0x0f, ([0xa3, 0xab, 0xb3, 0xbb, 0xbc, 0xbd, 0xc0, 0xc1, 0xb0, 0xb1] as [UInt8]).randomElement(using: &random) ?? 0xa3], operand(nil, memory: false))
-        case 19: return assemble([0x0f, ([0xa4, 0xac] as [UInt8]).randomElement(using: &random) ?? 0xa4], operand(nil, memory: memory) + [byte])
+        case 18:
+            return assemble(
+                [0x0f, ([0xa3, 0xab, 0xb3, 0xbb, 0xbc, 0xbd, 0xc0, 0xc1, 0xb0, 0xb1] as [UInt8]).randomElement(using: &random) ?? 0xa3],
+                operand(nil, memory: false))
+        case 19:
+            return assemble(
+                [0x0f, ([0xa4, 0xac] as [UInt8]).randomElement(using: &random) ?? 0xa4], operand(nil, memory: memory) + [byte])
         case 20: return [([0x98, 0x99, 0xf5, 0xf8, 0xf9] as [UInt8]).randomElement(using: &random) ?? 0xf5]
         case 21: return byte & 1 == 0 ? [0x50, 0x5d] : [0x9c, 0x5a]
         default:

@@ -11,7 +11,10 @@ import Testing
 @Suite(.serialized) struct SharedMemoryTests {
     /// Runs each machine on a thread of its own until it halts or reaches `limit`.
     private func runTogether(_ machines: [FlatMachine], limit: UInt64 = 2_000_000_000) {
-        final class Job { let body: () -> Void; init(_ body: @escaping () -> Void) { self.body = body } }
+        final class Job {
+            let body: () -> Void
+            init(_ body: @escaping () -> Void) { self.body = body }
+        }
         var threads: [pthread_t] = []
         for machine in machines {
             var thread = pthread_t()

@@ -206,7 +206,10 @@ struct Decoder {
             result.uop.displacement = Int32(truncatingIfNeeded: selector & 0xffff)
         }
         result.uop.operation = form.pointee.operation.rawValue
-        if opcode == 0x90, !isTwoByte, result.uop.b == 0, form.pointee.operation == .xchg { result.uop.operation = Operation.nop.rawValue }
+        if opcode == 0x90, !isTwoByte, result.uop.b == 0, form.pointee.operation == .xchg {
+            // RAX with itself is NOP and leaves the upper half alone; F3 makes it PAUSE. With REX.B it is an exchange as any.
+            result.uop.operation = (prefixes.repeatPrefix == 0xf3 ? Operation.pause : .nop).rawValue
+        }
         result.uop.flags = UInt16(flags)
         result.uop.length = UInt8(position)
         return .instruction(result)
@@ -261,7 +264,10 @@ struct Decoder {
     private mutating func readAddress16(_ modRM: UInt8, _ uop: inout lv_uop) -> Bool {
         let mod = modRM >> 6
         let none = UInt8(LV_NO_REGISTER)
-        let bx: UInt8 = 3, bp: UInt8 = 5, si: UInt8 = 6, di: UInt8 = 7
+        let bx: UInt8 = 3
+        let bp: UInt8 = 5
+        let si: UInt8 = 6
+        let di: UInt8 = 7
         switch modRM & 7 {
         case 0: (uop.base, uop.index) = (bx, si)
         case 1: (uop.base, uop.index) = (bx, di)

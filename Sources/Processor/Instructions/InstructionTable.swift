@@ -107,7 +107,9 @@ struct InstructionTableParser {
             } else {
                 let parts = word.split(separator: "/", maxSplits: 1)
                 let plus = parts[0].split(separator: "+", maxSplits: 1)
-                guard plus[0].count == 2, let byte = Int(plus[0], radix: 16), opcode == nil || form.wholeMask == 0, form.digit < 0 else { break encoding }
+                guard plus[0].count == 2, let byte = Int(plus[0], radix: 16), opcode == nil || form.wholeMask == 0, form.digit < 0 else {
+                    break encoding
+                }
                 if opcode == nil, map == 0, byte == 0x0f {
                     map = 1
                 } else if opcode == nil {
@@ -167,7 +169,13 @@ struct InstructionTableParser {
     private func parseDigit(_ text: Substring, _ form: inout InstructionForm) -> Bool {
         var text = text
         if text == "r" { return true }
-        if text.last == "m" { form.memoryOnly = true; text.removeLast() } else if text.last == "r" { form.registerOnly = true; text.removeLast() }
+        if text.last == "m" {
+            form.memoryOnly = true
+            text.removeLast()
+        } else if text.last == "r" {
+            form.registerOnly = true
+            text.removeLast()
+        }
         guard let digit = Int8(text), (0...7).contains(digit) else { return false }
         form.digit = digit
         return true
@@ -182,7 +190,9 @@ struct InstructionTableParser {
     private func read(_ operand: String, _ form: inout InstructionForm, _ sized: inout Bool) -> String? {
         guard let letter = operand.first else { return "empty operand" }
         let rest = operand.dropFirst()
-        let isForm = letter.isUppercase && (rest.isEmpty ? letter == "M" : rest.first?.isLowercase == true || letter == "M" && rest.first?.isNumber == true)
+        let isForm =
+            letter.isUppercase
+            && (rest.isEmpty ? letter == "M" : rest.first?.isLowercase == true || letter == "M" && rest.first?.isNumber == true)
         guard isForm else {
             if !sized, let size = ["AL": InstructionForm.Size.byte, "AX": .word, "eAX": .v, "EAX": .v, "rAX": .v, "RAX": .v][operand] {
                 form.size = size

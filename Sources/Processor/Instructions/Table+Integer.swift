@@ -63,7 +63,7 @@ let integerTable = """
     69 IMULIMMEDIATE Gv,Ev,Iz
     6A PUSHIMMEDIATE Ib ; d64
     6B IMULIMMEDIATE Gv,Ev,Ib
-    70+cc JCC Jb ; f64
+    70+cc JCC Jb ; d64
     80 /0 ADD Eb,Ib ; lock
     80 /1 OR Eb,Ib ; lock
     80 /2 ADC Eb,Ib ; lock
@@ -106,7 +106,6 @@ let integerTable = """
     8B MOV Gv,Ev
     8D LEA Gv,M
     8F /0 POP Ev ; d64
-    F3 90 PAUSE
     90+r XCHG rAX,Zv
     98 CONVERTACCUMULATOR
     99 CONVERTDOUBLE
@@ -146,8 +145,8 @@ let integerTable = """
     C1 /5 SHR Ev,Ib
     C1 /6 SHL Ev,Ib
     C1 /7 SAR Ev,Ib
-    C2 RETIMMEDIATE Iw ; f64
-    C3 RET ; f64
+    C2 RETIMMEDIATE Iw ; d64
+    C3 RET ; d64
     C6 /0 MOVIMMEDIATE Eb,Ib
     C7 /0 MOVIMMEDIATE Ev,Iz
     D0 /0 ROL Eb,1 ; imm=1
@@ -186,13 +185,13 @@ let integerTable = """
     D5 AAD Ib ; i64
     D6 SALC ; i64
     D7 XLAT
-    E0 LOOPNE Jb ; f64
-    E1 LOOPE Jb ; f64
-    E2 LOOP Jb ; f64
-    E3 JCXZ Jb ; f64
-    E8 CALL Jz ; f64
-    E9 JMP Jz ; f64
-    EB JMP Jb ; f64
+    E0 LOOPNE Jb ; d64
+    E1 LOOPE Jb ; d64
+    E2 LOOP Jb ; d64
+    E3 JCXZ Jb ; d64
+    E8 CALL Jz ; d64
+    E9 JMP Jz ; d64
+    EB JMP Jb ; d64
     F5 CMC
     F6 /0 TEST Eb,Ib
     F6 /1 TEST Eb,Ib
@@ -218,8 +217,8 @@ let integerTable = """
     FE /1 DEC Eb ; lock
     FF /0 INC Ev ; lock
     FF /1 DEC Ev ; lock
-    FF /2 CALLINDIRECT Ev ; f64
-    FF /4 JMPINDIRECT Ev ; f64
+    FF /2 CALLINDIRECT Ev ; d64
+    FF /4 JMPINDIRECT Ev ; d64
     FF /6 PUSH Ev ; d64
     0F 0B UNDEFINED
     0F 0D /0m PREFETCH Mb
@@ -243,7 +242,7 @@ let integerTable = """
     0F 1E NOP Ev
     0F 1F NOP Ev
     0F 40+cc CMOV Gv,Ev
-    0F 80+cc JCC Jz ; f64
+    0F 80+cc JCC Jz ; d64
     0F 90+cc SETCC Eb
     0F A3 BT Ev,Gv ; imm=256
     0F A4 SHLD Ev,Gv,Ib

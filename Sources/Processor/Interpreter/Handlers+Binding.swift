@@ -73,10 +73,12 @@ private func chooseHandler(_ op: UnsafeMutablePointer<lv_uop>, _ operation: Oper
         if !shape.memory { return moveRegisterHandler(log2) }
         return shape.toRegister ? moveLoadHandler(log2, shape.address) : moveStoreHandler(log2, shape.address)
     case .movImmediate:
-        if op.pointee.flags & UInt16(LV_UOP_WIDE) != 0 { return { vp, op in
-            registers(vp)[Int(op.pointee.b)] = op.constant64
-            return dispatch(vp, op + 2)
-        } }
+        if op.pointee.flags & UInt16(LV_UOP_WIDE) != 0 {
+            return { vp, op in
+                registers(vp)[Int(op.pointee.b)] = op.constant64
+                return dispatch(vp, op + 2)
+            }
+        }
         if log2 == 0, !lowBytes(op, shape) { return nil }
         return shape.memory ? moveStoreImmediateHandler(log2) : moveImmediateHandler(log2)
     case .movzx, .movsx:
@@ -96,18 +98,21 @@ private func chooseHandler(_ op: UnsafeMutablePointer<lv_uop>, _ operation: Oper
         return shape.memory ? nil : shiftHandler(operation, log2, byCL: op.pointee.immediate == 256)
     case .imul, .imulImmediate: return multiplyHandler(operation, log2, memory: shape.memory)
     case .nop, .pause, .prefetch: return { vp, op in advance(vp, op) }
-    case .convertAccumulator where log2 == 3: return { vp, op in
-        Quad.set(vp, 0, Double32.get(vp, 0))
-        return advance(vp, op)
-    }
-    case .convertDouble where log2 == 3: return { vp, op in
-        registers(vp)[2] = UInt64(bitPattern: Int64(bitPattern: registers(vp)[0]) &>> 63)
-        return advance(vp, op)
-    }
-    case .convertDouble where log2 == 2: return { vp, op in
-        registers(vp)[2] = (Double32.get(vp, 0) &>> 32) & 0xffff_ffff
-        return advance(vp, op)
-    }
+    case .convertAccumulator where log2 == 3:
+        return { vp, op in
+            Quad.set(vp, 0, Double32.get(vp, 0))
+            return advance(vp, op)
+        }
+    case .convertDouble where log2 == 3:
+        return { vp, op in
+            registers(vp)[2] = UInt64(bitPattern: Int64(bitPattern: registers(vp)[0]) &>> 63)
+            return advance(vp, op)
+        }
+    case .convertDouble where log2 == 2:
+        return { vp, op in
+            registers(vp)[2] = (Double32.get(vp, 0) &>> 32) & 0xffff_ffff
+            return advance(vp, op)
+        }
     default: return flowHandler(op, operation, shape)
     }
 }
@@ -126,10 +131,10 @@ private func flowHandler(_ op: UnsafeMutablePointer<lv_uop>, _ operation: Operat
     case .pop where shape.log2 == 3 && !shape.memory: { vp, op in popRegister(vp, op) }
     case .jmp: gotoHandler
     case .jcc: jumpIfHandler(Int(op.pointee.immediate) & ~1)
-    case .call: { vp, op in callRelative(vp, op) }
-    case .ret: { vp, op in returnNearby(vp, op) }
-    case .jmpIndirect: shape.memory ? { vp, op in jumpMemory(vp, op) } : { vp, op in jumpRegister(vp, op) }
-    case .callIndirect: shape.memory ? { vp, op in callMemory(vp, op) } : { vp, op in callRegister(vp, op) }
+    case .call where shape.log2 == 3: { vp, op in callRelative(vp, op) }
+    case .ret where shape.log2 == 3: { vp, op in returnNearby(vp, op) }
+    case .jmpIndirect where shape.log2 == 3: shape.memory ? { vp, op in jumpMemory(vp, op) } : { vp, op in jumpRegister(vp, op) }
+    case .callIndirect where shape.log2 == 3: shape.memory ? { vp, op in callMemory(vp, op) } : { vp, op in callRegister(vp, op) }
     default: nil
     }
 }

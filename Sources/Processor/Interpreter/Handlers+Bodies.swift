@@ -312,7 +312,9 @@ func shiftRegister<W: OperandWidth>(_ vp: VP, _ op: UOp, _: W.Type, _ operation:
 
 /// `op` sets flags, `op + 1` is the Jcc, `op + 2` its links. The Jcc's own micro-op stays complete: a fall-back of `op` goes on there.
 @inline(__always)
-private func branch<W: OperandWidth>(_ vp: VP, _ op: UOp, _: W.Type, _ operation: BinaryOperation, _ a: UInt64, _ b: UInt64, _ code: Int) -> Int32 {
+private func branch<W: OperandWidth>(_ vp: VP, _ op: UOp, _: W.Type, _ operation: BinaryOperation, _ a: UInt64, _ b: UInt64, _ code: Int)
+    -> Int32
+{
     let result = W.extend(binaryResult(operation, a, b, 0))
     binaryFlags(vp, operation, result, a, b)
     let links = op + 2

@@ -20,7 +20,9 @@ extension Interpreter {
         let limit = vp.pointee.mode == 2 ? 0 : codeLimit
         if let block = blocks.find(physical: physical, key: key, codeBase: base, codeLimit: limit) {
             if block.pointee.secondPage == Block.none { return block }
-            guard let second = fetchAddress((linear & ~0xfff &+ 4096) & (vp.pointee.mode == 2 ? ~0 : 0xffff_ffff), user: user) else { return nil }
+            guard let second = fetchAddress((linear & ~0xfff &+ 4096) & (vp.pointee.mode == 2 ? ~0 : 0xffff_ffff), user: user) else {
+                return nil
+            }
             if second == block.pointee.secondPage { return block }
         }
         return buildBlock(rip: rip, linear: linear, physical: physical, key: key, codeBase: base, codeLimit: limit)
@@ -69,7 +71,8 @@ extension Interpreter {
             to: Block(
                 rip: rip, key: key, physical: physical, secondPage: Block.none, codeBase: codeBase, codeLimit: codeLimit, count: 0,
                 length: 0, isAlive: 1))
-        var writer = BlockWriter(block: block, vp: vp, hot: !single && mode == 2 && vp.pointee.context_key &>> 56 & BlockContext.checked == 0)
+        var writer = BlockWriter(
+            block: block, vp: vp, hot: !single && mode == 2 && vp.pointee.context_key &>> 56 & BlockContext.checked == 0)
         let code = (host + Int(linear & 0xfff)).assumingMemoryBound(to: UInt8.self)
         let ripMask: UInt64 = mode == 2 ? ~0 : mode == 1 ? 0xffff_ffff : 0xffff
         var offset = 0

@@ -124,7 +124,9 @@ extension Interpreter {
     private func loadBytes(_ place: Place, _ bytes: Int) -> UInt64? {
         var value: UInt64 = 0
         for offset in 0..<bytes {
-            guard let byte = load(Place(physical: place.physical &+ UInt64(offset), host: place.host.map { $0 + offset }), 1) else { return nil }
+            guard let byte = load(Place(physical: place.physical &+ UInt64(offset), host: place.host.map { $0 + offset }), 1) else {
+                return nil
+            }
             value |= byte &<< UInt64(offset * 8)
         }
         return value

@@ -17,7 +17,9 @@ extension Interpreter {
             state.idtr = .init(base: block.idtr.base, limit: UInt16(truncatingIfNeeded: block.idtr.limit))
             (state.cr0, state.cr2, state.cr3, state.cr4) = (block.cr0, block.cr2, block.cr3, block.cr4)
             state.debug = [block.dr.0, block.dr.1, block.dr.2, block.dr.3, block.dr.6, block.dr.7]
-            (state.efer, state.star, state.lstar, state.cstar, state.sfmask) = (block.efer, block.star, block.lstar, block.cstar, block.sfmask)
+            (state.efer, state.star, state.lstar, state.cstar, state.sfmask) = (
+                block.efer, block.star, block.lstar, block.cstar, block.sfmask
+            )
             (state.kernelGSBase, state.tscAux, state.pat) = (block.kernel_gs_base, block.tsc_aux, block.pat)
             (state.sysenterCS, state.sysenterESP, state.sysenterEIP) = (block.sysenter_cs, block.sysenter_esp, block.sysenter_eip)
             state.vector = (0..<16).flatMap { [vectorRegister($0).0, vectorRegister($0).1] }
@@ -26,7 +28,9 @@ extension Interpreter {
             state.x87 = withUnsafeBytes(of: block.x87) { bytes in
                 (0..<16).map { bytes.load(fromByteOffset: $0 * 8, as: UInt64.self) & ($0 & 1 == 0 ? ~0 : 0xffff) }
             }
-            (state.interruptShadow, state.nmiBlocked, state.halted) = (block.interrupt_shadow != 0, block.nmi_blocked != 0, block.halted != 0)
+            (state.interruptShadow, state.nmiBlocked, state.halted) = (
+                block.interrupt_shadow != 0, block.nmi_blocked != 0, block.halted != 0
+            )
             state.instructionsRetired = block.retired
             return state
         }
@@ -58,7 +62,9 @@ extension Interpreter {
             (vp.pointee.ftw, vp.pointee.fop) = (newValue.ftw, newValue.fop)
             (vp.pointee.fip, vp.pointee.fdp, vp.pointee.fcs, vp.pointee.fds) = (newValue.fip, newValue.fdp, newValue.fcs, newValue.fds)
             withUnsafeMutableBytes(of: &vp.pointee.x87) { bytes in
-                for index in 0..<min(16, newValue.x87.count) { bytes.storeBytes(of: newValue.x87[index], toByteOffset: index * 8, as: UInt64.self) }
+                for index in 0..<min(16, newValue.x87.count) {
+                    bytes.storeBytes(of: newValue.x87[index], toByteOffset: index * 8, as: UInt64.self)
+                }
             }
             vp.pointee.interrupt_shadow = newValue.interruptShadow ? 1 : 0
             vp.pointee.nmi_blocked = newValue.nmiBlocked ? 1 : 0
@@ -68,7 +74,8 @@ extension Interpreter {
             vp.pointee.exit_reason |= ExitReason.leaveBlock
             let real = newValue.cr0 & CR0.protectionEnable == 0
             vp.pointee.cpl =
-                real ? 0 : newValue.rflags & RFLAGS.virtual8086 != 0 ? 3 : UInt32(segmentPointer(vp, Int(LV_SS)).pointee.attributes >> 5 & 3)
+                real
+                ? 0 : newValue.rflags & RFLAGS.virtual8086 != 0 ? 3 : UInt32(segmentPointer(vp, Int(LV_SS)).pointee.attributes >> 5 & 3)
             modeChanged(vp)
             pages.clear()
             flushTranslations(keepGlobal: false)
@@ -79,7 +86,8 @@ extension Interpreter {
     package func setGeneralRegister(_ number: Int, _ value: UInt64) { registers(vp)[number & 15] = value }
 
     private func vectorPointer(_ number: Int) -> UnsafeMutablePointer<lv_xmm> {
-        (UnsafeMutableRawPointer(vp) + (MemoryLayout<lv_vp>.offset(of: \lv_vp.xmm) ?? 0)).assumingMemoryBound(to: lv_xmm.self) + (number & 15)
+        (UnsafeMutableRawPointer(vp) + (MemoryLayout<lv_vp>.offset(of: \lv_vp.xmm) ?? 0)).assumingMemoryBound(to: lv_xmm.self)
+            + (number & 15)
     }
 
     package func vectorRegister(_ number: Int) -> (UInt64, UInt64) { vectorPointer(number).pointee.u64 }

@@ -30,7 +30,7 @@ package final class Interpreter: ProcessorEngine {
     var codeLimit: UInt32 = 0
 
     private unowned let handler: any InterceptHandler
-    private let gate = InterceptGate()
+    private lazy var gate = InterceptGate(self)
 
     /// What instructions ask in their middle; each question counts this VP as not running guest code meanwhile.
     package var intercepts: any InterceptHandler { gate }
@@ -49,7 +49,6 @@ package final class Interpreter: ProcessorEngine {
         supervisorCache = TranslationCache()
         pages = PhysicalPageCache()
         blocks = BlockCache(pageCount: group.pageCount)
-        gate.interpreter = self
         vp.pointee.tlb_user = UnsafeMutableRawPointer(userCache.entries)
         vp.pointee.tlb_supervisor = UnsafeMutableRawPointer(supervisorCache.entries)
         vp.pointee.jump_cache = UnsafeMutableRawPointer(blocks.jumps)
@@ -194,7 +193,9 @@ package func interpreter(_ vp: VP) -> Interpreter {
 /// Stands between instructions and the intercept handler: while a question is answered the VP counts as not running guest code, so
 /// that a handler may wait for other VPs.
 private final class InterceptGate: InterceptHandler {
-    unowned(unsafe) var interpreter: Interpreter! = nil
+    // Safety: the gate is a property of its interpreter and is reached through it only.
+    private unowned(unsafe) let interpreter: Interpreter
+    init(_ interpreter: Interpreter) { self.interpreter = interpreter }
 
     func readPort(_ port: UInt16, size: Int) -> InterceptResult<UInt32> { interpreter.intercept { $0.readPort(port, size: size) } }
     func writePort(_ port: UInt16, size: Int, value: UInt32) -> InterceptResult<Void> {

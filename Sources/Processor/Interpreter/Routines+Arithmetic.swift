@@ -52,33 +52,37 @@ func binary(_ vp: VP, _ op: UOp, _ operation: BinaryOperation) -> Int32 {
 /// INC, DEC, NEG, NOT.
 func unaryRoutine(_ operation: Operation) -> Routine? {
     switch operation {
-    case .inc: { vp, op in
-        let log2 = op.log2Size
-        let carry = carryFlag(vp)
-        guard let old = updateRM(vp, op, log2: log2, { $0 &+ 1 }) else { return RoutineResult.fault }
-        let a = signExtend(old, log2)
-        setLazy(vp, FlagsKind.increment, signExtend(a &+ 1, log2), a, carry)
-        return RoutineResult.next
-    }
-    case .dec: { vp, op in
-        let log2 = op.log2Size
-        let carry = carryFlag(vp)
-        guard let old = updateRM(vp, op, log2: log2, { $0 &- 1 }) else { return RoutineResult.fault }
-        let a = signExtend(old, log2)
-        setLazy(vp, FlagsKind.decrement, signExtend(a &- 1, log2), a, carry)
-        return RoutineResult.next
-    }
-    case .neg: { vp, op in
-        let log2 = op.log2Size
-        guard let old = updateRM(vp, op, log2: log2, { 0 &- $0 }) else { return RoutineResult.fault }
-        let b = signExtend(old, log2)
-        setLazy(vp, FlagsKind.sub, signExtend(0 &- b, log2), 0, b)
-        return RoutineResult.next
-    }
-    case .not: { vp, op in
-        guard updateRM(vp, op, log2: op.log2Size, { ~$0 }) != nil else { return RoutineResult.fault }
-        return RoutineResult.next
-    }
+    case .inc:
+        { vp, op in
+            let log2 = op.log2Size
+            let carry = carryFlag(vp)
+            guard let old = updateRM(vp, op, log2: log2, { $0 &+ 1 }) else { return RoutineResult.fault }
+            let a = signExtend(old, log2)
+            setLazy(vp, FlagsKind.increment, signExtend(a &+ 1, log2), a, carry)
+            return RoutineResult.next
+        }
+    case .dec:
+        { vp, op in
+            let log2 = op.log2Size
+            let carry = carryFlag(vp)
+            guard let old = updateRM(vp, op, log2: log2, { $0 &- 1 }) else { return RoutineResult.fault }
+            let a = signExtend(old, log2)
+            setLazy(vp, FlagsKind.decrement, signExtend(a &- 1, log2), a, carry)
+            return RoutineResult.next
+        }
+    case .neg:
+        { vp, op in
+            let log2 = op.log2Size
+            guard let old = updateRM(vp, op, log2: log2, { 0 &- $0 }) else { return RoutineResult.fault }
+            let b = signExtend(old, log2)
+            setLazy(vp, FlagsKind.sub, signExtend(0 &- b, log2), 0, b)
+            return RoutineResult.next
+        }
+    case .not:
+        { vp, op in
+            guard updateRM(vp, op, log2: op.log2Size, { ~$0 }) != nil else { return RoutineResult.fault }
+            return RoutineResult.next
+        }
     default: nil
     }
 }
@@ -101,52 +105,56 @@ func binaryRoutine(_ operation: Operation) -> Routine? {
 /// MUL, IMUL, DIV, IDIV. SF ZF AF PF after a multiplication are undefined in the manuals; they follow the low half here, AF is 0.
 func multiplyRoutine(_ operation: Operation) -> Routine? {
     switch operation {
-    case .mul: { vp, op in
-        let log2 = op.log2Size
-        guard let b = readRM(vp, op, log2: log2) else { return RoutineResult.fault }
-        let a = registerSized(vp, 0, log2: log2, rex: true)
-        if log2 == 3 {
-            let product = a.multipliedFullWidth(by: b)
-            setRegister64(vp, 0, product.low)
-            setRegister64(vp, 2, product.high)
-            setMultiplyFlags(vp, product.low, product.high != 0)
-        } else {
-            let product = a &* b
-            let high = product &>> (8 &<< UInt64(log2))
-            setProduct(vp, log2, product, high)
-            setMultiplyFlags(vp, signExtend(product, log2), high != 0)
+    case .mul:
+        { vp, op in
+            let log2 = op.log2Size
+            guard let b = readRM(vp, op, log2: log2) else { return RoutineResult.fault }
+            let a = registerSized(vp, 0, log2: log2, rex: true)
+            if log2 == 3 {
+                let product = a.multipliedFullWidth(by: b)
+                setRegister64(vp, 0, product.low)
+                setRegister64(vp, 2, product.high)
+                setMultiplyFlags(vp, product.low, product.high != 0)
+            } else {
+                let product = a &* b
+                let high = product &>> (8 &<< UInt64(log2))
+                setProduct(vp, log2, product, high)
+                setMultiplyFlags(vp, signExtend(product, log2), high != 0)
+            }
+            return RoutineResult.next
         }
-        return RoutineResult.next
-    }
-    case .imulWide: { vp, op in
-        let log2 = op.log2Size
-        guard let rm = readRM(vp, op, log2: log2) else { return RoutineResult.fault }
-        let a = Int64(bitPattern: signExtend(registerSized(vp, 0, log2: log2, rex: true), log2))
-        let b = Int64(bitPattern: signExtend(rm, log2))
-        if log2 == 3 {
-            let product = a.multipliedFullWidth(by: b)
-            setRegister64(vp, 0, product.low)
-            setRegister64(vp, 2, UInt64(bitPattern: product.high))
-            setMultiplyFlags(vp, product.low, product.high != Int64(bitPattern: product.low) &>> 63)
-        } else {
-            let product = UInt64(bitPattern: a &* b)
-            setProduct(vp, log2, product, product &>> (8 &<< UInt64(log2)))
-            setMultiplyFlags(vp, signExtend(product, log2), signExtend(product, log2) != product)
+    case .imulWide:
+        { vp, op in
+            let log2 = op.log2Size
+            guard let rm = readRM(vp, op, log2: log2) else { return RoutineResult.fault }
+            let a = Int64(bitPattern: signExtend(registerSized(vp, 0, log2: log2, rex: true), log2))
+            let b = Int64(bitPattern: signExtend(rm, log2))
+            if log2 == 3 {
+                let product = a.multipliedFullWidth(by: b)
+                setRegister64(vp, 0, product.low)
+                setRegister64(vp, 2, UInt64(bitPattern: product.high))
+                setMultiplyFlags(vp, product.low, product.high != Int64(bitPattern: product.low) &>> 63)
+            } else {
+                let product = UInt64(bitPattern: a &* b)
+                setProduct(vp, log2, product, product &>> (8 &<< UInt64(log2)))
+                setMultiplyFlags(vp, signExtend(product, log2), signExtend(product, log2) != product)
+            }
+            return RoutineResult.next
         }
-        return RoutineResult.next
-    }
-    case .imul: { vp, op in
-        let log2 = op.log2Size
-        guard let rm = readRM(vp, op, log2: log2) else { return RoutineResult.fault }
-        multiplyInto(vp, op, log2, signExtend(readReg(vp, op, log2: log2), log2), signExtend(rm, log2))
-        return RoutineResult.next
-    }
-    case .imulImmediate: { vp, op in
-        let log2 = op.log2Size
-        guard let rm = readRM(vp, op, log2: log2) else { return RoutineResult.fault }
-        multiplyInto(vp, op, log2, signExtend(rm, log2), immediate(op))
-        return RoutineResult.next
-    }
+    case .imul:
+        { vp, op in
+            let log2 = op.log2Size
+            guard let rm = readRM(vp, op, log2: log2) else { return RoutineResult.fault }
+            multiplyInto(vp, op, log2, signExtend(readReg(vp, op, log2: log2), log2), signExtend(rm, log2))
+            return RoutineResult.next
+        }
+    case .imulImmediate:
+        { vp, op in
+            let log2 = op.log2Size
+            guard let rm = readRM(vp, op, log2: log2) else { return RoutineResult.fault }
+            multiplyInto(vp, op, log2, signExtend(rm, log2), immediate(op))
+            return RoutineResult.next
+        }
     case .div: { vp, op in divide(vp, op) }
     case .idiv: { vp, op in divideSigned(vp, op) }
     default: nil

@@ -37,24 +37,32 @@ func controlRoutine(_ operation: Operation) -> Routine? {
     switch operation {
     case .jcc: { vp, op in goTo(vp, condition(vp, Int(op.pointee.immediate)) ? relativeTarget(vp, op) : followingRIP(vp)) }
     case .jmp: { vp, op in goTo(vp, relativeTarget(vp, op)) }
-    case .jmpIndirect: { vp, op in
-        guard let target = readRM(vp, op, log2: op.log2Size) else { return RoutineResult.fault }
-        return goTo(vp, target)
-    }
-    case .call: { vp, op in
-        let target = relativeTarget(vp, op)
-        guard mayGoTo(vp, target) else { return raiseProtection(vp) }
-        guard push(vp, followingRIP(vp), log2: op.log2Size) else { return RoutineResult.fault }
-        vp.pointee.rip = target
-        return RoutineResult.jump
-    }
-    case .callIndirect: { vp, op in
-        guard let target = readRM(vp, op, log2: op.log2Size) else { return RoutineResult.fault }
-        guard mayGoTo(vp, target) else { return raiseProtection(vp) }
-        guard push(vp, followingRIP(vp), log2: op.log2Size) else { return RoutineResult.fault }
-        vp.pointee.rip = target
-        return RoutineResult.jump
-    }
+    case .jmpIndirect:
+        { vp, op in
+            guard let target = readRM(vp, op, log2: op.log2Size) else { return RoutineResult.fault }
+            return goTo(vp, target)
+        }
+    case .call:
+        { vp, op in
+            let target = relativeTarget(vp, op)
+            guard mayGoTo(vp, target) else { return raiseProtection(vp) }
+            guard push(vp, followingRIP(vp), log2: op.log2Size) else { return RoutineResult.fault }
+            vp.pointee.rip = target
+            return RoutineResult.jump
+        }
+    case .callIndirect:
+        { vp, op in
+            guard let target = readRM(vp, op, log2: op.log2Size) else { return RoutineResult.fault }
+            // The stack is checked before the target and written behind it: its fault comes first.
+            let pointer = (register64(vp, 4) &- UInt64(op.size)) & stackMask(vp)
+            guard let linear = segmentAddress(vp, segment: Int(LV_SS), offset: pointer, bytes: op.size, write: true),
+                prepareStore(vp, linear, bytes: op.size)
+            else { return RoutineResult.fault }
+            guard mayGoTo(vp, target) else { return raiseProtection(vp) }
+            guard push(vp, followingRIP(vp), log2: op.log2Size) else { return RoutineResult.fault }
+            vp.pointee.rip = target
+            return RoutineResult.jump
+        }
     case .ret: { vp, op in returnNear(vp, op, 0) }
     case .retImmediate: { vp, op in returnNear(vp, op, immediate(op) & 0xffff) }
     case .loop: { vp, op in loop(vp, op, nil) }
@@ -76,52 +84,63 @@ private func returnNear(_ vp: VP, _ op: UOp, _ extra: UInt64) -> Int32 {
 /// Flags, decimal adjustment, hints.
 func flagRoutine(_ operation: Operation) -> Routine? {
     switch operation {
-    case .undefined: { vp, op in
-        // The decoder leaves another vector in the immediate: 13 for an instruction of more than 15 bytes.
-        op.pointee.immediate == Int32(ExceptionVector.generalProtection) ? raiseProtection(vp) : raiseUndefined(vp)
-    }
+    case .undefined:
+        { vp, op in
+            // The decoder leaves another vector in the immediate: 13 for an instruction of more than 15 bytes.
+            op.pointee.immediate == Int32(ExceptionVector.generalProtection) ? raiseProtection(vp) : raiseUndefined(vp)
+        }
     case .nop, .pause, .prefetch: { _, _ in RoutineResult.next }
-    case .lfence, .mfence, .sfence: { _, _ in
-        lv_fence()
-        return RoutineResult.next
-    }
-    case .clflush: { vp, op in
-        guard let linear = operandAddress(vp, op, bytes: 1, write: false), load8(vp, linear) != nil else { return RoutineResult.fault }
-        return RoutineResult.next
-    }
-    case .cmc: { vp, _ in
-        setArithmeticFlags(vp, arithmeticFlags(vp) ^ RFLAGS.carry)
-        return RoutineResult.next
-    }
-    case .clc: { vp, _ in
-        setArithmeticFlags(vp, arithmeticFlags(vp) & ~RFLAGS.carry)
-        return RoutineResult.next
-    }
-    case .stc: { vp, _ in
-        setArithmeticFlags(vp, arithmeticFlags(vp) | RFLAGS.carry)
-        return RoutineResult.next
-    }
-    case .cld: { vp, _ in
-        vp.pointee.rflags &= ~RFLAGS.direction
-        return RoutineResult.next
-    }
-    case .std: { vp, _ in
-        vp.pointee.rflags |= RFLAGS.direction
-        return RoutineResult.next
-    }
-    case .lahf: { vp, _ in
-        setRegister8(vp, 4, rex: false, UInt8(truncatingIfNeeded: arithmeticFlags(vp) & 0xd5 | 2))
-        return RoutineResult.next
-    }
-    case .sahf: { vp, _ in
-        let value = UInt64(register8(vp, 4, rex: false))
-        setArithmeticFlags(vp, arithmeticFlags(vp) & RFLAGS.overflow | value & 0xd5)
-        return RoutineResult.next
-    }
-    case .salc: { vp, _ in
-        setRegister8(vp, 0, rex: true, carryFlag(vp) != 0 ? 0xff : 0)
-        return RoutineResult.next
-    }
+    case .lfence, .mfence, .sfence:
+        { _, _ in
+            lv_fence()
+            return RoutineResult.next
+        }
+    case .clflush:
+        { vp, op in
+            guard let linear = operandAddress(vp, op, bytes: 1, write: false), load8(vp, linear) != nil else { return RoutineResult.fault }
+            return RoutineResult.next
+        }
+    case .cmc:
+        { vp, _ in
+            setArithmeticFlags(vp, arithmeticFlags(vp) ^ RFLAGS.carry)
+            return RoutineResult.next
+        }
+    case .clc:
+        { vp, _ in
+            setArithmeticFlags(vp, arithmeticFlags(vp) & ~RFLAGS.carry)
+            return RoutineResult.next
+        }
+    case .stc:
+        { vp, _ in
+            setArithmeticFlags(vp, arithmeticFlags(vp) | RFLAGS.carry)
+            return RoutineResult.next
+        }
+    case .cld:
+        { vp, _ in
+            vp.pointee.rflags &= ~RFLAGS.direction
+            return RoutineResult.next
+        }
+    case .std:
+        { vp, _ in
+            vp.pointee.rflags |= RFLAGS.direction
+            return RoutineResult.next
+        }
+    case .lahf:
+        { vp, _ in
+            setRegister8(vp, 4, rex: false, UInt8(truncatingIfNeeded: arithmeticFlags(vp) & 0xd5 | 2))
+            return RoutineResult.next
+        }
+    case .sahf:
+        { vp, _ in
+            let value = UInt64(register8(vp, 4, rex: false))
+            setArithmeticFlags(vp, arithmeticFlags(vp) & RFLAGS.overflow | value & 0xd5)
+            return RoutineResult.next
+        }
+    case .salc:
+        { vp, _ in
+            setRegister8(vp, 0, rex: true, carryFlag(vp) != 0 ? 0xff : 0)
+            return RoutineResult.next
+        }
     default: decimalRoutine(operation)
     }
 }
@@ -131,22 +150,24 @@ private func decimalRoutine(_ operation: Operation) -> Routine? {
     switch operation {
     case .aaa: { vp, _ in adjustUnpacked(vp, add: true) }
     case .aas: { vp, _ in adjustUnpacked(vp, add: false) }
-    case .aad: { vp, op in
-        let al = register64(vp, 0) & 0xff
-        let ah = register64(vp, 0) &>> 8 & 0xff
-        let result = (al &+ ah &* (immediate(op) & 0xff)) & 0xff
-        setRegisterSized(vp, 0, log2: 1, rex: true, result)
-        setExplicit(vp, signExtend(result, 0), 0)
-        return RoutineResult.next
-    }
-    case .aam: { vp, op in
-        let divisor = immediate(op) & 0xff
-        if divisor == 0 { return raise(vp, ExceptionVector.divideError) }
-        let al = register64(vp, 0) & 0xff
-        setRegisterSized(vp, 0, log2: 1, rex: true, (al / divisor) &<< 8 | al % divisor)
-        setExplicit(vp, signExtend(al % divisor, 0), 0)
-        return RoutineResult.next
-    }
+    case .aad:
+        { vp, op in
+            let al = register64(vp, 0) & 0xff
+            let ah = register64(vp, 0) &>> 8 & 0xff
+            let result = (al &+ ah &* (immediate(op) & 0xff)) & 0xff
+            setRegisterSized(vp, 0, log2: 1, rex: true, result)
+            setExplicit(vp, signExtend(result, 0), 0)
+            return RoutineResult.next
+        }
+    case .aam:
+        { vp, op in
+            let divisor = immediate(op) & 0xff
+            if divisor == 0 { return raise(vp, ExceptionVector.divideError) }
+            let al = register64(vp, 0) & 0xff
+            setRegisterSized(vp, 0, log2: 1, rex: true, (al / divisor) &<< 8 | al % divisor)
+            setExplicit(vp, signExtend(al % divisor, 0), 0)
+            return RoutineResult.next
+        }
     case .daa: { vp, _ in adjustPacked(vp, add: true) }
     case .das: { vp, _ in adjustPacked(vp, add: false) }
     default: nil

@@ -116,37 +116,41 @@ func bitRoutine(_ operation: Operation) -> Routine? {
     case .bts: { bitTest($0, $1) { value, bit in value | bit } }
     case .btr: { bitTest($0, $1) { value, bit in value & ~bit } }
     case .btc: { bitTest($0, $1) { value, bit in value ^ bit } }
-    case .bsf: { vp, op in
-        let log2 = op.log2Size
-        guard let value = readRM(vp, op, log2: log2) else { return RoutineResult.fault }
-        if value != 0 { writeReg(vp, op, log2: log2, UInt64(truncatingIfNeeded: value.trailingZeroBitCount)) }
-        setExplicit(vp, signExtend(value, log2), 0)
-        return RoutineResult.next
-    }
-    case .bsr: { vp, op in
-        let log2 = op.log2Size
-        guard let value = readRM(vp, op, log2: log2) else { return RoutineResult.fault }
-        if value != 0 { writeReg(vp, op, log2: log2, UInt64(truncatingIfNeeded: 63 &- value.leadingZeroBitCount)) }
-        setExplicit(vp, signExtend(value, log2), 0)
-        return RoutineResult.next
-    }
-    case .popcnt: { vp, op in
-        let log2 = op.log2Size
-        guard let value = readRM(vp, op, log2: log2) else { return RoutineResult.fault }
-        writeReg(vp, op, log2: log2, UInt64(truncatingIfNeeded: value.nonzeroBitCount))
-        setArithmeticFlags(vp, value == 0 ? RFLAGS.zero : 0)
-        return RoutineResult.next
-    }
-    case .bswap: { vp, op in
-        let number = Int(op.pointee.b)
-        switch op.log2Size {
-        case 3: setRegister64(vp, number, register64(vp, number).byteSwapped)
-        case 2: setRegister64(vp, number, UInt64(UInt32(truncatingIfNeeded: register64(vp, number)).byteSwapped))
-        // Undefined; processors clear the word.
-        default: setRegisterSized(vp, number, log2: 1, rex: true, 0)
+    case .bsf:
+        { vp, op in
+            let log2 = op.log2Size
+            guard let value = readRM(vp, op, log2: log2) else { return RoutineResult.fault }
+            if value != 0 { writeReg(vp, op, log2: log2, UInt64(truncatingIfNeeded: value.trailingZeroBitCount)) }
+            setExplicit(vp, signExtend(value, log2), 0)
+            return RoutineResult.next
         }
-        return RoutineResult.next
-    }
+    case .bsr:
+        { vp, op in
+            let log2 = op.log2Size
+            guard let value = readRM(vp, op, log2: log2) else { return RoutineResult.fault }
+            if value != 0 { writeReg(vp, op, log2: log2, UInt64(truncatingIfNeeded: 63 &- value.leadingZeroBitCount)) }
+            setExplicit(vp, signExtend(value, log2), 0)
+            return RoutineResult.next
+        }
+    case .popcnt:
+        { vp, op in
+            let log2 = op.log2Size
+            guard let value = readRM(vp, op, log2: log2) else { return RoutineResult.fault }
+            writeReg(vp, op, log2: log2, UInt64(truncatingIfNeeded: value.nonzeroBitCount))
+            setArithmeticFlags(vp, value == 0 ? RFLAGS.zero : 0)
+            return RoutineResult.next
+        }
+    case .bswap:
+        { vp, op in
+            let number = Int(op.pointee.b)
+            switch op.log2Size {
+            case 3: setRegister64(vp, number, register64(vp, number).byteSwapped)
+            case 2: setRegister64(vp, number, UInt64(UInt32(truncatingIfNeeded: register64(vp, number)).byteSwapped))
+            // Undefined; processors clear the word.
+            default: setRegisterSized(vp, number, log2: 1, rex: true, 0)
+            }
+            return RoutineResult.next
+        }
     default: nil
     }
 }
@@ -169,7 +173,8 @@ private func bitTest(_ vp: VP, _ op: UOp, _ change: (UInt64, UInt64) -> UInt64) 
         guard let linear = segmentAddress(vp, segment: Int(op.pointee.segment), offset: offset, bytes: 1 &<< log2, write: !isTest) else {
             return RoutineResult.fault
         }
-        old = isTest
+        old =
+            isTest
             ? loadSized(vp, linear, log2: log2)
             : updateMemory(vp, linear, log2: log2, locked: op.has(LV_UOP_LOCK)) { change($0, bit) }
     } else if isTest {

@@ -146,7 +146,9 @@ private func copyRun(_ vp: VP, _ state: StringState, _ most: UInt64) -> UInt64 {
     let to = state.destination(vp)
     let run = min(most, (4096 &- max(from & 0xfff, to & 0xfff)) &>> UInt64(state.log2))
     let bytes = run &<< UInt64(state.log2)
-    guard run > 1, !alignmentChecked(vp), let source = readPointer(vp, from, bytes), let target = writePointer(vp, to, bytes) else { return 0 }
+    guard run > 1, !alignmentChecked(vp), let source = readPointer(vp, from, bytes), let target = writePointer(vp, to, bytes) else {
+        return 0
+    }
     if target > source, target < source + Int(bytes) { return 0 }
     lv_copy(target, source, bytes)
     state.advanceSource(vp, run)

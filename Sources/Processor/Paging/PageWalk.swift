@@ -163,7 +163,8 @@ extension Interpreter {
                 if !lv_cas32(pointer, &expected, now) { return nil }
             }
         }
-        let physical = isLarge
+        let physical =
+            isLarge
             ? UInt64(leaf & 0xffc0_0000) | UInt64(leaf & 0x001f_e000) &<< 19 | linear & 0x003f_f000
             : UInt64(leaf & 0xffff_f000)
         let mayWrite = write || !access.user && vp.pointee.cr0 & CR0.writeProtect == 0
