@@ -179,13 +179,7 @@ bool lv_push_native_field(lua_State *L, const char *name) {
 int lv_push_reply(lua_State *L) {
     if (!lua_checkstack(L, 4)) return -1;
     int top = lua_gettop(L);
-    int was_running = lua_gc(L, LUA_GCISRUNNING);
-    lua_gc(L, LUA_GCSTOP);
-    lua_pushcfunction(L, lv_decode_reply);
-    lua_pushnil(L);
-    int status = lua_pcall(L, 1, LUA_MULTRET, 0);
-    if (was_running) lua_gc(L, LUA_GCRESTART);
-    if (status == LUA_OK) return lua_gettop(L) - top;
+    if (lv_run_decoder(L, 0) == LUA_OK) return lua_gettop(L) - top;
     lua_settop(L, top);
     return -1;
 }

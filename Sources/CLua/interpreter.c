@@ -25,27 +25,17 @@ static void *allocate(void *context, void *block, size_t old_size, size_t new_si
 lv_lua *lv_lua_of(lua_State *L) { return *(lv_lua **)lua_getextraspace(L); }
 lua_State *lv_lua_main(lv_lua *session) { return session->main; }
 size_t lv_lua_memory_used(lv_lua *session) { return session->used; }
+bool lv_lua_is_decoding(lv_lua *session) { return session->decoding > 0; }
 void lv_lua_set_memory_limit(lv_lua *session, size_t bytes) { session->limit = bytes; }
 
 /* Swift's answer becomes results or an error; no Swift frame is live here. */
 static int finish(lua_State *L, int status) {
     if (status >= LV_ON_STACK) return status - LV_ON_STACK;
     if (status == LV_INTERRUPT) lv_raise_interrupt(L);
-    /* Finalizers written in Lua may call native functions and so replace the reply: none runs while it is read. */
     int top = lua_gettop(L);
-    int was_running = lua_gc(L, LUA_GCISRUNNING);
-    lua_gc(L, LUA_GCSTOP);
-    int result = LUA_OK;
-    if (!lua_checkstack(L, 4)) {
-        result = LUA_ERRMEM;
-    } else {
-        lua_pushcfunction(L, lv_decode_reply);
-        /* A method of the reply is bound to the running function's first argument. */
-        if (top > 0) lua_pushvalue(L, 1);
-        else lua_pushnil(L);
-        result = lua_pcall(L, 1, LUA_MULTRET, 0);
-    }
-    if (was_running) lua_gc(L, LUA_GCRESTART);
+    luaL_checkstack(L, 4, "too many results");
+    /* A method of the reply is bound to the running function's first argument. */
+    int result = lv_run_decoder(L, top > 0 ? 1 : 0);
     if (result != LUA_OK) return lua_error(L);
     if (status == LV_RAISE) return lua_error(L);
     return lua_gettop(L) - top;

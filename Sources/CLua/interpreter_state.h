@@ -31,6 +31,7 @@ struct lv_lua {
     uint8_t *reply;
     size_t reply_capacity, reply_length;
     int reply_count;
+    int decoding; /* replies that are being pushed now */
 };
 
 /* Payload of the userdata that this module makes. */
@@ -41,7 +42,7 @@ struct lv_box {
 enum { LV_HOOK_INTERVAL = 10000 };
 
 int lv_trampoline(lua_State *L);
-int lv_decode_reply(lua_State *L);
+int lv_run_decoder(lua_State *L, int argument);
 void lv_install_hook(lua_State *L);
 void lv_install_guards(lua_State *L);
 _Noreturn void lv_raise_interrupt(lua_State *L);

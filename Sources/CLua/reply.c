@@ -160,12 +160,46 @@ static void push_value(lua_State *L, struct reader *reader, int depth) {
     }
 }
 
-int lv_decode_reply(lua_State *L) {
-    /* stack: the running function's first argument */
+struct detached {
+    struct reader reader;
+    int count;
+};
+
+static int decode_protected(lua_State *L) {
+    /* stack: the running function's first argument, the reply */
+    struct detached *reply = lua_touserdata(L, 2);
+    lua_settop(L, 1);
+    luaL_checkstack(L, reply->count + 8, "too many results");
+    for (int i = 0; i < reply->count; i++) push_value(L, &reply->reader, 0);
+    return reply->count;
+}
+
+/* Pushes the reply's values in a protected call; the status of lua_pcall, with the values or the error on top. `argument`: the stack
+ * index of what methods are bound to, 0: nothing. The caller has made room for three values.
+ *
+ * Pushing may collect garbage, and finalizers written in Lua may call native functions, which reply in turn. So the reply is taken out
+ * of the session while it is read, and `decoding` tells Swift to let go of nothing that it names. (Stopping the collector instead
+ * would cancel its pauses: restarting it begins a new cycle at once.) */
+int lv_run_decoder(lua_State *L, int argument) {
     lv_lua *session = lv_lua_of(L);
-    struct reader reader = {session, session->reply, session->reply + session->reply_length};
-    int count = session->reply_count;
-    luaL_checkstack(L, count + 8, "too many results");
-    for (int i = 0; i < count; i++) push_value(L, &reader, 0);
-    return count;
+    uint8_t *bytes = session->reply;
+    size_t capacity = session->reply_capacity;
+    struct detached reply = {{session, bytes, bytes + session->reply_length}, session->reply_count};
+    session->reply = NULL;
+    session->reply_capacity = session->reply_length = 0;
+    session->reply_count = 0;
+    session->decoding++;
+    lua_pushcfunction(L, decode_protected);
+    if (argument) lua_pushvalue(L, argument);
+    else lua_pushnil(L);
+    lua_pushlightuserdata(L, &reply);
+    int status = lua_pcall(L, 2, LUA_MULTRET, 0);
+    session->decoding--;
+    if (session->reply) {
+        free(bytes);
+    } else {
+        session->reply = bytes;
+        session->reply_capacity = capacity;
+    }
+    return status;
 }

@@ -223,21 +223,70 @@ struct SessionTests {
     }
 
     @Test(
-        "Under a tight memory cap every call fails or works, and never traps", arguments: Array(stride(from: 300, through: 1500, by: 100)))
+        "Under a tight memory cap calls of every kind fail with an error, and the session goes on",
+        arguments: Array(stride(from: 200, through: 1400, by: 100)))
     func tightMemory(_ kilobytes: Int) throws {
         var options = SessionOptions()
         options.memoryLimit = kilobytes << 10
         let program = """
-            local kept = {}
-            for i = 1, 1000 do
-                local good = pcall(function()
-                    kept[#kept + 1] = { Get-Date, Get-VM, $Error, pcall(Get_VM, 'nope' .. i), (Get-Date | Select-Object Year) }
-                end)
-                if not good then break end
+            -- Everything that allocates stands inside a protected call; what runs between them needs no memory.
+            local kept, failures, calls, first, i = {}, 0, 0, nil, 0
+            local bodies = {
+                function() kept[#kept + 1] = (Get-Date) end,
+                function() kept[#kept + 1] = Get-VM() end,
+                function() kept[#kept + 1] = { pcall(Get_VM, 'nope' .. i) } end,
+                function() kept[#kept + 1] = (Get-Date | Select-Object Year) end,
+                function() kept[#kept + 1] = assert(load('return Get-VM ' .. ('x'):rep(200) .. i .. ' -EA Ignore')) end,
+            }
+            while failures <= 200 and i < 20000 do
+                i = i + 1
+                for k = 1, 5 do
+                    local good, problem = pcall(bodies[k])
+                    calls = calls + 1
+                    if not good then
+                        failures = failures + 1
+                        first = first or problem
+                    end
+                end
             end
+            kept = nil
+            collectgarbage()
+            print(tostring(first))
+            print(failures > 200, calls > failures, #Get-VM(), (Get-Date).Year > 2000)
             """
-        guard let trial = try? Trial.run(program, options: options) else { return }
-        #expect(trial.code == 0 || trial.code == 1)
+        let trial = try Trial.run(program, options: options)
+        let lines = trial.output.split(separator: "\n").map(String.init)
+        #expect(lines.first?.contains("memory") ?? false, "\(lines) \(trial.error)")
+        #expect(lines.last == "true\ttrue\t0\ttrue", "\(lines) \(trial.error)")
+        #expect(trial.code == 0, "\(trial.error)")
+    }
+
+    @Test("Keeping many results costs no more for each than keeping few")
+    func collectorPauses() throws {
+        func seconds(_ count: Int) throws -> Double {
+            let trial = try Trial.run(
+                "local start, t = os.clock(), {} for i = 1, \(count) do t[i] = Get-Date end print(os.clock() - start)")
+            return try #require(Double(trial.output.dropLast()))
+        }
+        // Eight times as many: linear cost gives 8, quadratic 64. os.clock counts processor time, so a busy machine does not matter.
+        #expect(try seconds(32_000) / seconds(4_000) < 24)
+    }
+
+    @Test("Finalizers that call cmdlets do not disturb results")
+    func finalizers() throws {
+        let program = """
+            local calls = 0
+            local function litter() setmetatable({}, {__gc = function() calls = calls + #tostring((Get-VM web1).Name) end}) end
+            collectgarbage("setpause", 0)
+            for i = 1, 3000 do
+                litter()
+                local v, list = (Get-VM web1), (Get-VM | Select-Object Name, Generation)
+                if v.Name ~= "web1" or list[2].Name ~= "web2" or list[1].Generation ~= 2 then error("round " .. i) end
+            end
+            print(calls > 0)
+            """
+        let trial = try Trial.run(Self.two + program)
+        #expect(trial.output == "true\n", "\(trial.error)")
     }
 
     @Test("Restricted mode")

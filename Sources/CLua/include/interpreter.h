@@ -42,6 +42,8 @@ void lv_lua_close(lv_lua *session);
 lua_State *lv_lua_main(lv_lua *session);
 lv_lua *lv_lua_of(lua_State *L);
 size_t lv_lua_memory_used(lv_lua *session);
+/* True while a reply is being pushed: what it names must not be let go. */
+bool lv_lua_is_decoding(lv_lua *session);
 void lv_lua_set_memory_limit(lv_lua *session, size_t bytes);
 /* Stops the script with an error after about this many instructions; 0: no limit. */
 void lv_lua_set_instruction_limit(lv_lua *session, uint64_t instructions);

@@ -135,8 +135,13 @@ final class Interpreter: @unchecked Sendable {
     }
     func clearInterrupt() { lv_lua_clear_interrupt(lua) }
 
-    /// Hands references that Swift gave up back to Lua.
-    func drainReleased() { for reference in released.takeAll() { lv_release(state, reference) } }
+    /// Hands references that Swift gave up back to Lua, and forgets objects that Lua gave up. A reply that is being pushed may still
+    /// name them, so nothing happens then.
+    func drainReleased() {
+        guard !lv_lua_is_decoding(lua) else { return }
+        for reference in released.takeAll() { lv_release(state, reference) }
+        objects.sweep()
+    }
 
     /// Pushes values; false when memory is short.
     func push(_ values: [Value]) -> Bool {

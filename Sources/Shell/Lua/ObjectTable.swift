@@ -17,6 +17,7 @@ final class ObjectTable {
     private var entries: [Int64: (entry: Entry, key: Key?, count: Int)] = [:]
     private var identifiers: [Key: Int64] = [:]
     private var last: Int64 = 0
+    private var abandoned: [Int64] = []
 
     subscript(identifier: Int64) -> Entry? { entries[identifier]?.entry }
     var count: Int { entries.count }
@@ -52,15 +53,22 @@ final class ObjectTable {
         return last
     }
 
-    /// Lua made (1) or collected (-1) a userdata for the object.
+    /// Lua made (1) or collected (-1) a userdata for the object. An object without one is kept until `sweep`, because a reply on its
+    /// way to Lua may name it.
     func change(_ identifier: Int64, by delta: Int) {
-        guard var entry = entries[identifier] else { return }
-        entry.count += delta
-        if entry.count > 0 {
-            entries[identifier] = entry
-        } else {
+        guard let count = entries[identifier]?.count else { return }
+        entries[identifier]?.count = count + delta
+        if count + delta <= 0 { abandoned.append(identifier) }
+    }
+
+    /// Forgets what Lua holds no more. Not while a reply is being pushed.
+    func sweep() {
+        guard !abandoned.isEmpty else { return }
+        for identifier in abandoned {
+            guard let entry = entries[identifier], entry.count <= 0 else { continue }
             entries[identifier] = nil
             if let key = entry.key { identifiers[key] = nil }
         }
+        abandoned.removeAll(keepingCapacity: true)
     }
 }
