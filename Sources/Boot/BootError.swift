@@ -4,7 +4,8 @@ import Basics
 package struct BootError: DescribedError {
     package struct Code: Equatable, Sendable {
         private enum Value: String, Sendable {
-            case fileMissing, fileUnreadable, kernelTruncated, notBootable, kernelTooLarge, ramdiskTooLarge, argumentsTooLong, memoryTooSmall
+            case fileMissing, fileUnreadable, kernelTruncated, notBootable
+            case kernelTooLarge, ramdiskTooLarge, argumentsTooLong, memoryTooSmall
         }
         private let value: Value
         private init(_ value: Value) { self.value = value }

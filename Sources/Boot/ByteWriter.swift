@@ -18,7 +18,9 @@ struct ByteWriter {
 
     /// Overwrites in place. Precondition: it fits.
     mutating func set<Value: FixedWidthInteger>(_ value: Value, at offset: Int) {
-        for position in 0..<MemoryLayout<Value>.size { bytes[offset + position] = UInt8(truncatingIfNeeded: value >> (8 * Value(position))) }
+        for position in 0..<MemoryLayout<Value>.size {
+            bytes[offset + position] = UInt8(truncatingIfNeeded: value >> (8 * Value(position)))
+        }
     }
 
     mutating func replace(at offset: Int, with more: some Collection<UInt8>) {

@@ -18,7 +18,10 @@ package enum LowMemory {
 
 /// One range of the e820 map (ACPI 6.4, 15).
 struct AddressRange: Equatable {
-    enum Kind: UInt32 { case usable = 1, reserved = 2 }
+    enum Kind: UInt32 {
+        case usable = 1
+        case reserved = 2
+    }
     var base: UInt64, size: UInt64, kind: Kind
 }
 

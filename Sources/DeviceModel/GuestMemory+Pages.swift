@@ -11,11 +11,13 @@ extension GuestMemory {
     /// Runs `body` with every page that holds anything but zeros, in rising order. Untouched pages are neither read nor allocated.
     package func forEachUsedPage(_ body: (_ page: Int, _ bytes: UnsafeRawBufferPointer) throws -> Void) rethrows {
         try withBacking { base, descriptor in
+            // SEEK_DATA and SEEK_HOLE of lseek(2).
+            let (seekData, seekHole): (Int32, Int32) = (3, 4)
             var position: off_t = 0
             while position < off_t(size) {
-                let data = lseek(descriptor, position, 3 /* SEEK_DATA */)
+                let data = lseek(descriptor, position, seekData)
                 if data < 0 { return }
-                var end = lseek(descriptor, data, 4 /* SEEK_HOLE */)
+                var end = lseek(descriptor, data, seekHole)
                 if end < 0 { end = off_t(size) }
                 for page in Int(data) / Int(Self.pageSize)..<(Int(end) + Int(Self.pageSize) - 1) / Int(Self.pageSize) {
                     let bytes = UnsafeRawBufferPointer(start: base + page * Int(Self.pageSize), count: Int(Self.pageSize))

@@ -88,13 +88,16 @@ import Testing
 
     @Test func loadsAMultibootProgram() throws {
         var file = [UInt8](repeating: 0, count: 0x1100)
-        func put(_ value: UInt32, _ offset: Int) { for byte in 0..<4 { file[offset + byte] = UInt8(truncatingIfNeeded: value >> (8 * UInt32(byte))) } }
+        func put(_ value: UInt32, _ offset: Int) {
+            for byte in 0..<4 { file[offset + byte] = UInt8(truncatingIfNeeded: value >> (8 * UInt32(byte))) }
+        }
         file.replaceSubrange(0..<7, with: [0x7f, 0x45, 0x4c, 0x46, 1, 1, 1])
         put(0x10_000c, 24)
         put(52, 28)
         file[42] = 32
         file[44] = 1
-        for (position, value) in [1, 0x1000, 0x10_0000, 0x10_0000, 0x100, 0x2000, 7, 0x1000].enumerated() { put(UInt32(value), 52 + 4 * position) }
+        let segment: [UInt32] = [1, 0x1000, 0x10_0000, 0x10_0000, 0x100, 0x2000, 7, 0x1000]
+        for (position, value) in segment.enumerated() { put(value, 52 + 4 * position) }
         put(0x1bad_b002, 0x1000)
         put(3, 0x1004)
         put(0 &- 0x1bad_b002 &- 3, 0x1008)

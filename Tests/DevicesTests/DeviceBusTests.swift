@@ -11,7 +11,7 @@ import Testing
     }
 
     @Test func devicesCountFromTheirFirstPort() {
-        let bus = DeviceBus(), device = Recorder()
+        let (bus, device) = (DeviceBus(), Recorder())
         #expect(bus.map(device, ports: 0x3f8, count: 8))
         #expect(bus.readPort(0x3fd, size: 1) == 0x501)
         #expect(bus.readPort(0x3f7, size: 1) == nil && bus.readPort(0x400, size: 1) == nil)
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test func overlapsAreRefused() {
-        let bus = DeviceBus(), device = Recorder()
+        let (bus, device) = (DeviceBus(), Recorder())
         #expect(bus.map(device, ports: 0x10, count: 4))
         #expect(!bus.map(device, ports: 0x13, count: 1))
         #expect(!bus.map(device, ports: 0xffff, count: 2))

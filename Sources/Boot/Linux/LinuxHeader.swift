@@ -26,7 +26,6 @@ struct LinuxHeader: Equatable {
     /// Memory the kernel needs from its load address until it reads the memory map.
     var initSize: UInt64
 
-
     /// Checks what the 64-bit boot protocol needs.
     init(_ file: some BootFile) throws(BootError) {
         let head = try file.bytes(at: 0, count: Self.size)
@@ -39,7 +38,8 @@ struct LinuxHeader: Equatable {
         }
         version = field(Field.version, UInt16.self)
         guard version >= Self.oldestVersion, field(Field.extendedLoadFlags, UInt16.self) & 1 != 0 else {
-            throw BootError(.notBootable, file: file.name, detail: "it has no 64-bit entry point (boot protocol \(version >> 8).\(version & 255))")
+            let detail = "it has no 64-bit entry point (boot protocol \(version >> 8).\(version & 255))"
+            throw BootError(.notBootable, file: file.name, detail: detail)
         }
         guard field(Field.loadFlags, UInt8.self) & 1 != 0 else {
             throw BootError(.notBootable, file: file.name, detail: "it is a zImage; only bzImages are loaded")

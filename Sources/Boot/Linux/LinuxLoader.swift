@@ -22,7 +22,8 @@ struct LinuxLoader {
         let start = header.preferredAddress
         let (end, overflow) = start.addingReportingOverflow(header.initSize)
         guard start >= LowMemory.end, !overflow, end <= top else {
-            throw BootError(.kernelTooLarge, file: kernel.name, detail: "it needs \(end >> 20) MiB to start, the VM has \(memory.size >> 20) MiB")
+            let detail = "it needs \(end >> 20) MiB to start, the VM has \(memory.size >> 20) MiB"
+            throw BootError(.kernelTooLarge, file: kernel.name, detail: detail)
         }
         try copy(kernel, from: header.payloadOffset, count: header.payloadSize, to: start)
         let ramdiskStart = try place(ramdisk, header: header, above: end)

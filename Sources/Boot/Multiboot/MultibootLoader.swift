@@ -37,7 +37,8 @@ struct MultibootLoader {
         }
         // Bits 0-15 are requirements; alignment and memory information are met.
         guard flags & 0xfffc == 0 else {
-            throw BootError(.notBootable, file: kernel.name, detail: "its multiboot header asks for what is not there (flags \(flags & 0xffff))")
+            let detail = "its multiboot header asks for what is not there (flags \(flags & 0xffff))"
+            throw BootError(.notBootable, file: kernel.name, detail: detail)
         }
         let (entry, end) = try loadImage(kernel)
         let module = try loadModule(ramdisk, above: (end + 0xfff) & ~0xfff)
@@ -69,7 +70,9 @@ struct MultibootLoader {
             guard fields[0] == ELF.load else { continue }
             let (offset, address, fileSize, memorySize) = (UInt64(fields[1]), UInt64(fields[3]), UInt64(fields[4]), UInt64(fields[5]))
             guard offset + fileSize <= file.size else { throw BootError(.kernelTruncated, file: file.name, detail: "a segment is cut off") }
-            guard fileSize <= memorySize else { throw BootError(.notBootable, file: file.name, detail: "a segment is larger in the file than in memory") }
+            guard fileSize <= memorySize else {
+                throw BootError(.notBootable, file: file.name, detail: "a segment is larger in the file than in memory")
+            }
             guard address >= LowMemory.end, memory.contains(address, count: memorySize) else {
                 throw BootError(.kernelTooLarge, file: file.name, detail: "a segment lies outside RAM above 1 MiB")
             }

@@ -1,5 +1,6 @@
 import HypervisorCore
 import Processor
+import Synchronization
 import WorkerProtocol
 
 /// What the guest does that changes the machine's state, and what it says.
@@ -84,7 +85,16 @@ extension Machine {
         }
     }
 
+    /// A guest can repeat these without end: from a start or reset on, only the first few are told.
+    private static let guestEventLimit = 16
+
     func received(_ event: PartitionEvent) {
+        if case .guestIdentified = event { return }
+        let number = guestEvents.wrappingAdd(1, ordering: .relaxed).newValue
+        guard number <= Self.guestEventLimit else {
+            if number == Self.guestEventLimit + 1 { announce(.lost, .warning, "The guest goes on reporting; the rest is not recorded.") }
+            return
+        }
         switch event {
         case .guestCrashed(let report):
             var line = MachineEvent(.guestCrash, .critical, "The guest reported a crash.", partitionTime: clock.nanoseconds)

@@ -141,6 +141,7 @@ extension Machine {
         if !isPristine { memory.clear() }
         isPristine = false
         discardRequests()
+        guestEvents.store(0, ordering: .relaxed)
         partition.reset()
         bus.withLock { devices.reset() }
         let start: BootState

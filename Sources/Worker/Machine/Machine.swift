@@ -53,6 +53,8 @@ package final class Machine: @unchecked Sendable {
     /// What the guest asked for and nobody has done yet.
     let pendingRequest = Mutex<GuestRequest?>(nil)
     let usage = Mutex(Usage())
+    /// Crashes and notes reported since the last start or reset.
+    let guestEvents = Atomic<Int>(0)
 
     /// Assembles everything; nothing runs. The delegate is not kept alive.
     package init(

@@ -29,6 +29,8 @@ main:   mov ebp, 0x12345678
         je .next_msr
         cmp ecx, 0x40000003             ; reset
         je .next_msr
+        cmp ecx, 0x400000F0             ; guest idle: nothing would wake this program
+        je .next_msr
         cmp ecx, 0xC0000080
         je .next_msr
         and ecx, 0xC000F3FF
