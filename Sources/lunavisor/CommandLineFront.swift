@@ -91,7 +91,8 @@ enum CommandLineFront {
             case "help": return help(others)
             case "host":
                 guard ["start", "stop"].contains(others.first) else { return wrongUsage("host takes start or stop.") }
-                writeError("lunavisor: remote access is not there yet; every shell on this machine reaches the store's machines without it.\n")
+                writeError(
+                    "lunavisor: remote access is not there yet; every shell on this machine reaches the store's machines without it.\n")
                 return 1
             case "-":
                 options.arguments = others
