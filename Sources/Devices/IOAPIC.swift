@@ -6,6 +6,9 @@ import DeviceModel
 ///     index 0 id   1 version   2 arbitration   0x10 + 2n, 0x11 + 2n redirection entry n
 ///
 ///     entry: 0-7 vector  8-10 delivery mode  11 logical  12 status  13 active low  14 remote IRR  15 level  16 masked  56-63 destination
+///
+/// Departure: the data sheet loses an edge at a masked input. We keep it until the entry is unmasked, as other hypervisors do: a guest
+/// that masks an entry while it moves it to another processor would else wait for ever for a device whose line stays high.
 package final class IOAPIC: MemoryDevice, EndOfInterruptListener, StatefulUnit {
     package static let pinCount = 24
     /// Bytes of its register page.
@@ -17,6 +20,8 @@ package final class IOAPIC: MemoryDevice, EndOfInterruptListener, StatefulUnit {
         var entries = [UInt64](repeating: Entry.masked, count: IOAPIC.pinCount)
         /// Input levels, a bit per pin.
         var levels: UInt32 = 0
+        /// Edges that came to masked entries, a bit per pin; absent: none.
+        var maskedEdges: UInt32?
     }
 
     private enum Entry {
@@ -48,8 +53,12 @@ package final class IOAPIC: MemoryDevice, EndOfInterruptListener, StatefulUnit {
         guard high != wasHigh else { return }
         state.levels ^= bit
         guard high else { return }
-        // An edge at a masked edge-triggered input is lost (82093AA, 3.2.4); a level stays.
-        deliver(pin)
+        let entry = state.entries[pin]
+        if entry & Entry.masked != 0, entry & Entry.level == 0 {
+            state.maskedEdges = (state.maskedEdges ?? 0) | bit
+        } else {
+            deliver(pin)
+        }
     }
 
     /// Sends entry `pin`'s message unless it is masked or waits for an end of interrupt.
@@ -70,6 +79,14 @@ package final class IOAPIC: MemoryDevice, EndOfInterruptListener, StatefulUnit {
     private func deliverIfHigh(_ pin: Int) {
         guard state.entries[pin] & Entry.level != 0, state.levels & (1 << UInt32(pin)) != 0 else { return }
         deliver(pin)
+    }
+
+    /// An edge that came while the entry was masked is sent when it is unmasked.
+    private func deliverMaskedEdge(_ pin: Int) {
+        let bit = UInt32(1) << UInt32(pin)
+        guard let edges = state.maskedEdges, edges & bit != 0, state.entries[pin] & Entry.masked == 0 else { return }
+        state.maskedEdges = edges & ~bit
+        if state.entries[pin] & Entry.level == 0 { deliver(pin) }
     }
 
     package func endOfInterrupt(vector: UInt8) {
@@ -122,6 +139,7 @@ package final class IOAPIC: MemoryDevice, EndOfInterruptListener, StatefulUnit {
             entry = entry & ~mask | (index & 1 == 0 ? half : half << 32) & mask
             if entry & Entry.level == 0 { entry &= ~Entry.remoteIRR }
             state.entries[pin] = entry
+            deliverMaskedEdge(pin)
             deliverIfHigh(pin)
         default: break
         }

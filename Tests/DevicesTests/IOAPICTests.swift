@@ -62,6 +62,17 @@ import Testing
         #expect(sink.messages.count == 1)
     }
 
+    @Test func anEdgeAtAMaskedEntryComesOnceWhenUnmasked() {
+        write(0x18, 0x0001_0034)
+        controller.line(4).set(true)
+        #expect(sink.messages.isEmpty)
+        write(0x18, 0x0000_0034)
+        #expect(sink.messages == [InterruptMessage(address: 0xfee0_0000, data: 0x34)])
+        write(0x18, 0x0001_0034)
+        write(0x18, 0x0000_0034)
+        #expect(sink.messages.count == 1)
+    }
+
     @Test func readOnlyBitsStay() {
         write(0x18, 0xffff_ffff)
         #expect(read(0x18) == 0x0001_afff)

@@ -163,6 +163,8 @@ struct Decoder {
         if form.pointee.needsModRM {
             guard let modRM = byte() else { return outOfBytes }
             result.uop.a = modRM >> 3 & 7 | (rex & 4) << 1
+            // The escape opcodes have no immediate; what FNSTENV shows as FOP stands there (SDM vol. 1, 8.1.9).
+            if !isTwoByte, opcode & 0xf8 == 0xd8 { result.uop.immediate = Int32(opcode & 7) << 8 | Int32(modRM) }
             if modRM >= 0xc0 {
                 result.uop.b = modRM & 7 | (rex & 1) << 3
             } else {

@@ -24,6 +24,8 @@ package func effectiveOffset(_ vp: VP, _ op: UOp) -> UInt64 {
 package func segmentAddress(_ vp: VP, segment: Int, offset: UInt64, bytes: Int, write: Bool) -> UInt64? {
     let linear: UInt64
     if vp.pointee.mode == 2 {
+        // AMD processors want the offset canonical too, whatever its sum with the base of FS or GS is.
+        if !isCanonical(offset) { return refuse(vp, segment) }
         linear = segment >= Int(LV_FS) ? offset &+ segmentPointer(vp, segment).pointee.base : offset
         let last = linear &+ UInt64(bytes &- 1)
         if !isCanonical(linear) || !isCanonical(last) || last < linear && Int64(bitPattern: last) < 0 {

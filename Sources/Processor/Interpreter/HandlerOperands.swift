@@ -89,6 +89,8 @@ enum AnyForm: AddressForm {
     @inline(__always) static func address(_ vp: VP, _ op: UOp) -> UInt64 {
         let offset = IndexForm.address(vp, op)
         if op.pointee.segment >= UInt8(truncatingIfNeeded: LV_FS) {
+            // No page answers at a non-canonical address, so that the routine finds the fault.
+            if _slowPath(!isCanonical(offset)) { return 1 &<< 63 }
             return offset &+ segmentPointer(vp, Int(op.pointee.segment)).pointee.base
         }
         return offset

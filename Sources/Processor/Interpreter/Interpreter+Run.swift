@@ -6,6 +6,7 @@ extension Interpreter {
     private static let slice: UInt64 = 20_000
 
     package func run(until limit: UInt64) -> EngineExit {
+        lv_floating_point_begin()
         channel.enterGuest()
         vp.pointee.limit = limit
         let exit = loop(limit)
