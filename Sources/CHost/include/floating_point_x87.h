@@ -247,6 +247,7 @@ static inline void lv_fxsave_take(lv_vp *vp, const lv_fxsave_image *image, bool 
     memcpy(&word, p, 2);
     vp->fcw = (word & 0x1f3f) | 0x40;
     memcpy(&word, p + 2, 2);
+    bool has_pointers = word & 0x80;  // AMD: the pointers are restored when ES says that an exception is pending, in the image too
     word &= 0x7f7f;
     if (word & ~vp->fcw & 0x3f) word |= 0x8080;
     vp->fsw = word;
@@ -256,7 +257,7 @@ static inline void lv_fxsave_take(lv_vp *vp, const lv_fxsave_image *image, bool 
         if (!(p[4] >> i & 1)) vp->ftw |= (uint16_t)(3u << (2 * i));
         memcpy(&vp->x87[(top + i) & 7], p + 32 + 16 * i, 10);
     }
-    if (word & 0x80) {
+    if (has_pointers || word & 0x80) {
         memcpy(&word, p + 6, 2);
         vp->fop = word & 0x7ff;
         if (rex_w) {
