@@ -12,7 +12,7 @@ import CHost
 ///
 /// Safety: all tables live from init to `deallocate()`; indices are masked or checked; block pointers point into the arena.
 final class BlockCache {
-    static let arenaSize = 20 << 20
+    static let arenaSize = 16 << 20
     static let jumpCount = 2048
     private static let bucketCount = 1 << 15
     private static let executeCount = 256
