@@ -133,7 +133,8 @@ private func storeQuadword(_ vp: VP, _ op: UOp) -> Int32 {
 
 /// MOVD and MOVQ (REX.W) mm/xmm, r/m: zero-extended.
 private func loadFromGeneral(_ vp: VP, _ op: UOp) -> Int32 {
-    let wide = op.has(LV_UOP_OPERAND66), is64 = op.has(LV_UOP_REX_W)
+    let wide = op.has(LV_UOP_OPERAND66)
+    let is64 = op.has(LV_UOP_REX_W)
     guard wide ? sseReady(vp) : mmxReady(vp) else { return RoutineResult.fault }
     var value = register64(vp, Int(op.pointee.b & 15))
     if op.isMemory {
@@ -153,7 +154,8 @@ private func loadFromGeneral(_ vp: VP, _ op: UOp) -> Int32 {
 
 /// MOVD and MOVQ (REX.W) r/m, mm/xmm.
 private func storeToGeneral(_ vp: VP, _ op: UOp) -> Int32 {
-    let wide = op.has(LV_UOP_OPERAND66), is64 = op.has(LV_UOP_REX_W)
+    let wide = op.has(LV_UOP_OPERAND66)
+    let is64 = op.has(LV_UOP_REX_W)
     guard wide ? sseReady(vp) : mmxReady(vp) else { return RoutineResult.fault }
     var value = wide ? lv_lane64(vector(vp, op.pointee.a), 0) : mmxRegister(vp, op.pointee.a)
     if !is64 { value &= 0xffff_ffff }

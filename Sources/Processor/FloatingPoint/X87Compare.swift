@@ -71,7 +71,8 @@ private let unordered = X87Status.c3 | X87Status.c2 | X87Status.c0
 @inline(__always) private func compareToFlags(_ vp: VP, _ op: UOp, pops: Int, _ kernel: X87Kernel) -> Int32 {
     guard x87Ready(vp) else { return RoutineResult.fault }
     noteInstruction(vp, op)
-    let conditions: UInt16, done: Bool
+    let conditions: UInt16
+    let done: Bool
     if _slowPath(isEmpty(vp, 0) || isEmpty(vp, op.index)) {
         done = stackFault(vp, overflow: false)
         conditions = unordered

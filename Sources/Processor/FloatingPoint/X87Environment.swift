@@ -26,9 +26,12 @@ private func environment(_ vp: VP, wide: Bool) -> Environment {
     image[0] = UInt64(s.fcw) | filler
     image[1] = UInt64(s.fsw) | filler
     image[2] = UInt64(lv_x87_tag_word(vp)) | filler
-    let fip = s.fip & 0xffff_ffff, fdp = s.fdp & 0xffff_ffff, fop = UInt64(s.fop)
+    let fip = s.fip & 0xffff_ffff
+    let fdp = s.fdp & 0xffff_ffff
+    let fop = UInt64(s.fop)
     if isReal(vp) {
-        let code = ((UInt64(s.fcs) << 4) &+ fip) & 0xffff_ffff, data = ((UInt64(s.fds) << 4) &+ fdp) & 0xffff_ffff
+        let code = ((UInt64(s.fcs) << 4) &+ fip) & 0xffff_ffff
+        let data = ((UInt64(s.fds) << 4) &+ fdp) & 0xffff_ffff
         image[3] = code & 0xffff | filler
         image[4] = (code >> 16) << 12 | fop
         image[5] = data & 0xffff | filler

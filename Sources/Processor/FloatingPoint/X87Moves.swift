@@ -164,7 +164,8 @@ private func storeUnchecked(_ vp: VP, _ op: UOp) -> Int32 {
 private func exchange(_ vp: VP, _ op: UOp) -> Int32 {
     guard x87Ready(vp) else { return RoutineResult.fault }
     noteInstruction(vp, op)
-    let first = isEmpty(vp, 0), second = isEmpty(vp, op.index)
+    let first = isEmpty(vp, 0)
+    let second = isEmpty(vp, op.index)
     if _slowPath(first || second) {
         guard stackFault(vp, overflow: false) else { return RoutineResult.next }
         if first { st(vp, 0).pointee = indefinite }

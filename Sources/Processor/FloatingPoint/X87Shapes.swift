@@ -109,7 +109,8 @@ typealias X87Kernel = (X87Register, X87Source, UInt32) -> UInt32
         pushRegister(vp, indefinite)
         return RoutineResult.next
     }
-    var first = st(vp, 0).pointee, pushed = lv_x87_register()
+    var first = st(vp, 0).pointee
+    var pushed = lv_x87_register()
     let status = kernel(&first, &pushed, UInt32(vp.pointee.fcw))
     let refused = settleX87(vp, status, conditions: conditions) & X87Status.before != 0
     if refused || UInt16(truncatingIfNeeded: status) & conditions & X87Status.c2 != 0 { return RoutineResult.next }
