@@ -1,14 +1,14 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 // The picture of who may import whom is in README.md ("The house"); Tests/LayoutTests reads every import against it.
 
 /// Modules whose hot loops are unusable without optimisation keep it in debug builds too.
 let engineSettings: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
+    .swiftLanguageMode(.v6), .treatAllWarnings(as: .error),
     .unsafeFlags(["-O", "-wmo", "-num-threads", "2"], .when(configuration: .debug)),
 ]
-let houseSettings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+let houseSettings: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
 func module(_ name: String, _ dependencies: [Target.Dependency] = [], engine: Bool = false) -> Target {
     .target(
@@ -66,8 +66,9 @@ let package = Package(
         module("Storage", ["Basics", "CHost"]),
 
         module("Basics", []),
-        .target(name: "CHost", path: "Sources/CHost", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra"])]),
-        .target(name: "CLua", dependencies: ["CLuaSystem"], path: "Sources/CLua"),
+        .target(name: "CHost", path: "Sources/CHost", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])]),
+        .target(
+            name: "CLua", dependencies: ["CLuaSystem"], path: "Sources/CLua", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .systemLibrary(
             name: "CLuaSystem", path: "Sources/CLuaSystem", pkgConfig: "lua5.4",
             providers: [.apt(["liblua5.4-dev"])]),
@@ -79,7 +80,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Basics", "CHost"], path: "Tests/TestSupport", swiftSettings: houseSettings),
         tests("Layout"),
         tests("Basics"),
-        .target(name: "CHostExecutor", path: "Tests/CHostExecutor", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra"])]),
+        .target(name: "CHostExecutor", path: "Tests/CHostExecutor", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])]),
         tests("Processor", ["Processor", "DeviceModel", "CHostExecutor"]),
         tests("HypervisorCore", ["HypervisorCore", "Processor", "DeviceModel"]),
         tests("Devices", ["Devices", "Boot", "DeviceModel"]),

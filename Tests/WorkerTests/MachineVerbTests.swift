@@ -129,10 +129,12 @@ struct MachineVerbTests {
         func failure(_ change: (inout VirtualMachineConfiguration) -> Void) -> MachineError? {
             var configuration = MachineBench.configuration()
             change(&configuration)
-            do {
+            do throws(MachineError) {
                 _ = try Machine(configuration: configuration, boot: boot, delegate: nil)
-            } catch let error as MachineError { return error } catch {}
-            return nil
+                return nil
+            } catch {
+                return error
+            }
         }
         #expect(failure { $0.processor.engine = "Kvm" }?.message.contains("“Kvm” is not there yet") == true)
         #expect(failure { $0.processor.engine = "Fast" }?.code == .engineUnknown)

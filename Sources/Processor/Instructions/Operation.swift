@@ -34,7 +34,8 @@ package enum Operation: UInt16, CaseIterable, Sendable {
     case fld, fldM32, fldM64, fldM80, fildM16, fildM32, fildM64, fbld, fld1, fldl2e, fldl2t, fldlg2, fldln2, fldpi, fldz
     case fst, fstM32, fstM64, fstp, fstpUnchecked, fstpM32, fstpM64, fstpM80, fistM16, fistM32, fistpM16, fistpM32, fistpM64, fbstp
     case fxch, fcmovb, fcmove, fcmovbe, fcmovu, fcmovnb, fcmovne, fcmovnbe, fcmovnu
-    case fnclex, fdecstp, fincstp, ffree, ffreep, fninit, fldcw, fldenv, feni, fnop, frstor, fnsave, fnstcw, fnstenv, fnstsw, fnstswAX, fwait
+    case fnclex, fdecstp, fincstp, ffree, ffreep, fninit, fldcw, fldenv, feni, fnop, frstor, fnsave, fnstcw, fnstenv, fnstsw, fnstswAX
+    case fwait
     // State.
     case fxsave, fxrstor, ldmxcsr, stmxcsr, emms
     // SSE and SSE2 arithmetic.
