@@ -130,4 +130,34 @@ import Testing
         #expect(machine.memory.load(0x20420, as: UInt64.self) == 0x8000_0000_0000_0000)
         #expect(machine.memory.load(0x2041c, as: UInt32.self) == 0xffff)
     }
+
+    @Test func `FXRSTOR takes the pointers with no exception pending`() throws {
+        // FNINIT; FXSAVE [0x20000]; MOV DWORD [0x20006 …], FLD1; FXRSTOR [0x20000]; FNSTENV [0x20400]
+        let store: (UInt8, UInt8) -> [UInt8] = { [0xc6, 0x04, 0x25, $0, 0, 0x02, 0, $1] }
+        let save: [UInt8] = [0xdb, 0xe3, 0x0f, 0xae, 0x04, 0x25, 0, 0, 0x02, 0]
+        let change = store(6, 0x12) + store(8, 0x34) + store(12, 0x56) + store(16, 0x78) + store(20, 0x9a)
+        let environment: [UInt8] = [0xd9, 0x34, 0x25, 0, 0x04, 0x02, 0, 0xf4]
+        for isWide in [false, true] {
+            let restore: [UInt8] = (isWide ? [0x48] : []) + [0x0f, 0xae, 0x0c, 0x25, 0, 0, 0x02, 0]
+            let machine = try FlatMachine(.long, save + change + [0xd9, 0xe8] + restore + environment)
+            #expect(machine.run(100) == .halted)
+            #expect(machine.memory.load(0x2040c, as: UInt32.self) == 0x34)
+            #expect(machine.memory.load(0x20410, as: UInt32.self) == (isWide ? 0x12_0000 : 0x12_0056))
+            #expect(machine.memory.load(0x20414, as: UInt32.self) == 0x78)
+            #expect(machine.memory.load(0x20418, as: UInt32.self) == (isWide ? 0xffff_0000 : 0xffff_009a))
+        }
+    }
+
+    @Test func `the short FLDENV clears the opcode`() throws {
+        // FLD1; FNSTENV16 [0x20000]; FLD1; FLDENV16 [0x20000]; FNSTENV [0x20400]; HLT
+        let machine = try FlatMachine(
+            .long,
+            [
+                0xd9, 0xe8, 0x66, 0xd9, 0x34, 0x25, 0, 0, 0x02, 0, 0xd9, 0xe8, 0x66, 0xd9, 0x24, 0x25, 0, 0, 0x02, 0,
+                0xd9, 0x34, 0x25, 0, 0x04, 0x02, 0, 0xf4,
+            ])
+        #expect(machine.run(100) == .halted)
+        #expect(machine.memory.load(0x2040c, as: UInt32.self) == 0)
+        #expect(machine.memory.load(0x20412, as: UInt16.self) == 0)
+    }
 }

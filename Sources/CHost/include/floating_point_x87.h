@@ -208,7 +208,8 @@ static inline uint32_t lv_x87_tag_word(const lv_vp *vp) {
 //
 //   0 FCW  2 FSW  4 abridged tags  6 FOP  8 FIP [FCS at 12]  16 FDP [FDS at 20]  24 MXCSR  28 MXCSR_MASK  32 ST0-7  160 XMM
 //
-// AMD's processors save the pointers only while an unmasked exception is pending, else zeros, and restore them only then.
+// AMD's processors save the pointers only while an unmasked exception is pending, else zeros. They restore them always, as those with
+// XSAVEERPTR do (CPUID 8000_0008 EBX bit 2); older ones leave them as they are when none is pending, and show the last program's.
 typedef struct lv_fxsave_image { uint8_t bytes[512]; } __attribute__((aligned(16))) lv_fxsave_image;
 
 static inline void lv_fxsave_fill(lv_fxsave_image *image, const lv_vp *vp, bool rex_w, uint32_t vectors) {
@@ -247,7 +248,6 @@ static inline void lv_fxsave_take(lv_vp *vp, const lv_fxsave_image *image, bool 
     memcpy(&word, p, 2);
     vp->fcw = (word & 0x1f3f) | 0x40;
     memcpy(&word, p + 2, 2);
-    bool has_pointers = word & 0x80;  // AMD: the pointers are restored when ES says that an exception is pending, in the image too
     word &= 0x7f7f;
     if (word & ~vp->fcw & 0x3f) word |= 0x8080;
     vp->fsw = word;
@@ -257,16 +257,14 @@ static inline void lv_fxsave_take(lv_vp *vp, const lv_fxsave_image *image, bool 
         if (!(p[4] >> i & 1)) vp->ftw |= (uint16_t)(3u << (2 * i));
         memcpy(&vp->x87[(top + i) & 7], p + 32 + 16 * i, 10);
     }
-    if (has_pointers || word & 0x80) {
-        memcpy(&word, p + 6, 2);
-        vp->fop = word & 0x7ff;
-        if (rex_w) {
-            memcpy(&vp->fip, p + 8, 8); memcpy(&vp->fdp, p + 16, 8);
-        } else {
-            vp->fip = 0; vp->fdp = 0;
-            memcpy(&vp->fip, p + 8, 4); memcpy(&vp->fcs, p + 12, 2);
-            memcpy(&vp->fdp, p + 16, 4); memcpy(&vp->fds, p + 20, 2);
-        }
+    memcpy(&word, p + 6, 2);
+    vp->fop = word & 0x7ff;
+    vp->fip = 0; vp->fcs = 0; vp->fdp = 0; vp->fds = 0;
+    if (rex_w) {
+        memcpy(&vp->fip, p + 8, 8); memcpy(&vp->fdp, p + 16, 8);
+    } else {
+        memcpy(&vp->fip, p + 8, 4); memcpy(&vp->fcs, p + 12, 2);
+        memcpy(&vp->fdp, p + 16, 4); memcpy(&vp->fds, p + 20, 2);
     }
     vp->mxcsr = lv_fxsave_mxcsr(image) & LV_MXCSR_MASK;
     memcpy(vp->xmm, p + 160, 16 * vectors);

@@ -61,7 +61,8 @@ private func takeEnvironment(_ vp: VP, _ image: Environment, wide: Bool) {
         vp.pointee.fcs = UInt16(truncatingIfNeeded: image[4])
         vp.pointee.fdp = image[5]
         vp.pointee.fds = UInt16(truncatingIfNeeded: image[6])
-        if wide { vp.pointee.fop = UInt16(truncatingIfNeeded: image[4] >> 16) & 0x7ff }
+        // The short format has no opcode; the processor clears it.
+        vp.pointee.fop = wide ? UInt16(truncatingIfNeeded: image[4] >> 16) & 0x7ff : 0
     }
     summarise(vp)
 }
