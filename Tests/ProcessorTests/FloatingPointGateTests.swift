@@ -160,4 +160,13 @@ import Testing
         #expect(machine.memory.load(0x2040c, as: UInt32.self) == 0)
         #expect(machine.memory.load(0x20412, as: UInt16.self) == 0)
     }
+
+    @Test func `misalignment of CMPXCHG16B goes before the stack fault`() throws {
+        for (address, vector) in [(0x8000_0000_0006, 13), (0x8000_0000_0010, 12)] as [(UInt64, Int)] {
+            let machine = try FlatMachine(.long, [0x48, 0x0f, 0xc7, 0x4d, 0x00, 0xf4])
+            machine[5] = address
+            #expect(machine.run(100) == .halted)
+            #expect(machine.vector == vector)
+        }
+    }
 }

@@ -161,8 +161,7 @@ private func compareExchange8(_ vp: VP, _ op: UOp) -> Int32 {
 }
 
 private func compareExchange16(_ vp: VP, _ op: UOp) -> Int32 {
-    guard let linear = operandAddress(vp, op, bytes: 16, write: true) else { return RoutineResult.fault }
-    if linear & 15 != 0 { return raise(vp, ExceptionVector.generalProtection, 0) }
+    guard let linear = vectorAddress(vp, op, aligned: true, write: true) else { return RoutineResult.fault }
     guard let pointer = writePointer(vp, linear, 16) ?? interpreter(vp).pointerForUpdate(linear, 16) else {
         // Aligned, so it is not split: not RAM.
         if vp.pointee.fault.pending != 0 { return RoutineResult.fault }
