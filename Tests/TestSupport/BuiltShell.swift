@@ -32,7 +32,7 @@ public struct BuiltShell: Sendable {
     }()
 
     public let store: URL
-    private let executable: String
+    let executable: String
 
     /// nil when the shell is not built.
     public init?() throws {
