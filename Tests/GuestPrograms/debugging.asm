@@ -81,6 +81,22 @@ stepped:
     jne no_shadow
     check [count], 4, "MOV SS holds the step off"
 no_shadow:
+    ; STI does not: it holds off interrupts only.
+    mov dword [count], 0
+    cli
+    pushfd
+    or dword [esp], 0x100
+    popfd
+    sti
+    nop
+    pushfd
+    and dword [esp], ~0x100
+    popfd
+    cli
+    cmp dword [on_tcg], 0
+    jne held_off
+    check [count], 5, "STI does not hold the step off"
+held_off:
     ; An execution breakpoint is a fault; RF in the image goes past it.
     armed 0, here, 0, 0
     begin_trap broken

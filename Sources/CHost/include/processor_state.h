@@ -67,7 +67,7 @@ typedef struct lv_vp {
     lv_x87_register x87[8];     // physical registers R0-R7 (ST(i) is (TOP + i) & 7)
 
     // Interrupt shadow and run state.
-    uint32_t interrupt_shadow;  // 1: STI or MOV SS / POP SS blocks interrupts for one instruction (SDM vol. 3, 6.8.3)
+    uint32_t interrupt_shadow;  // blocks interrupts for one instruction (SDM vol. 3, 6.8.3): 1 by STI, 2 by MOV SS / POP SS, which hold debug traps off too
     uint32_t nmi_blocked;       // until IRET
     uint32_t halted;            // HLT executed, waits for an event
     uint32_t mode;              // 0: 16-bit code, 1: 32-bit code, 2: 64-bit code; derived from CS.L, CS.D and EFER.LMA

@@ -64,15 +64,15 @@ extension Interpreter {
             vp.pointee.rflags &= ~RFLAGS.resume
         }
         let stepped = vp.pointee.rflags & RFLAGS.trap != 0
-        let shadow = vp.pointee.interrupt_shadow
-        if shadow != 0 { vp.pointee.interrupt_shadow = 2 }
+        if vp.pointee.interrupt_shadow != 0 { vp.pointee.interrupt_shadow = InterruptShadow.passing }
         let single = BlockContext.single &<< 56
         vp.pointee.context_key |= single
         let outcome = runChain()
         vp.pointee.context_key &= ~single
-        if vp.pointee.interrupt_shadow == 2 { vp.pointee.interrupt_shadow = 0 }
-        // Loading SS keeps the trap of its own step away (APM vol. 2, 13.1.4).
-        if debug, outcome != RoutineResult.fault, hitsDebugTrap(vp, stepped: stepped && vp.pointee.interrupt_shadow == 0) {
+        if vp.pointee.interrupt_shadow == InterruptShadow.passing { vp.pointee.interrupt_shadow = 0 }
+        // Loading SS keeps the trap of its own step away, STI does not (APM vol. 2, 13.1.4).
+        let traps = stepped && vp.pointee.interrupt_shadow != InterruptShadow.everything
+        if debug, outcome != RoutineResult.fault, hitsDebugTrap(vp, stepped: traps) {
             return RoutineResult.fault
         }
         return outcome
@@ -113,4 +113,14 @@ extension Interpreter {
         modeChanged(vp)
         flushTranslations(keepGlobal: false)
     }
+}
+
+/// Values of `lv_vp.interrupt_shadow`: what the instruction just done keeps away for the next one.
+enum InterruptShadow {
+    /// Behind STI: interrupts.
+    static let interrupts: UInt32 = 1
+    /// Behind MOV SS and POP SS: interrupts, and the debug trap of the instruction itself.
+    static let everything: UInt32 = 2
+    /// The next one runs; unless it casts a shadow of its own, there is none behind it.
+    static let passing: UInt32 = 3
 }

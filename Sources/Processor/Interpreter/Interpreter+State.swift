@@ -66,7 +66,7 @@ extension Interpreter {
                     bytes.storeBytes(of: newValue.x87[index], toByteOffset: index * 8, as: UInt64.self)
                 }
             }
-            vp.pointee.interrupt_shadow = newValue.interruptShadow ? 1 : 0
+            vp.pointee.interrupt_shadow = newValue.interruptShadow ? InterruptShadow.interrupts : 0
             vp.pointee.nmi_blocked = newValue.nmiBlocked ? 1 : 0
             vp.pointee.halted = newValue.halted ? 1 : 0
             vp.pointee.retired = newValue.instructionsRetired

@@ -34,7 +34,7 @@ func executeSti(_ vp: VP, _ op: UOp) -> Int32 {
     guard mayChangeInterrupts(vp) else { return raiseProtection(vp) }
     if vp.pointee.rflags & RFLAGS.interrupt == 0 {
         vp.pointee.rflags |= RFLAGS.interrupt
-        vp.pointee.interrupt_shadow = 1
+        vp.pointee.interrupt_shadow = InterruptShadow.interrupts
     }
     return RoutineResult.end
 }

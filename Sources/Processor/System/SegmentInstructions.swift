@@ -38,7 +38,7 @@ func executePopSreg(_ vp: VP, _ op: UOp) -> Int32 {
 private func segmentLoaded(_ vp: VP, _ register: Int, shadow: Bool) -> Int32 {
     interpreter(vp).modeChanged(vp)
     guard register == LV_SS else { return RoutineResult.next }
-    if shadow { vp.pointee.interrupt_shadow = 1 }
+    if shadow { vp.pointee.interrupt_shadow = InterruptShadow.everything }
     return RoutineResult.end
 }
 
