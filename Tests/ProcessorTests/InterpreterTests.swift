@@ -244,4 +244,14 @@ import Testing
         #expect(machine[0] == 6)
         #expect(machine[4] == 0x80000)
     }
+
+    @Test func `moves of control and debug registers ignore ModRM.mod`() throws {
+        // MOV RBX, CR0 with mod 0; MOV CR2, RSP with mod 1 (no SIB, no displacement); MOV DR0, RSP with mod 2; MOV RBP, DR0 with mod 0.
+        let machine = try FlatMachine(.long, [0x0f, 0x20, 0x03, 0x0f, 0x22, 0x54, 0x0f, 0x23, 0x84, 0x0f, 0x21, 0x05, 0xf4])
+        #expect(machine.run(100) == .halted)
+        #expect(machine.vector == nil)
+        #expect(machine[3] == 0x8001_0033)
+        #expect(machine.engine.state.cr2 == 0x80000)
+        #expect(machine[5] == 0x80000)
+    }
 }

@@ -126,7 +126,7 @@ struct Decoder {
         if form.pointee.wholeMask != 0, modRM & form.pointee.wholeMask != form.pointee.whole { return false }
         if form.pointee.digit >= 0, Int8(modRM >> 3 & 7) != form.pointee.digit { return false }
         if form.pointee.memoryOnly, modRM >= 0xc0 { return false }
-        if form.pointee.registerOnly, modRM < 0xc0 { return false }
+        if form.pointee.registerOnly, modRM < 0xc0, !form.pointee.ignoresMode { return false }
         return mode == 2 ? !form.pointee.invalidIn64 : !form.pointee.only64
     }
 
@@ -165,7 +165,7 @@ struct Decoder {
             result.uop.a = modRM >> 3 & 7 | (rex & 4) << 1
             // The escape opcodes have no immediate; what FNSTENV shows as FOP stands there (SDM vol. 1, 8.1.9).
             if !isTwoByte, opcode & 0xf8 == 0xd8 { result.uop.immediate = Int32(opcode & 7) << 8 | Int32(modRM) }
-            if modRM >= 0xc0 {
+            if modRM >= 0xc0 || form.pointee.ignoresMode {
                 result.uop.b = modRM & 7 | (rex & 1) << 3
             } else {
                 flags |= LV_UOP_MEMORY

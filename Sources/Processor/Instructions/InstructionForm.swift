@@ -25,6 +25,8 @@ struct InstructionForm {
     var needsModRM = false
     var memoryOnly = false
     var registerOnly = false
+    /// ModRM.mod counts as 3 whatever it is: moves of control and debug registers (SDM vol. 2, MOV).
+    var ignoresMode = false
     var opcodeRegister = false
     var invalidIn64 = false
     var only64 = false

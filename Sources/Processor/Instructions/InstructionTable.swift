@@ -219,7 +219,10 @@ struct InstructionTableParser {
         case "R", "N", "U":
             form.needsModRM = true
             form.registerOnly = true
-        case "G", "V", "P", "S", "C", "D": form.needsModRM = true
+        case "G", "V", "P", "S": form.needsModRM = true
+        case "C", "D":
+            form.needsModRM = true
+            form.ignoresMode = true
         case "X", "Y", "Z": break
         default: return "unknown operand \(operand)"
         }
