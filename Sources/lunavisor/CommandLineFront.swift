@@ -36,7 +36,7 @@ enum CommandLineFront {
                lunavisor [OPTIONS] -c COMMANDS [ARGS]  the commands
                lunavisor [OPTIONS] test FILE…          scenarios, each in a store of its own
                lunavisor help [CMDLET|TOPIC]           the manual
-               lunavisor host start|stop               remote access (not there yet)
+               lunavisor host start|stop               what the host's boot and shutdown do with the VMs (not there yet)
 
         Options: -c, --command COMMANDS      run these commands
                  --store FOLDER              the folder of the virtual machines (also LUNAVISOR_STORE)
@@ -92,7 +92,8 @@ enum CommandLineFront {
             case "host":
                 guard ["start", "stop"].contains(others.first) else { return wrongUsage("host takes start or stop.") }
                 writeError(
-                    "lunavisor: remote access is not there yet; every shell on this machine reaches the store's machines without it.\n")
+                    "lunavisor: host \(others[0]) is not there yet: automatic start and stop actions are stored, nothing carries them out. Use Start-VM and Save-VM.\n"
+                )
                 return 1
             case "-":
                 options.arguments = others

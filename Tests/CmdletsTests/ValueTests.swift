@@ -1,3 +1,4 @@
+import Basics
 import Cmdlets
 import Glibc
 import Testing

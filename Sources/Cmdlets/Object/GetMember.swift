@@ -1,3 +1,5 @@
+import Basics
+
 extension Cmdlet {
     /// `Get-Member`: the properties of objects.
     static let getMember = Cmdlet(

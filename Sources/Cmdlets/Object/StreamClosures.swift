@@ -1,3 +1,5 @@
+import Basics
+
 /// A stream processor of two closures.
 final class StreamClosures: StreamProcessor {
     private let onInput: (Value) throws -> Bool

@@ -1,3 +1,5 @@
+import Basics
+
 /// Decides from a call's arguments whether it gives nothing, one thing or a list (language.md, "What a call returns").
 enum ShapeRule {
     static func shape(of cmdlet: Cmdlet, _ bound: BoundArguments, hasInput: Bool, inputIsOne: Bool) -> ResultShape {

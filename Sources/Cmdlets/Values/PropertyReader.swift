@@ -1,3 +1,5 @@
+import Basics
+
 /// Reads properties of any value: live objects, records, lists, times, durations and strings.
 public enum PropertyReader {
     /// All properties at one moment; nil for a value that has none to enumerate.

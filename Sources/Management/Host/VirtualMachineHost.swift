@@ -51,17 +51,19 @@ public final class VirtualMachineHost: Sendable {
         let key = VirtualMachineConfiguration.key(ofName: name)
         let all = try machines()
         if let machine = all.first(where: { VirtualMachineConfiguration.key(ofName: $0.name) == key }) { return machine }
-        throw ManagementError.notFound(String(name.prefix(120)), nearest: NamePattern.nearest(name, in: all.map(\.name)))
+        throw ManagementError.notFound(
+            String(name.prefix(120)), nearest: Spelling.nearest(to: name, among: all.map(\.name), limit: 1).first)
     }
 
     /// VMs whose names match a pattern of `* ? [a-z]`, sorted by name; none is no error.
     public func machines(matching pattern: String) throws -> [VirtualMachine] {
-        try machines().filter { NamePattern.matches($0.name, pattern) }
+        let wanted = WildcardPattern(pattern)
+        return try machines().filter { wanted.matches($0.name) }
     }
 
-    public static func isWildcard(_ text: String) -> Bool { NamePattern.isWildcard(text) }
+    public static func isWildcard(_ text: String) -> Bool { WildcardPattern.isPattern(text) }
 
-    public static func matches(_ name: String, pattern: String) -> Bool { NamePattern.matches(name, pattern) }
+    public static func matches(_ name: String, pattern: String) -> Bool { WildcardPattern(pattern).matches(name) }
 
     /// Status of many VMs at once, in their order; workers that do not answer delay nobody.
     public func statuses(of machines: [VirtualMachine]) -> [Result<VirtualMachineStatus, any Error>] {

@@ -1,3 +1,4 @@
+import Basics
 import CLua
 import Cmdlets
 import Management

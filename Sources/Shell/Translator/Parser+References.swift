@@ -1,3 +1,4 @@
+import Basics
 import Cmdlets
 
 /// A cmdlet's name in the source.
