@@ -48,6 +48,17 @@ struct ConformanceTests {
             command: "for v in Get-VM web* do print(v.Name) end",
             function: "for _, v in ipairs(Get-VM(\"web*\")) do print(v.Name) end", prints: "web1\nweb2\n"),
         Row(
+            powerShell: "New-VM @p; -Name \"web$i\"",
+            command: "local p = {Name='c', NoVHD=true}; local i = 9; New-VM @p | Out-Null; New-VM -Name \"web$i\" -NoVHD | Out-Null; "
+                + "print((Get-VM c).Name, (Get-VM web9).Name)",
+            function: "local p = {Name='c', NoVHD=true}; local i = 9; New-VM(p); New-VM{Name = \"web\"..i, NoVHD = true}; "
+                + "print(Get-VM('c').Name, Get-VM('web9').Name)",
+            prints: "c\tweb9\n"),
+        Row(
+            powerShell: "New-VM … | Out-Null",
+            command: "New-VM -Name d -NoVHD | Out-Null; print(#(Get-VM d))", function: "New-VM('d', {NoVHD=true}); print(#Get-VM('d'))",
+            prints: "1\n"),
+        Row(
             powerShell: "$null = New-VM …",
             command: "$null = New-VM -Name b -NoVHD; print((Get-VM b).Generation)",
             function: "New-VM{ Name = 'b', NoVHD = true }; print(Get-VM('b').Generation)", prints: "2\n"),
