@@ -41,11 +41,11 @@ describe("a Debian guest with two processors", function()
     it("is seen as a child of the root partition", function()
         local child
         for p in Get-Partition do
-            if p.VMName == "scenario" then child = p end
+            if p.Name == "scenario" then child = p end
         end
         assert.is_not_nil(child)
         assert.are.equal(1, child.ParentId)
-        assert.are.equal(2, child.ProcessorCount)
+        assert.are.equal(2, child.VirtualProcessorCount)
     end)
 
     it("pauses and goes on", function()
