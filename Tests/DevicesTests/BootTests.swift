@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test func namesWhatIsWrongWithAKernel() throws {
-        #expect(code { _ = try load(Array("#!/bin/sh\n".utf8)) } == .kernelTruncated)
+        #expect(code { _ = try load(Array("#!/bin/sh\n".utf8)) } == .notBootable)
         #expect(code { _ = try load([UInt8](repeating: 0, count: 4096)) } == .notBootable)
         #expect(code { _ = try load(Array(kernel().dropLast(100))) } == .kernelTruncated)
         #expect(code { _ = try load(kernel { $0[0x236] = 0 }) } == .notBootable)
