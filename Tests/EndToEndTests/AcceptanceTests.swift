@@ -20,14 +20,17 @@ struct AcceptanceTests {
         try run(
             shell,
             "New-VM \(name) -NoVHD -MemoryStartupBytes 128MB -KernelPath '\(folder)/vmlinuz' "
-                + "-InitialRamdiskPath '\(folder)/initrd.img' -KernelArguments 'console=ttyS0 quiet panic=-1 cryptomgr.notests' | Out-Null; " + more)
+                + "-InitialRamdiskPath '\(folder)/initrd.img' -KernelArguments 'console=ttyS0 quiet panic=-1 cryptomgr.notests' | Out-Null; "
+                + more)
     }
 
     /// The guest's own uptime in seconds, asked over its console; `tag` marks this answer.
     private func uptime(_ shell: BuiltShell, _ name: String, _ tag: String) throws -> Double {
-        // The words as typed do not match the pattern, only the answer does.
+        // The words as typed do not match the pattern, only the answer does. The quotes are Lua's plain ones: $( is the guest's.
         try run(
-            shell, "Send-VMConsole \(name) \"echo '\(tag)'up=$(cat /proc/uptime)\\n\"; Wait-VM \(name) -For Console -Pattern '\(tag)up=[0-9]' -Timeout 60")
+            shell,
+            "Send-VMConsole \(name) 'echo \(tag)\"\"up=$(cat /proc/uptime)\\n'; "
+                + "Wait-VM \(name) -For Console -Pattern '\(tag)up=[0-9]' -Timeout 60")
         let text = try run(shell, "Receive-VMConsole \(name) -Tail 40")
         let line = try #require(text.split(separator: "\n").last { $0.contains(tag + "up=") }, "\(text)")
         let number = try #require(line.components(separatedBy: tag + "up=").last?.split(separator: " ").first)
@@ -73,7 +76,8 @@ struct AcceptanceTests {
         try run(shell, "Send-VMConsole exact \"poweroff\\n\"; Wait-VM exact -For Off -Timeout 60")
     }
 
-    @Test("the shipped example and scenario run", arguments: [["Scripts/Examples/quickstart.lua"], ["test", "Scripts/Scenarios/boot.lua"]])
+    @Test(
+        "the shipped example and scenario run", arguments: [["Scripts/Examples/quickstart.lua"], ["test", "Scripts/Scenarios/boot.lua"]])
     func shipped(words: [String]) throws {
         let shell = try #require(try BuiltShell())
         defer { shell.clean() }

@@ -37,7 +37,9 @@ struct BrokenStoreTests {
         let status = try shell.value("(Get-VM bad).Status")
         #expect(status.contains(damage.says) && status.contains(file.path), "\(status)")
         #expect(try shell.command("Get-VM").output.contains(damage.says))
-        for command in ["Start-VM bad", "Set-VM bad -Notes x", "Rename-VM bad -NewName b", "Set-VMMemory bad -StartupBytes 64MB", "Save-VM bad"] {
+        for command in [
+            "Start-VM bad", "Set-VM bad -Notes x", "Rename-VM bad -NewName b", "Set-VMMemory bad -StartupBytes 64MB", "Save-VM bad",
+        ] {
             let outcome = try shell.command(command)
             #expect(outcome.status == 1, "\(command)")
             #expect(!outcome.errors.isEmpty)

@@ -10,7 +10,8 @@ struct GuestTroubleTests {
         defer { shell.clean() }
         try shell.makeMachine("a", running: .tripleFaulting)
         #expect(try shell.command("Start-VM a; Wait-VM a -For Off -Timeout 20").status == 0)
-        let messages = try shell.value("#(Get-VMEvent a | ? Kind -eq TripleFault), (Get-VMEvent a | ? Kind -eq TripleFault | Select-Object -Last 1).Message")
+        let messages = try shell.value(
+            "#(Get-VMEvent a | ? Kind -eq TripleFault), (Get-VMEvent a | ? Kind -eq TripleFault | Select-Object -Last 1).Message")
         #expect(messages.hasPrefix("3\t") && messages.contains("triple fault") && messages.contains("turned off"), "\(messages)")
         #expect(try shell.value("(Get-VM a).State") == "Off")
     }

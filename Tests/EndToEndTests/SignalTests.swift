@@ -18,7 +18,8 @@ struct SignalTests {
         Case(program: "while true do pcall(error, 'x') end", signal: SIGINT, code: 130),
         Case(program: "while true do xpcall(function() while true do end end, function(e) return e end) end", signal: SIGINT, code: 130),
         Case(program: "while true do try(function() while true do end end, function(e) end) end", signal: SIGINT, code: 130),
-        Case(program: "local co = coroutine.wrap(function() while true do end end); while true do pcall(co) end", signal: SIGINT, code: 130),
+        Case(
+            program: "local co = coroutine.wrap(function() while true do end end); while true do pcall(co) end", signal: SIGINT, code: 130),
         Case(program: "Start-Sleep 1000", signal: SIGINT, code: 130),
         Case(program: "pcall(function() Wait-VM a -For Off -Timeout 1000 end); while true do end", signal: SIGINT, code: 130),
         Case(program: "Receive-VMConsole a -Follow", signal: SIGINT, code: 130),

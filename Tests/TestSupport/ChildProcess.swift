@@ -16,7 +16,8 @@ public final class ChildProcess: Sendable {
     /// Starts `executable` with the files as standard input, output and error. With `ownSession` a terminal among them becomes the
     /// process's controlling terminal (a session leader gets the first one that it opens).
     public init(
-        _ executable: String, _ arguments: [String], environment: [String: String], streams: (String, String, String), ownSession: Bool = false
+        _ executable: String, _ arguments: [String], environment: [String: String], streams: (String, String, String),
+        ownSession: Bool = false
     ) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)

@@ -9,7 +9,8 @@ public struct RunningShell: Sendable {
         let folder = FileManager.default.temporaryDirectory
         let name = "lunavisor-run-\(UUID().uuidString)"
         files = (folder.appendingPathComponent(name + ".out"), folder.appendingPathComponent(name + ".err"))
-        process = try ChildProcess(executable, arguments, environment: environment, streams: ("/dev/null", files.output.path, files.errors.path))
+        process = try ChildProcess(
+            executable, arguments, environment: environment, streams: ("/dev/null", files.output.path, files.errors.path))
     }
 
     public var output: String { (try? String(contentsOf: files.output, encoding: .utf8)) ?? "" }

@@ -14,11 +14,12 @@ public struct TinyKernel: Sendable {
     /// Halts with interrupts off.
     public static let halting = TinyKernel(code: [0xfa, 0xf4, 0xeb, 0xfc])  // l: cli; hlt; jmp l
     /// Raises an exception that no gate can take.
-    public static let tripleFaulting = TinyKernel(code: [
-        0x6a, 0x00, 0x6a, 0x00,  // push 0; push 0 (the stack pointer is set first, below)
-        0x0f, 0x01, 0x1c, 0x24,  // lidt [esp]
-        0x0f, 0x0b,  // ud2
-    ].withStack)
+    public static let tripleFaulting = TinyKernel(
+        code: [
+            0x6a, 0x00, 0x6a, 0x00,  // push 0; push 0 (the stack pointer is set first, below)
+            0x0f, 0x01, 0x1c, 0x24,  // lidt [esp]
+            0x0f, 0x0b,  // ud2
+        ].withStack)
     /// Writes a text to COM1, then counts for ever.
     public static func saying(_ text: String) -> TinyKernel {
         let output = text.utf8.flatMap { [0xb0, $0, 0xee] as [UInt8] }  // mov al, character; out dx, al
