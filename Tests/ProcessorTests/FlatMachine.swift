@@ -24,17 +24,17 @@ final class FlatMachine: GuestPhysicalMap, InterceptHandler {
 
     init(_ mode: Mode = .long, _ bytes: [UInt8] = [], at address: UInt64 = FlatMachine.code) throws {
         memory = try GuestMemory(size: 4 << 20)
-        group = EngineGroup(memory: memory)
-        engine = Interpreter(group: group, map: self, intercepts: self)
+        group = try EngineGroup(memory: memory)
+        engine = try Interpreter(group: group, map: self, intercepts: self)
         _ = memory.write(address, bytes)
         setUp(mode, address)
     }
 
     /// Another VP over the same memory, in long mode at `address`.
-    init(sharing other: FlatMachine, at address: UInt64) {
+    init(sharing other: FlatMachine, at address: UInt64) throws {
         memory = other.memory
         group = other.group
-        engine = Interpreter(group: group, map: self, intercepts: self)
+        engine = try Interpreter(group: group, map: self, intercepts: self)
         enter(.long, address)
     }
 

@@ -12,12 +12,13 @@ final class GuestMachine: InterceptHandler, GuestPhysicalMap {
     private(set) var notes: [EngineNote] = []
     private var pendingInterrupt: UInt8?
     private var isNMIPending = false
-    /// Made after `self`, which it asks.
-    private(set) lazy var processor = Interpreter(group: group, map: self, intercepts: self)
+    /// Made after `self`, which it asks; there from the end of `init` on.
+    private(set) var processor: Interpreter!
 
     init(memorySize: UInt64 = 64 << 20) throws {
         memory = try GuestMemory(size: memorySize)
-        group = EngineGroup(memory: memory)
+        group = try EngineGroup(memory: memory)
+        processor = try Interpreter(group: group, map: self, intercepts: self)
     }
 
     var text: String { String(decoding: output, as: UTF8.self) }

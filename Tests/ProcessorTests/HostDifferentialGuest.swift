@@ -21,13 +21,14 @@ final class DifferentialGuest: GuestPhysicalMap, InterceptHandler {
         self.data = data
         buildTables()
         _ = memory.write(dataPage, data)
-        engine = Interpreter(group: EngineGroup(memory: memory), map: self, intercepts: self)
+        engine = try Interpreter(group: EngineGroup(memory: memory), map: self, intercepts: self)
     }
 
     private func word(_ address: UInt64, _ value: UInt64) { _ = memory.store(address, value) }
 
     private func buildTables() {
-        let present: UInt64 = 0x23, user: UInt64 = 0x27
+        let present: UInt64 = 0x23
+        let user: UInt64 = 0x27
         word(0x1000, 0x2000 | user)
         word(0x1000 + 256 * 8, 0x3000 | present)
         // User half: 1 GiB entry 0; code at 256 MiB, data at 512 MiB.
@@ -74,12 +75,19 @@ final class DifferentialGuest: GuestPhysicalMap, InterceptHandler {
         let exit = engine.run(until: engine.instructionsRetired + 20000)
         let state = engine.state
         if let bytes = memory.read(dataPage, count: Int(LV_EXECUTOR_WRITABLE)) {
-            if let data = lv_executor_data(&outcome) { bytes.withUnsafeBytes { UnsafeMutableRawPointer(data).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(data), byteCount: bytes.count) } }
+            if let data = lv_executor_data(&outcome) {
+                bytes.withUnsafeBytes {
+                    UnsafeMutableRawPointer(data).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(data), byteCount: bytes.count)
+                }
+            }
         }
         outcome.state = lv_executor_state()
         outcome.vector = UInt64(LV_EXECUTOR_CRASHED)
         guard exit == .halted, state.rip >= kernel else {
-            if exit == .limit { outcome.vector = UInt64(LV_EXECUTOR_TIMED_OUT); return nil }
+            if exit == .limit {
+                outcome.vector = UInt64(LV_EXECUTOR_TIMED_OUT)
+                return nil
+            }
             return "\(exit) at \(state.rip)"
         }
         let vector = (state.rip - kernel - 0x2000) / 16
@@ -143,7 +151,8 @@ final class DifferentialGuest: GuestPhysicalMap, InterceptHandler {
             for i in 0..<8 {
                 if state.ftw >> UInt16(2 * i) & 3 != 3 { fx[4] |= 1 << UInt8(i) }
                 fx.storeBytes(of: state.x87[((top + i) & 7) * 2], toByteOffset: 32 + 16 * i, as: UInt64.self)
-                fx.storeBytes(of: UInt16(truncatingIfNeeded: state.x87[((top + i) & 7) * 2 + 1]), toByteOffset: 40 + 16 * i, as: UInt16.self)
+                fx.storeBytes(
+                    of: UInt16(truncatingIfNeeded: state.x87[((top + i) & 7) * 2 + 1]), toByteOffset: 40 + 16 * i, as: UInt16.self)
             }
             fx.storeBytes(of: state.mxcsr, toByteOffset: 24, as: UInt32.self)
             for i in 0..<32 { fx.storeBytes(of: state.vector[i], toByteOffset: 160 + 8 * i, as: UInt64.self) }

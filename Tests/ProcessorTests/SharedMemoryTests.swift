@@ -35,7 +35,7 @@ import Testing
         // mov ecx, 20000; again: lock add dword [rdx], 1; dec ecx; jnz again; hlt
         let program: [UInt8] = [0xb9, 0x20, 0x4e, 0, 0, 0xf0, 0x83, 0x02, 1, 0xff, 0xc9, 0x75, 0xf8, 0xf4]
         let first = try FlatMachine(.long, program)
-        let second = FlatMachine(sharing: first, at: FlatMachine.code)
+        let second = try FlatMachine(sharing: first, at: FlatMachine.code)
         first[2] = address
         second[2] = address
         runTogether([first, second])
@@ -49,7 +49,7 @@ import Testing
         // mov ecx, 3000000; wait: dec ecx; jnz wait; mov byte [0x10001], 2; hlt
         _ = reader.memory.write(
             0x20000, [0xb9, 0xc0, 0xc6, 0x2d, 0, 0xff, 0xc9, 0x75, 0xfc, 0xc6, 0x04, 0x25, 1, 0, 1, 0, 2, 0xf4])
-        let writer = FlatMachine(sharing: reader, at: 0x20000)
+        let writer = try FlatMachine(sharing: reader, at: 0x20000)
         runTogether([reader, writer])
         #expect(reader[0] == 2)
         #expect(reader.engine.state.halted)

@@ -32,8 +32,8 @@ final class BlockCache {
         var host: UnsafeMutableRawPointer?
     }
 
-    let jumps = UnsafeMutablePointer<Jump>.allocate(capacity: jumpCount)
-    private let executes = UnsafeMutablePointer<Execute>.allocate(capacity: executeCount)
+    let jumps: UnsafeMutablePointer<Jump>
+    private let executes: UnsafeMutablePointer<Execute>
     private let arena: UnsafeMutableRawPointer
     private let buckets: UnsafeMutablePointer<UnsafeMutablePointer<Block>?>
     private let pageHeads: UnsafeMutablePointer<UnsafeMutablePointer<Block>?>
@@ -43,18 +43,15 @@ final class BlockCache {
     /// Counts `reset()`: pointers into the arena from before are void.
     private(set) var generation = 0
 
-    init(pageCount: Int) {
+    init(pageCount: Int) throws(EngineMemoryError) {
         self.pageCount = pageCount
         mappingSize = Self.arenaSize + Self.bucketCount * 8 + pageCount * 8
-        guard let pointer = mmap(nil, mappingSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
-            pointer != MAP_FAILED
-        else {
-            // As in EngineGroup: address space is refused before any guest runs.
-            fatalError("no address space for the code cache")
-        }
+        let pointer = try reserveEngineMemory(bytes: mappingSize)
         arena = pointer
         buckets = (pointer + Self.arenaSize).assumingMemoryBound(to: UnsafeMutablePointer<Block>?.self)
         pageHeads = (pointer + Self.arenaSize + Self.bucketCount * 8).assumingMemoryBound(to: UnsafeMutablePointer<Block>?.self)
+        jumps = .allocate(capacity: Self.jumpCount)
+        executes = .allocate(capacity: Self.executeCount)
         jumps.initialize(repeating: .empty, count: Self.jumpCount)
         executes.initialize(repeating: Execute(), count: Self.executeCount)
     }

@@ -22,23 +22,19 @@ package final class EngineGroup: GuestMemoryWriteListener, @unchecked Sendable {
     private let codeGranules: UnsafeMutablePointer<UInt64>
     private let mapping: UnsafeMutableRawPointer
     private let mappingSize: Int
-    private let lock = UnsafeMutablePointer<UInt32>.allocate(capacity: 2)
+    private let lock: UnsafeMutablePointer<UInt32>
     private let channels = Mutex<[VPChannel]>([])
 
     /// `memory` tells the group before host code writes guest RAM.
-    package init(memory: GuestMemory) {
+    package init(memory: GuestMemory) throws(EngineMemoryError) {
         let pages = Int(max(memory.endAddress, 1 << 32) >> 12)
         pageCount = pages
         mappingSize = pages * 9
-        guard let pointer = mmap(nil, mappingSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
-            pointer != MAP_FAILED
-        else {
-            // The host refuses even untouched address space before any guest exists; nothing a guest, a file or a script can cause.
-            fatalError("no address space for the code tables")
-        }
+        let pointer = try reserveEngineMemory(bytes: mappingSize)
         mapping = pointer
         codeGranules = pointer.assumingMemoryBound(to: UInt64.self)
         codeFlags = (pointer + pages * 8).assumingMemoryBound(to: UInt8.self)
+        lock = .allocate(capacity: 2)
         lock.initialize(repeating: 0, count: 2)
         memory.addWriteListener(self)
     }

@@ -37,7 +37,9 @@ package final class Interpreter: ProcessorEngine {
 
     /// `intercepts` is not kept alive by the engine (its owner usually owns the engine). The VP starts in the reset state of an
     /// application processor's INIT; set `state` for anything else.
-    package init(group: EngineGroup, map: any GuestPhysicalMap, intercepts: any InterceptHandler) {
+    package init(group: EngineGroup, map: any GuestPhysicalMap, intercepts: any InterceptHandler) throws(EngineMemoryError) {
+        // The only thing that can be refused comes first: without it there is nothing to give back.
+        blocks = try BlockCache(pageCount: group.pageCount)
         self.group = group
         self.map = map
         handler = intercepts
@@ -48,7 +50,6 @@ package final class Interpreter: ProcessorEngine {
         userCache = TranslationCache()
         supervisorCache = TranslationCache()
         pages = PhysicalPageCache()
-        blocks = BlockCache(pageCount: group.pageCount)
         vp.pointee.tlb_user = UnsafeMutableRawPointer(userCache.entries)
         vp.pointee.tlb_supervisor = UnsafeMutableRawPointer(supervisorCache.entries)
         vp.pointee.jump_cache = UnsafeMutableRawPointer(blocks.jumps)

@@ -15,8 +15,9 @@ struct EngineChoice {
         switch engine {
         case "Auto", "Interpreter":
             name = "Interpreter"
-            let group = EngineGroup(memory: memory)
-            make = { handler, map, _ in Interpreter(group: group, map: map, intercepts: handler) }
+            let group: EngineGroup
+            do throws(EngineMemoryError) { group = try EngineGroup(memory: memory) } catch { throw MachineError(.memory, cause: error) }
+            make = { handler, map, _ in try Interpreter(group: group, map: map, intercepts: handler) }
         case "Translator", "Kvm": throw MachineError(.engineMissing, detail: engine)
         default: throw MachineError(.engineUnknown, detail: engine)
         }
