@@ -115,7 +115,9 @@ import Testing
                 }
             } == "ProcessorCountOutOfRange")
         #expect(try machine.configuration() == before)
+        #expect(try machine.status().statusText == "Operating normally")
         try machine.configure { $0.timeMode = .exact }
+        #expect(try machine.status().statusText.contains("not for secrets"))
         #expect(try machine.configuration().seed != nil)
         try machine.configure { $0.timeMode = .real }
         #expect(try machine.configuration().seed == nil)

@@ -37,7 +37,6 @@ extension VirtualMachine {
     private func status(_ folder: VirtualMachineFolder, from answer: WorkerStatus) throws -> VirtualMachineStatus {
         var status = try restingStatus(folder)
         status.state = answer.state
-        status.statusText = Self.normal
         status.uptimeNanoseconds = answer.uptimeNanoseconds
         status.cpuUsage = answer.cpuUsage
         status.memoryAssigned = answer.memoryAssigned
@@ -76,6 +75,8 @@ extension VirtualMachine {
             status.name = configuration.name
             status.configuration = configuration
             status.version = "\(configuration.version).0"
+            // Exact mode draws ids, MACs and RDRAND from the seed: who reads a list must see it.
+            if configuration.timeMode == .exact { status.statusText = "\(Self.normal) (seeded, not for secrets)" }
         } catch {
             guard folder.folder.file.hasName else { throw ManagementError.notFound(name, nearest: nil) }
             status.state = hasSavedState ? .savedCritical : .offCritical
