@@ -9,7 +9,8 @@ import Testing
 
     /// The vector that ends `bytes`, a trailing HLT being the quiet end (nil).
     private func vector(
-        _ bytes: [UInt8], set cr0: UInt64 = 0, clear: UInt64 = 0, cr4: UInt64 = fxsr | simd, _ change: (inout ProcessorState) -> Void = { _ in }
+        _ bytes: [UInt8], set cr0: UInt64 = 0, clear: UInt64 = 0, cr4: UInt64 = fxsr | simd,
+        _ change: (inout ProcessorState) -> Void = { _ in }
     ) throws -> Int? {
         let machine = try FlatMachine(.long, bytes + [0xf4])
         var state = machine.engine.state
@@ -119,7 +120,8 @@ import Testing
         let machine = try FlatMachine(
             .protected,
             [
-                0xdb, 0xe3, 0xd9, 0xeb, 0xd9, 0xe8, 0xdd, 0x35, 0, 0, 0x02, 0, 0xdd, 0x25, 0, 0, 0x02, 0, 0x0f, 0xae, 0x05, 0, 0x04, 0x02, 0,
+                0xdb, 0xe3, 0xd9, 0xeb, 0xd9, 0xe8, 0xdd, 0x35, 0, 0, 0x02, 0, 0xdd, 0x25, 0, 0, 0x02, 0, 0x0f, 0xae, 0x05, 0, 0x04, 0x02,
+                0,
                 0xf4,
             ])
         #expect(machine.engine.run(until: machine.engine.instructionsRetired + 20) == .halted)

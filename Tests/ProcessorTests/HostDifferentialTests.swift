@@ -58,7 +58,10 @@ import Testing
                 // Every row in turn, so that all are met whatever the seed.
                 let row = rows[(done + i) % rows.count]
                 let others = sequences ? (0..<3).map { _ in random.pick(rows) } : []
-                list.append(generator.make(row, then: others))
+                // FXSAVE comes last: it stores MXCSR_MASK, in which the host differs by right, and nothing may read that.
+                let ordered = [row] + others
+                let sequence = ordered.filter { $0.name != "fxsave" } + ordered.filter { $0.name == "fxsave" }
+                list.append(generator.make(sequence[0], then: Array(sequence.dropFirst())))
             }
             let cases = list.map { Self.executorCase($0, is32: is32) }
             let error = lv_executor_run(cases, outcomes, UInt32(size), data)
