@@ -143,7 +143,7 @@ extension WorkerInstance {
         let machine: (any MachineControlling)? = phase.withLock { phase in
             guard !phase.hasEnded else { return nil }
             phase.hasEnded = true
-            phase.fallback = final
+            phase.fallback = Self.way(to: final)
             defer { phase.machine = nil }
             return phase.machine
         }
@@ -157,6 +157,7 @@ extension WorkerInstance {
             // Another claim of the same server, without the lock, which goes free with its last reference.
             claim = claim.map { Claim(lock: nil, server: $0.server, startTime: $0.startTime) }
         }
+        phase.withLock { $0.fallback = final }
     }
 
     /// Keeps the state where clients look when we do not answer.

@@ -156,11 +156,22 @@ package final class WorkerInstance: Sendable {
 
     var server: ControlServer? { claim.withLock { $0?.server } }
 
-    /// The machine's state, or ours while there is none.
+    /// The machine's state, or ours while there is none. Off and Saved are true only when the folder is the clients' again, events
+    /// written and lock free: until then the VM is still starting, stopping or being saved.
     var state: VirtualMachineState {
         let (machine, fallback) = phase.withLock { ($0.hasEnded ? nil : $0.machine, $0.fallback) }
         guard let machine else { return fallback }
         let state = machine.state
-        return fallback == .starting && !state.hasWorker ? .starting : state
+        if state.hasWorker { return state }
+        return fallback == .starting ? .starting : Self.way(to: state)
+    }
+
+    /// What a VM is shown as on its way to a state without a worker.
+    static func way(to final: VirtualMachineState) -> VirtualMachineState {
+        switch final {
+        case .saved: .saving
+        case .starting: .starting
+        default: .stopping
+        }
     }
 }
