@@ -142,7 +142,7 @@ struct TerminalTests {
         terminal.type("a" + Key.enter)
         #expect(terminal.sees("\n> "))
         try count(3)
-        // Enter alone takes the default, as in PowerShell: yes.
+        // Ctrl-C at the question changes nothing.
         ask("Remove-VM m4")
         terminal.type(Key.controlC)
         #expect(terminal.sees("> "))

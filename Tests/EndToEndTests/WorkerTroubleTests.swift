@@ -89,7 +89,7 @@ struct WorkerTroubleTests {
             [0xff, 0xff, 0x0f, 0, 1, 0, 0, 0, 0] + Array("{".utf8), [5, 0, 0],
         ]
         var held: [Int32] = []
-        defer { held.forEach { close($0) } }
+        defer { for descriptor in held { close(descriptor) } }
         for text in texts {
             let descriptor = try #require(connect(to: folder))
             _ = text.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }

@@ -37,7 +37,7 @@ public final class ChildProcess: Sendable {
         posix_spawnattr_setflags(&attributes, Int16(flags))
         let words = ([executable] + arguments).map { strdup($0) } + [nil]
         let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { (words + variables).forEach { free($0) } }
+        defer { for text in words + variables { free(text) } }
         var identifier: pid_t = 0
         let result = posix_spawn(&identifier, executable, &actions, &attributes, words, variables)
         guard result == 0 else { throw Failure(description: "\(executable): \(String(cString: strerror(result)))") }
