@@ -23,7 +23,8 @@ struct CaseGenerator {
     /// One random instruction of `rows`, or a sequence of `length` that addresses memory without registers.
     mutating func make(_ row: EncodingRow, then others: [EncodingRow] = []) -> Case {
         registers = (0..<16).map { _ in random.integer() & (is32 ? 0xffff_ffff : ~0) }
-        registers[4] = UInt64(LV_EXECUTOR_DATA) + 0x800 + UInt64(random.below(0x80)) * 16 + (random.chance(15) ? UInt64(random.below(16)) : 0)
+        registers[4] =
+            UInt64(LV_EXECUTOR_DATA) + 0x800 + UInt64(random.below(0x80)) * 16 + (random.chance(15) ? UInt64(random.below(16)) : 0)
         var bytes = encode(row, at: UInt64(LV_EXECUTOR_ENTRY), freeRegisters: true)
         for other in others {
             let next = encode(other, at: UInt64(LV_EXECUTOR_ENTRY) + UInt64(bytes.count), freeRegisters: false)
@@ -38,11 +39,14 @@ struct CaseGenerator {
     private mutating func fillState() {
         var state = lv_executor_state()
         withUnsafeMutableBytes(of: &state.gpr) { buffer in
-            for i in 0..<16 { buffer.storeBytes(of: is32 ? registers[i] & 0xffff_ffff : registers[i], toByteOffset: i * 8, as: UInt64.self) }
+            for i in 0..<16 {
+                buffer.storeBytes(of: is32 ? registers[i] & 0xffff_ffff : registers[i], toByteOffset: i * 8, as: UInt64.self)
+            }
         }
         state.rip = UInt64(LV_EXECUTOR_ENTRY)
         state.rflags = random.next() & 0x8d5 | 0x202 | (random.chance(20) ? 0x400 : 0)
-        let fcw: UInt16, mxcsr: UInt32
+        let fcw: UInt16
+        let mxcsr: UInt32
         switch random.below(6) {
         case 0...3: fcw = 0x37f
         case 4: fcw = UInt16(truncatingIfNeeded: random.next()) & 0xf00 | 0x7f
@@ -98,7 +102,9 @@ struct CaseGenerator {
         case 94..<96: return base + 0x2000 + UInt64(random.below(0x1000))
         case 96: return base + 0x3000 + UInt64(random.below(0x1000))
         case 97: return base - UInt64(random.below(24))
-        case 98 where !is32: return random.pick([0x7fff_ffff_f000, 0x8000_0000_0000, 0xffff_8000_0000_0000, 0x4000_0000_0000_0000]) &+ UInt64(random.below(64))
+        case 98 where !is32:
+            return random.pick([0x7fff_ffff_f000, 0x8000_0000_0000, 0xffff_8000_0000_0000, 0x4000_0000_0000_0000])
+                &+ UInt64(random.below(64))
         default: return base + 0x3000 - UInt64(random.below(20))
         }
     }
@@ -108,7 +114,8 @@ struct CaseGenerator {
         var rex: UInt8 = !is32 && random.chance(60) ? 0x40 | UInt8(random.below(16)) : 0
         let isMemory = row.needsModRM && row.whole == nil && (row.memoryOnly || !row.registerOnly && random.chance(50))
         if row.prefix == nil, !row.isPlain, row.relative == nil, random.chance(20) { prefixes.append(0x66) }
-        let addressPrefix = (isMemory || row.isStringOperation || row.name == "maskmovdqu" || row.name == "maskmovq") && !is32 && random.chance(8)
+        let addressPrefix =
+            (isMemory || row.isStringOperation || row.name == "maskmovdqu" || row.name == "maskmovq") && !is32 && random.chance(8)
         if addressPrefix { prefixes.append(0x67) }
         let gs = isMemory && !is32 && random.chance(8)
         if gs { prefixes.append(0x65) } else if random.chance(3) { prefixes.append(random.pick([0x2e, 0x36, 0x3e, 0x26])) }
@@ -138,11 +145,15 @@ struct CaseGenerator {
                 tail.append(0xc0 | reg << 3 | UInt8(random.below(8)))
             }
         }
-        let is16 = prefixes.contains(0x66) && row.prefix != 0x66, isWide = rex & 8 != 0
+        let is16 = prefixes.contains(0x66) && row.prefix != 0x66
+        let isWide = rex & 8 != 0
         for letter in row.immediates { tail += immediate(letter, is16: is16, isWide: isWide) }
         if let relative = row.relative {
             let distance = Int32(random.below(90) - 30)
-            tail += relative != "b" && is32 && prefixes.contains(0x66) ? bytes(UInt64(bitPattern: Int64(distance)), 2) : relative == "b" ? [UInt8(truncatingIfNeeded: distance)] : bytes(UInt64(bitPattern: Int64(distance)), 4)
+            tail +=
+                relative != "b" && is32 && prefixes.contains(0x66)
+                ? bytes(UInt64(bitPattern: Int64(distance)), 2)
+                : relative == "b" ? [UInt8(truncatingIfNeeded: distance)] : bytes(UInt64(bitPattern: Int64(distance)), 4)
         }
         if row.hasOffset { tail += bytes(target(row), addressPrefix || is32 ? 4 : 8) }
         var result = prefixes
@@ -164,8 +175,11 @@ struct CaseGenerator {
             registers[1] = UInt64(random.below(24))
         }
         registers[6] = UInt64(LV_EXECUTOR_DATA) + 0x100 + UInt64(random.below(0x1d00))
-        registers[7] = random.chance(50) ? registers[6] &+ UInt64(random.below(32)) : UInt64(LV_EXECUTOR_DATA) + 0x100 + UInt64(random.below(0x1d00))
-        if random.chance(5) { registers[random.pick([6, 7])] = UInt64(LV_EXECUTOR_DATA) + random.pick([0x2000, 0, 0x3000]) - UInt64(random.below(10)) }
+        registers[7] =
+            random.chance(50) ? registers[6] &+ UInt64(random.below(32)) : UInt64(LV_EXECUTOR_DATA) + 0x100 + UInt64(random.below(0x1d00))
+        if random.chance(5) {
+            registers[random.pick([6, 7])] = UInt64(LV_EXECUTOR_DATA) + random.pick([0x2000, 0, 0x3000]) - UInt64(random.below(10))
+        }
     }
 
     /// ModRM, SIB and displacement for `address`; a base register is set so that the sum fits. The second result: where a RIP distance lies.
@@ -242,7 +256,9 @@ enum SandboxData {
                 let value = random.extended()
                 append(value.1, 8)
                 append(UInt64(value.0), 8)
-            case 1: append(random.integer(), 8); append(random.integer(), 8)
+            case 1:
+                append(random.integer(), 8)
+                append(random.integer(), 8)
             case 2:
                 // A packed decimal.
                 for _ in 0..<9 { append(UInt64(random.below(10) << 4 | random.below(10)), 1) }

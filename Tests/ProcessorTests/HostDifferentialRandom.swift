@@ -78,7 +78,11 @@ struct CaseRandom: RandomNumberGenerator {
         case 9: return (sign | UInt16(0x3fff + below(66)), integer | next())
         case 10: return (sign | UInt16(0x3f80 + below(0x100)), integer | next() << UInt64(below(60)))
         case 11: return (sign | UInt16(0x3fc0 + below(0x40)), integer | next())
-        case 12: return (sign | pick([UInt16(below(0x60)), UInt16(0x7fa0 + below(0x5f)), UInt16(0x3c00 + below(0x20)), UInt16(0x43fe + below(4))]), integer | next())
+        case 12:
+            return (
+                sign | pick([UInt16(below(0x60)), UInt16(0x7fa0 + below(0x5f)), UInt16(0x3c00 + below(0x20)), UInt16(0x43fe + below(4))]),
+                integer | next()
+            )
         default: return (sign | UInt16(below(0x7fff)), integer | next())
         }
     }

@@ -83,7 +83,9 @@ struct EncodingRow {
     }
 
     private mutating func read(_ operand: String) {
-        guard let letter = operand.first, let size = operand.dropFirst().first ?? (letter == "M" ? "x" : nil), size.isLowercase || letter == "M" else { return }
+        guard let letter = operand.first, let size = operand.dropFirst().first ?? (letter == "M" ? "x" : nil),
+            size.isLowercase || letter == "M"
+        else { return }
         switch letter {
         case "I": immediates.append(size)
         case "J": relative = size
