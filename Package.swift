@@ -32,7 +32,7 @@ let package = Package(
         .executableTarget(
             name: "lunavisor",
             dependencies: [
-                "Shell", "Cmdlets", "Management", "Worker", "WorkerProtocol", "Persistence", "Basics", "CHost",
+                "Shell", "Cmdlets", "Management", "Worker", "SwitchHost", "WorkerProtocol", "Persistence", "Basics", "CHost",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/lunavisor",
@@ -44,21 +44,27 @@ let package = Package(
 
         // The shell's wing.
         module("Shell", ["Cmdlets", "Management", "CLua", "CRegex", "CEdit", "Basics", "CHost"]),
-        module("Cmdlets", ["Management", "WorkerProtocol", "Persistence", "Basics", "CHost"]),
+        module("Cmdlets", ["Management", "WorkerProtocol", "Persistence", "Storage", "Basics", "CHost"]),
         module("Management", ["WorkerProtocol", "Persistence", "Storage", "Basics", "CHost"]),
 
         // The machine's wing.
         module(
             "Worker",
             [
-                "WorkerProtocol", "Persistence", "Storage", "Boot", "HypervisorCore", "Processor", "Devices",
-                "DeviceModel", "Basics", "CHost",
+                "WorkerProtocol", "Persistence", "Services", "VMBus", "Storage", "Network", "Boot", "HypervisorCore", "Processor",
+                "Devices", "DeviceModel", "Basics", "CHost",
             ]),
+        module("Services", ["VMBus", "Storage", "Network", "DeviceModel", "Basics", "CHost"]),
+        module("VMBus", ["DeviceModel", "Basics", "CHost"]),
         module("Boot", ["DeviceModel", "Basics", "CHost"]),
         module("HypervisorCore", ["Processor", "DeviceModel", "Basics", "CHost"], engine: true),
         module("Processor", ["DeviceModel", "Basics", "CHost"], engine: true),
         module("Devices", ["DeviceModel", "Basics", "CHost"]),
         module("DeviceModel", ["Basics", "CHost"], engine: true),
+
+        // A virtual switch's process.
+        module("SwitchHost", ["Network", "WorkerProtocol", "Persistence", "Basics", "CHost"]),
+        module("Network", ["CSlirp", "Basics", "CHost"]),
 
         // Where the two wings meet.
         module("WorkerProtocol", ["Basics", "CHost"]),
@@ -76,6 +82,8 @@ let package = Package(
             name: "CRegex", path: "Sources/CRegex", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .systemLibrary(
             name: "CEdit", path: "Sources/CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
+        .systemLibrary(
+            name: "CSlirp", path: "Sources/CSlirp", pkgConfig: "slirp", providers: [.apt(["libslirp-dev"])]),
 
         .target(name: "TestSupport", dependencies: ["Basics", "CHost"], path: "Tests/TestSupport", swiftSettings: houseSettings),
         tests("Layout"),
@@ -84,8 +92,12 @@ let package = Package(
         tests("Processor", ["Processor", "DeviceModel", "CHostExecutor"]),
         tests("HypervisorCore", ["HypervisorCore", "Processor", "DeviceModel"]),
         tests("Devices", ["Devices", "Boot", "DeviceModel"]),
-        tests("Worker", ["Worker", "WorkerProtocol", "Persistence", "HypervisorCore", "Processor", "Devices", "DeviceModel", "Boot"]),
-        tests("Management", ["Management", "WorkerProtocol", "Persistence", "Worker"]),
+        tests("Storage", ["Storage"]),
+        tests("VMBus", ["VMBus", "DeviceModel"]),
+        tests("Services", ["Services", "VMBus", "Storage", "Network", "DeviceModel"]),
+        tests("Network", ["Network", "SwitchHost", "Persistence", "WorkerProtocol"]),
+        tests("Worker", ["Worker", "Services", "VMBus", "Storage", "Network", "WorkerProtocol", "Persistence", "HypervisorCore", "Processor", "Devices", "DeviceModel", "Boot"]),
+        tests("Management", ["Management", "WorkerProtocol", "Persistence", "Storage", "Worker"]),
         tests("Shell", ["Shell", "Cmdlets", "Management"]),
         tests("Cmdlets", ["Cmdlets", "Management"]),
         tests("EndToEnd"),

@@ -3,13 +3,18 @@ import Testing
 
 /// The picture of README ("The house") as data: who may import whom. The compiler lets a transitive import through; this test does not.
 private let layout: [String: Set<String>] = [
-    "lunavisor": ["Shell", "Cmdlets", "Management", "Worker", "WorkerProtocol", "Persistence"],
+    "lunavisor": ["Shell", "Cmdlets", "Management", "Worker", "SwitchHost", "WorkerProtocol", "Persistence"],
     "Shell": ["Cmdlets", "Management", "CLua", "CLuaSystem", "CRegex", "CEdit"],
-    "Cmdlets": ["Management", "WorkerProtocol", "Persistence"],
+    "Cmdlets": ["Management", "WorkerProtocol", "Persistence", "Storage"],
     "Management": ["WorkerProtocol", "Persistence", "Storage"],
     "Worker": [
-        "WorkerProtocol", "Persistence", "Storage", "Boot", "HypervisorCore", "Processor", "Devices", "DeviceModel",
+        "WorkerProtocol", "Persistence", "Services", "VMBus", "Storage", "Network", "Boot", "HypervisorCore", "Processor", "Devices",
+        "DeviceModel",
     ],
+    "Services": ["VMBus", "Storage", "Network", "DeviceModel"],
+    "VMBus": ["DeviceModel"],
+    "SwitchHost": ["Network", "WorkerProtocol", "Persistence"],
+    "Network": ["CSlirp"],
     "Boot": ["DeviceModel"],
     "HypervisorCore": ["Processor", "DeviceModel"],
     "Processor": ["DeviceModel"],

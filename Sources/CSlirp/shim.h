@@ -1,0 +1,2 @@
+/* User-mode networking: the far side of a NAT switch. */
+#include <slirp/libslirp.h>

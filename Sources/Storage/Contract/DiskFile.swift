@@ -1,0 +1,50 @@
+import Glibc
+
+/// The file under a disk format: a host file, or in tests one that loses power. Formats do all their input and output through it.
+///
+/// Writes reach stable storage in any order until `synchronise` returns; a format that needs an order synchronises in between.
+public protocol DiskFile: AnyObject, Sendable {
+    /// For messages.
+    var name: String { get }
+    var isReadOnly: Bool { get }
+    /// Bytes.
+    func size() throws(DiskError) -> UInt64
+    /// Reads all segments; bytes behind the file's end read as zeros.
+    func read(into segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError)
+    /// Writes all segments, growing the file.
+    func write(from segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError)
+    /// Makes the file `size` bytes long.
+    func truncate(to size: UInt64) throws(DiskError)
+    /// Makes sure that room for the range exists (fallocate); a full disk is `DiskError` `DiskFull`.
+    func allocate(at offset: UInt64, count: UInt64) throws(DiskError)
+    /// Gives the range's room back; it reads as zeros afterwards. Does nothing where the file system cannot.
+    func punchHole(at offset: UInt64, count: UInt64) throws(DiskError)
+    /// Everything written before is on stable storage when it returns (fdatasync).
+    func synchronise() throws(DiskError)
+    /// Lets locks go and closes it.
+    func close()
+}
+
+extension DiskFile {
+    /// Reads `count` bytes.
+    public func bytes(at offset: UInt64, count: Int) throws(DiskError) -> [UInt8] {
+        var result = [UInt8](repeating: 0, count: count)
+        var failure: DiskError?
+        result.withUnsafeMutableBytes { buffer in
+            var segment = iovec(iov_base: buffer.baseAddress, iov_len: count)
+            do throws(DiskError) { try read(into: UnsafeBufferPointer(start: &segment, count: 1), at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return result
+    }
+
+    /// Writes `bytes`.
+    public func write(_ bytes: [UInt8], at offset: UInt64) throws(DiskError) {
+        var failure: DiskError?
+        bytes.withUnsafeBytes { buffer in
+            var segment = iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: buffer.count)
+            do throws(DiskError) { try write(from: UnsafeBufferPointer(start: &segment, count: 1), at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+}
