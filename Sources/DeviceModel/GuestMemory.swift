@@ -122,6 +122,18 @@ package final class GuestMemory: @unchecked Sendable {
         try body(base, descriptor)
     }
 
+    /// Host address of a range that lies wholly in RAM; for `GuestRange`'s closures.
+    func hostPointer(_ address: UInt64, count: Int) -> UnsafeMutableRawPointer? {
+        guard count >= 0, let offset = offset(of: address, count: UInt64(count)) else { return nil }
+        return base + Int(offset)
+    }
+
+    /// Tells every VP that host code is about to change the range.
+    func revoke(_ range: GuestRange) {
+        let listeners = writers.withLock { $0 }
+        for listener in listeners { listener.hostWillWrite(range.address, count: UInt64(range.count)) }
+    }
+
     /// Offset into the backing of a range that lies wholly in RAM.
     private func offset(of address: UInt64, count: UInt64) -> UInt64? {
         let (end, overflow) = address.addingReportingOverflow(count)

@@ -31,8 +31,9 @@ extension DiskFile {
         var result = [UInt8](repeating: 0, count: count)
         var failure: DiskError?
         result.withUnsafeMutableBytes { buffer in
-            var segment = iovec(iov_base: buffer.baseAddress, iov_len: count)
-            do throws(DiskError) { try read(into: UnsafeBufferPointer(start: &segment, count: 1), at: offset) } catch { failure = error }
+            do throws(DiskError) {
+                try withSegment(buffer.baseAddress, count) { (segments) throws(DiskError) in try read(into: segments, at: offset) }
+            } catch { failure = error }
         }
         if let failure { throw failure }
         return result
@@ -42,8 +43,22 @@ extension DiskFile {
     public func write(_ bytes: [UInt8], at offset: UInt64) throws(DiskError) {
         var failure: DiskError?
         bytes.withUnsafeBytes { buffer in
-            var segment = iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: buffer.count)
-            do throws(DiskError) { try write(from: UnsafeBufferPointer(start: &segment, count: 1), at: offset) } catch { failure = error }
+            do throws(DiskError) {
+                try withSegment(UnsafeMutableRawPointer(mutating: buffer.baseAddress), buffer.count) { (segments) throws(DiskError) in
+                    try write(from: segments, at: offset)
+                }
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    private func withSegment(
+        _ base: UnsafeMutableRawPointer?, _ count: Int, _ body: (UnsafeBufferPointer<iovec>) throws(DiskError) -> Void
+    ) throws(DiskError) {
+        var segment = iovec(iov_base: base, iov_len: count)
+        var failure: DiskError?
+        withUnsafePointer(to: &segment) { pointer in
+            do throws(DiskError) { try body(UnsafeBufferPointer(start: pointer, count: 1)) } catch { failure = error }
         }
         if let failure { throw failure }
     }

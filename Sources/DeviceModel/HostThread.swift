@@ -3,7 +3,7 @@
 #endif
 
 /// A thread of the host: virtual processors, timers and deliveries never run as Swift tasks.
-final class HostThread: @unchecked Sendable {
+package final class HostThread: @unchecked Sendable {
     private final class Start {
         let body: () -> Void
         init(_ body: @escaping () -> Void) { self.body = body }
@@ -14,7 +14,7 @@ final class HostThread: @unchecked Sendable {
     private let isStarted: Bool
 
     /// Starts a thread with `stackSize` bytes of stack. `name` (15 bytes at most) shows in the host's tools.
-    init(name: String, stackSize: Int = 1 << 20, body: @escaping () -> Void) {
+    package init(name: String, stackSize: Int = 1 << 20, body: @escaping () -> Void) {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         pthread_attr_setstacksize(&attributes, stackSize)
@@ -43,21 +43,21 @@ final class HostThread: @unchecked Sendable {
         close(file)
     }
 
-    var isCurrent: Bool { isStarted && pthread_equal(handle, pthread_self()) != 0 }
+    package var isCurrent: Bool { isStarted && pthread_equal(handle, pthread_self()) != 0 }
 
     /// Waits for the thread's end; a thread that asks for its own end is let go instead.
-    func join() {
+    package func join() {
         guard isStarted else { return }
         if isCurrent { pthread_detach(handle) } else { pthread_join(handle, nil) }
     }
 
     /// Lets the thread end by itself; instead of `join`.
-    func detach() {
+    package func detach() {
         if isStarted { pthread_detach(handle) }
     }
 
     /// Host processor time of the running thread in nanoseconds. Precondition: not joined.
-    var processorTime: UInt64 {
+    package var processorTime: UInt64 {
         var clock = clockid_t()
         var time = timespec()
         guard isStarted, pthread_getcpuclockid(handle, &clock) == 0, clock_gettime(clock, &time) == 0 else { return 0 }
