@@ -1,0 +1,26 @@
+// System calls under virtual disks: whole transfers, holes, locks, and opening beneath a folder. Each returns 0 (or a descriptor, or an
+// offset) or -errno.
+#ifndef LV_STORAGE_FILE_H
+#define LV_STORAGE_FILE_H
+#include <stdint.h>
+#include <sys/uio.h>
+// Reads or writes all segments at `offset`, over short transfers, interruptions and more than IOV_MAX segments. Bytes behind the file's
+// end read as zeros.
+int lv_disk_read(int descriptor, const struct iovec *segments, int count, uint64_t offset);
+int lv_disk_write(int descriptor, const struct iovec *segments, int count, uint64_t offset);
+// Reserves room, and makes the file longer where it has to be; -EOPNOTSUPP where the file system cannot.
+int lv_disk_allocate(int descriptor, uint64_t offset, uint64_t count);
+// Gives room back without changing the file's size.
+int lv_disk_punch(int descriptor, uint64_t offset, uint64_t count);
+// The first offset at or behind `offset` that may hold data (`data`) or is a hole (!`data`); -ENXIO: none up to the end.
+int64_t lv_disk_seek(int descriptor, uint64_t offset, int data);
+// Locks that belong to the open file description and so go with the descriptor to another process; -EAGAIN: somebody else holds one.
+// A writer shuts out everybody, a reader only writers.
+int lv_disk_lock(int descriptor, int writer);
+// Opens the relative `path` beneath `folder`, refusing `..` and absolute paths that lead out (-EXDEV) and symbolic links (-ELOOP).
+int lv_disk_open_beneath(int folder, const char *path, int flags);
+// Gives a file its name unless that is taken (-EEXIST).
+int lv_disk_rename_new(const char *from, const char *to);
+// True when no byte differs from zero.
+int lv_disk_is_zero(const void *bytes, uint64_t count);
+#endif

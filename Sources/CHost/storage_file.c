@@ -1,0 +1,129 @@
+#define _GNU_SOURCE
+#include "include/storage_file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { MOST_SEGMENTS = 1024 };
+
+// QEMU's lock bytes: a reader that shares no writing holds a shared lock on 201, a writer one on 101.
+enum { NO_WRITERS_BYTE = 201, WRITER_BYTE = 101 };
+
+static int transfer(int descriptor, const struct iovec *segments, int count, uint64_t offset, int writing) {
+    // `done` bytes of segments[0] are transferred.
+    size_t done = 0;
+    while (count > 0) {
+        if (done >= segments[0].iov_len) {
+            segments++, count--, done = 0;
+            continue;
+        }
+        if (offset > INT64_MAX - SSIZE_MAX / 2) return -EFBIG;
+        ssize_t moved;
+        if (done) {
+            char *rest = (char *)segments[0].iov_base + done;
+            size_t size = segments[0].iov_len - done;
+            moved = writing ? pwrite(descriptor, rest, size, (off_t)offset) : pread(descriptor, rest, size, (off_t)offset);
+        } else {
+            int batch = count < MOST_SEGMENTS ? count : MOST_SEGMENTS;
+            moved = writing ? pwritev(descriptor, segments, batch, (off_t)offset) : preadv(descriptor, segments, batch, (off_t)offset);
+        }
+        if (moved < 0) {
+            if (errno == EINTR) continue;
+            return -errno;
+        }
+        if (moved == 0) {
+            if (writing) return -EIO;
+            for (; count > 0; segments++, count--, done = 0) memset((char *)segments[0].iov_base + done, 0, segments[0].iov_len - done);
+            return 0;
+        }
+        offset += (uint64_t)moved;
+        while (count > 0 && (size_t)moved >= segments[0].iov_len - done) {
+            moved -= (ssize_t)(segments[0].iov_len - done);
+            segments++, count--, done = 0;
+        }
+        done += (size_t)moved;
+    }
+    return 0;
+}
+
+int lv_disk_read(int descriptor, const struct iovec *segments, int count, uint64_t offset) {
+    return transfer(descriptor, segments, count, offset, 0);
+}
+
+int lv_disk_write(int descriptor, const struct iovec *segments, int count, uint64_t offset) {
+    return transfer(descriptor, segments, count, offset, 1);
+}
+
+static int change(int descriptor, int mode, uint64_t offset, uint64_t count) {
+    if (offset > INT64_MAX || count > INT64_MAX - offset) return -EFBIG;
+    if (count == 0) return 0;
+    while (fallocate(descriptor, mode, (off_t)offset, (off_t)count) != 0)
+        if (errno != EINTR) return -errno;
+    return 0;
+}
+
+int lv_disk_allocate(int descriptor, uint64_t offset, uint64_t count) { return change(descriptor, 0, offset, count); }
+
+int lv_disk_punch(int descriptor, uint64_t offset, uint64_t count) {
+    return change(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, count);
+}
+
+int64_t lv_disk_seek(int descriptor, uint64_t offset, int data) {
+    if (offset > INT64_MAX) return -ENXIO;
+    off_t found = lseek(descriptor, (off_t)offset, data ? SEEK_DATA : SEEK_HOLE);
+    return found < 0 ? -errno : found;
+}
+
+static int lock(int descriptor, int command, short type, off_t start, off_t length, struct flock *answer) {
+    struct flock lock;
+    memset(&lock, 0, sizeof lock);
+    lock.l_type = type;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = start;
+    lock.l_len = length;
+    if (fcntl(descriptor, command, &lock) != 0) return errno == EACCES ? -EAGAIN : -errno;
+    if (answer) *answer = lock;
+    return 0;
+}
+
+int lv_disk_lock(int descriptor, int writer) {
+    if (writer) return lock(descriptor, F_OFD_SETLK, F_WRLCK, 0, 0, NULL);
+    int result = lock(descriptor, F_OFD_SETLK, F_RDLCK, NO_WRITERS_BYTE, 1, NULL);
+    if (result != 0) return result;
+    struct flock foreign;
+    result = lock(descriptor, F_OFD_GETLK, F_WRLCK, WRITER_BYTE, 1, &foreign);
+    return result != 0 ? result : foreign.l_type == F_UNLCK ? 0 : -EAGAIN;
+}
+
+int lv_disk_open_beneath(int folder, const char *path, int flags) {
+    struct open_how how;
+    memset(&how, 0, sizeof how);
+    how.flags = (uint64_t)(flags | O_CLOEXEC);
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    for (int attempt = 0; attempt < 16; attempt++) {
+        long descriptor = syscall(SYS_openat2, folder, path, &how, sizeof how);
+        if (descriptor >= 0) return (int)descriptor;
+        if (errno != EAGAIN && errno != EINTR) return -errno;
+    }
+    return -EAGAIN;
+}
+
+int lv_disk_rename_new(const char *from, const char *to) {
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+    if (errno != EINVAL && errno != ENOSYS) return -errno;
+    // A file system without the flag: a hard link does not replace either.
+    if (link(from, to) != 0) return -errno;
+    unlink(from);
+    return 0;
+}
+
+int lv_disk_is_zero(const void *bytes, uint64_t count) {
+    const char *first = bytes;
+    return count == 0 || (first[0] == 0 && memcmp(first, first + 1, count - 1) == 0);
+}
