@@ -86,6 +86,9 @@ let package = Package(
             name: "CSlirp", path: "Sources/CSlirp", pkgConfig: "slirp", providers: [.apt(["libslirp-dev"])]),
 
         .target(name: "TestSupport", dependencies: ["Basics", "CHost"], path: "Tests/TestSupport", swiftSettings: houseSettings),
+        .target(
+            name: "VMBusTestSupport", dependencies: ["VMBus", "DeviceModel", "Basics", "CHost"], path: "Tests/VMBusTestSupport",
+            swiftSettings: houseSettings),
         tests("Layout"),
         tests("Basics"),
         .target(name: "CHostExecutor", path: "Tests/CHostExecutor", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])]),
@@ -93,8 +96,8 @@ let package = Package(
         tests("HypervisorCore", ["HypervisorCore", "Processor", "DeviceModel"]),
         tests("Devices", ["Devices", "Boot", "DeviceModel"]),
         tests("Storage", ["Storage"]),
-        tests("VMBus", ["VMBus", "DeviceModel"]),
-        tests("Services", ["Services", "VMBus", "Storage", "Network", "DeviceModel"]),
+        tests("VMBus", ["VMBus", "VMBusTestSupport", "DeviceModel"]),
+        tests("Services", ["Services", "VMBus", "VMBusTestSupport", "Storage", "Network", "DeviceModel"]),
         tests("Network", ["Network", "SwitchHost", "Persistence", "WorkerProtocol"]),
         tests("Worker", ["Worker", "Services", "VMBus", "Storage", "Network", "WorkerProtocol", "Persistence", "HypervisorCore", "Processor", "Devices", "DeviceModel", "Boot"]),
         tests("Management", ["Management", "WorkerProtocol", "Persistence", "Storage", "Worker"]),
