@@ -29,7 +29,8 @@ final class ExactClock: PartitionClock, @unchecked Sendable {
 
     var nanoseconds: UInt64 { isOwner ? time(at: count) : published.load(ordering: .acquiring) }
 
-    private var isOwner: Bool {
+    /// The calling thread is the one that runs the virtual processors.
+    var isOwner: Bool {
         guard let owner else { return false }
         return pthread_equal(owner, pthread_self()) != 0
     }

@@ -76,6 +76,11 @@ final class ExactScheduler: Scheduler, @unchecked Sendable {
         while !isDone { lock.wait() }
     }
 
+    /// Runs `body` where nothing else touches devices: at once on the thread of the virtual processors, else as input from outside.
+    func performInside(_ body: @escaping () -> Void) {
+        if clock.isOwner { body() } else { perform { _ in body() } }
+    }
+
     func close() {
         lock.withLock {
             isClosed = true

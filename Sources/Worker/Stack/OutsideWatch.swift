@@ -1,0 +1,86 @@
+import DeviceModel
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Host descriptors that an Exact machine's services watch: a thread waits for them and lets what is ready in, one after another.
+final class OutsideWatch: @unchecked Sendable {
+    private struct Watch { let descriptor: Int32, events: Int16, action: () -> Void }
+
+    private let bell = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
+    private let lock = HostLock()
+    // Safety: guarded by `lock`.
+    private var watches: [Watch] = []
+    private var isRunning = false, isClosed = false, isActing = false
+    private var thread: HostThread?
+
+    deinit { Glibc.close(bell) }
+
+    func watch(_ descriptor: Int32, events: Int16?, action: @escaping () -> Void) {
+        lock.withLock {
+            watches.removeAll { $0.descriptor == descriptor }
+            if let events { watches.append(Watch(descriptor: descriptor, events: events, action: action)) }
+            lock.wakeAll()
+        }
+        ring()
+    }
+
+    func run() {
+        lock.withLock {
+            isRunning = true
+            if thread == nil, !isClosed { thread = HostThread(name: "outside") { [unowned self] in runForever() } }
+            lock.wakeAll()
+        }
+    }
+
+    /// Returns when nothing is let in any more. To be called while the virtual processors still run or stand.
+    func stop() {
+        lock.withLock { isRunning = false }
+        ring()
+        lock.withLock { while isActing { lock.wait() } }
+    }
+
+    func close() {
+        lock.withLock {
+            isClosed = true
+            isRunning = false
+            lock.wakeAll()
+        }
+        ring()
+        thread?.join()
+    }
+
+    private func ring() {
+        var one: UInt64 = 1
+        _ = write(bell, &one, 8)
+    }
+
+    private func runForever() {
+        lock.lock()
+        defer { lock.unlock() }
+        while !isClosed {
+            guard isRunning, !watches.isEmpty else {
+                lock.wait()
+                continue
+            }
+            let current = watches
+            lock.unlock()
+            var descriptors = [pollfd(fd: bell, events: Int16(POLLIN), revents: 0)]
+            for watch in current { descriptors.append(pollfd(fd: watch.descriptor, events: watch.events, revents: 0)) }
+            poll(&descriptors, nfds_t(descriptors.count), -1)
+            if descriptors[0].revents != 0 {
+                var count: UInt64 = 0
+                _ = read(bell, &count, 8)
+            }
+            lock.lock()
+            guard isRunning, !isClosed else { continue }
+            isActing = true
+            lock.unlock()
+            for (watch, polled) in zip(current, descriptors.dropFirst()) where polled.revents != 0 { watch.action() }
+            lock.lock()
+            isActing = false
+            lock.wakeAll()
+        }
+    }
+}

@@ -1,0 +1,166 @@
+import DeviceModel
+import Synchronization
+import VMBus
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A pump of a Real machine: a thread that sleeps in poll(2) until a guest signals, something is posted, or a watched descriptor is
+/// ready.
+///
+///     wake ──▶ isPending ──┐
+///     post ──▶ posted ─────┼─▶ round: posted bodies, ready descriptors, work     under `context`
+///     descriptor ready ────┘
+///
+/// While the thread is awake a wake costs one atomic store; only a sleeping one costs a system call.
+final class ThreadPump: ServicePump, @unchecked Sendable {
+    private struct Watch { let descriptor: Int32, events: Int16, action: () -> Void }
+
+    let clock: any PartitionClock
+    private let timers: any TimerService
+    private let name: String
+    /// Held while anything of the device runs.
+    private let context = HostLock()
+    // Safety: set before anything runs.
+    private var work: () -> Void = {}
+    private let isPending = Atomic<Bool>(false)
+    private let isAsleep = Atomic<Bool>(false)
+    private let bell: Int32
+
+    private let lock = HostLock()
+    // Safety: guarded by `lock`.
+    private var posted: [() -> Void] = []
+    private var watches: [Watch] = []
+    private var isRunning = false, isParked = true, isClosed = false
+    private var thread: HostThread?
+
+    init(name: String, timers: any TimerService) {
+        (self.name, self.timers, clock) = (name, timers, timers.clock)
+        bell = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
+    }
+
+    deinit { Glibc.close(bell) }
+
+    func setWork(_ work: @escaping () -> Void) { self.work = work }
+
+    func wake() {
+        isPending.store(true, ordering: .sequentiallyConsistent)
+        ring()
+    }
+
+    func perform<Result>(_ body: () throws -> Result) rethrows -> Result { try context.withLock(body) }
+
+    func post(_ body: @escaping () -> Void) {
+        lock.withLock { posted.append(body) }
+        ring()
+    }
+
+    func makeTimer(name: String, action: @escaping () -> Void) -> any PartitionTimer {
+        timers.makeTimer(name: name) { [weak self] in self?.post(action) }
+    }
+
+    func watch(_ descriptor: Int32, events: Int16?, action: @escaping () -> Void) {
+        lock.withLock {
+            watches.removeAll { $0.descriptor == descriptor }
+            if let events { watches.append(Watch(descriptor: descriptor, events: events, action: action)) }
+        }
+        ring()
+    }
+
+    /// Lets the thread go on.
+    func run() {
+        lock.withLock {
+            isRunning = true
+            if thread == nil, !isClosed { thread = HostThread(name: name) { [unowned self] in runForever() } }
+            lock.wakeAll()
+        }
+    }
+
+    /// Returns when the thread stands outside of any round.
+    func stop() {
+        lock.withLock { isRunning = false }
+        ring()
+        lock.withLock { while !isParked { lock.wait() } }
+    }
+
+    /// Runs what was posted, on the calling thread; true: there was something. Precondition: stopped.
+    func drain() -> Bool {
+        let bodies = lock.withLock { () -> [() -> Void] in
+            defer { posted = [] }
+            return posted
+        }
+        guard !bodies.isEmpty else { return false }
+        context.withLock { for body in bodies { body() } }
+        return true
+    }
+
+    func close() {
+        lock.withLock {
+            isClosed = true
+            isRunning = false
+            lock.wakeAll()
+        }
+        ring()
+        thread?.join()
+    }
+
+    /// Host processor time of the thread in nanoseconds.
+    var processorTime: UInt64 { lock.withLock { isClosed ? 0 : thread?.processorTime ?? 0 } }
+
+    // MARK: The thread
+
+    private func ring() {
+        guard isAsleep.exchange(false, ordering: .sequentiallyConsistent) else { return }
+        var one: UInt64 = 1
+        _ = write(bell, &one, 8)
+    }
+
+    private func runForever() {
+        var descriptors: [pollfd] = []
+        while stayedOpen() {
+            let watches = lock.withLock { self.watches }
+            descriptors.removeAll(keepingCapacity: true)
+            descriptors.append(pollfd(fd: bell, events: Int16(POLLIN), revents: 0))
+            for watch in watches { descriptors.append(pollfd(fd: watch.descriptor, events: watch.events, revents: 0)) }
+            isAsleep.store(true, ordering: .sequentiallyConsistent)
+            let isBusy = isPending.load(ordering: .sequentiallyConsistent) || lock.withLock { !posted.isEmpty || !isRunning }
+            // A busy pump only looks; it does so only if there is anything but the bell to look at.
+            if !isBusy || descriptors.count > 1 { poll(&descriptors, nfds_t(descriptors.count), isBusy ? 0 : -1) }
+            isAsleep.store(false, ordering: .sequentiallyConsistent)
+            if descriptors[0].revents != 0 {
+                var count: UInt64 = 0
+                _ = read(bell, &count, 8)
+            }
+            round(watches, descriptors)
+        }
+    }
+
+    private func round(_ watches: [Watch], _ descriptors: [pollfd]) {
+        let bodies = lock.withLock { () -> [() -> Void] in
+            defer { posted = [] }
+            return posted
+        }
+        context.lock()
+        defer { context.unlock() }
+        for body in bodies { body() }
+        for (watch, polled) in zip(watches, descriptors.dropFirst()) where polled.revents != 0 { watch.action() }
+        if isPending.exchange(false, ordering: .sequentiallyConsistent) { work() }
+    }
+
+    /// Parks while stopped; false: the thread ends.
+    private func stayedOpen() -> Bool {
+        lock.lock()
+        defer { lock.unlock() }
+        if isRunning {
+            isParked = false
+            return true
+        }
+        isParked = true
+        lock.wakeAll()
+        while !isRunning, !isClosed { lock.wait() }
+        isParked = isClosed
+        lock.wakeAll()
+        return !isClosed
+    }
+}
