@@ -2,11 +2,14 @@
 #include "include/process.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,14 +18,16 @@
 
 extern char **environ;
 
-enum { MOST_DESCRIPTORS = 16, FIRST_HANDED = 3, OUT_OF_THE_WAY = 64 };
+// A message carries at most SCM_MAX_FD (253) descriptors (net/scm.h).
+enum { MOST_DESCRIPTORS = 253, MOST_HANDED = 8192, FIRST_HANDED = 3 };
 
 int lv_spawn_detached(const char *path, char *const arguments[], const int *descriptors, int count, int log) {
-    if (count < 0 || count > MOST_DESCRIPTORS) return -EINVAL;
-    // Copies far above the numbers they will get, so that no dup2 hits the source of another one.
-    int copies[MOST_DESCRIPTORS + 1], made = 0, failure = 0;
+    if (count < 0 || count > MOST_HANDED) return -EINVAL;
+    int *copies = calloc((size_t)count + 1, sizeof *copies), made = 0, failure = 0;
+    if (!copies) return -ENOMEM;
+    // Copies above the numbers they will get, so that no dup2 hits the source of another one.
     for (; made <= count; made++) {
-        copies[made] = fcntl(made < count ? descriptors[made] : log, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+        copies[made] = fcntl(made < count ? descriptors[made] : log, F_DUPFD_CLOEXEC, FIRST_HANDED + count);
         if (copies[made] < 0) { failure = errno; break; }
     }
     posix_spawn_file_actions_t actions;
@@ -49,6 +54,7 @@ int lv_spawn_detached(const char *path, char *const arguments[], const int *desc
         posix_spawn_file_actions_destroy(&actions);
     }
     for (int i = 0; i < made; i++) close(copies[i]);
+    free(copies);
     return failure ? -failure : process;
 }
 
@@ -204,4 +210,14 @@ int lv_user_name(uid_t user, char *name, size_t size) {
     char buffer[4096];
     if (getpwuid_r(user, &entry, buffer, sizeof buffer, &found) != 0 || !found) return -ENOENT;
     return snprintf(name, size, "%s", entry.pw_name) < 0 ? -EINVAL : 0;
+}
+
+int lv_most_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+    if (limit.rlim_cur != limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+    }
+    return limit.rlim_cur > INT_MAX ? INT_MAX : (int)limit.rlim_cur;
 }

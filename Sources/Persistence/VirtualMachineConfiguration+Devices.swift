@@ -5,6 +5,7 @@ extension VirtualMachineConfiguration {
     public struct SCSIController: Codable, Equatable, Sendable {
         /// VMBus instance id; stable for the VM's life.
         public var id: GUID
+        /// In the order of their locations.
         public var drives: [Drive] = []
         public init(id: GUID) { self.id = id }
     }
@@ -73,5 +74,36 @@ extension VirtualMachineConfiguration {
         public var localAddress: String?
         public var remoteAddress: String?
         public init(action: String, direction: String) { (self.action, self.direction) = (action, direction) }
+    }
+
+    /// The SCSI controllers by their numbers; a VM from before there were disks has one, whose id comes from the VM's.
+    public var controllers: [SCSIController] {
+        get {
+            if let scsiControllers { return scsiControllers }
+            var bytes = id.bytes
+            for (position, byte) in "scsi".utf8.enumerated() { bytes[position] ^= byte }
+            return [SCSIController(id: GUID(bytes: bytes))]
+        }
+        set { scsiControllers = newValue }
+    }
+
+    /// The network adapters in the order they were added.
+    public var adapters: [NetworkAdapter] {
+        get { networkAdapters ?? [] }
+        set { networkAdapters = newValue }
+    }
+
+    /// A drive with its controller's number and id.
+    public struct PlacedDrive: Equatable, Sendable {
+        public var number: Int
+        public var controller: GUID
+        public var drive: Drive
+    }
+
+    /// Every drive, by controller and location.
+    public var drives: [PlacedDrive] {
+        controllers.enumerated().flatMap { number, controller in
+            controller.drives.map { PlacedDrive(number: number, controller: controller.id, drive: $0) }
+        }
     }
 }

@@ -33,6 +33,7 @@ extension VirtualMachineConfiguration {
         guard (1...1_000_000_000).contains(picosecondsPerInstruction) else {
             throw broken("TimeRatioOutOfRange", "\(picosecondsPerInstruction) ps per instruction is out of range (1 to 1,000,000,000).")
         }
+        try checkDevices()
         guard seed == nil || timeMode == .exact else {
             throw broken("SeedWithoutExactMode", "A seed has a meaning only with time mode Exact.")
         }

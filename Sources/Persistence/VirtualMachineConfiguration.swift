@@ -31,7 +31,7 @@ public struct VirtualMachineConfiguration: Codable, Equatable, Sendable {
     public var scsiControllers: [SCSIController]?
     /// nil: none.
     public var networkAdapters: [NetworkAdapter]?
-    /// Integration services that are not as a new VM has them, by the module's name: "Guest Service Interface" is off by default, the others on.
+    /// Integration services that are not as a new VM has them, by the module's name (`IntegrationService`).
     public var integrationServices: [String: Bool]?
 
     public init(id: GUID, name: String, creationTime: Int64) { (self.id, self.name, self.creationTime) = (id, name, creationTime) }

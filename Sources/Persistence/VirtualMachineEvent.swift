@@ -34,6 +34,7 @@ public struct VirtualMachineEvent: Codable, Equatable, Sendable {
         public static let paused = Kind(rawValue: "Paused")
         public static let resumed = Kind(rawValue: "Resumed")
         public static let reset = Kind(rawValue: "Reset")
+        public static let shutdownRequested = Kind(rawValue: "ShutdownRequested")
         public static let configured = Kind(rawValue: "Configured")
         public static let renamed = Kind(rawValue: "Renamed")
         public static let workerDied = Kind(rawValue: "WorkerDied")

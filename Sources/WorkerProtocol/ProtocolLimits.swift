@@ -6,6 +6,8 @@ package enum ProtocolLimits {
     package static let connections = 64
     /// Requests of one connection that may wait for their reply.
     package static let requests = 16
+    /// Descriptors that may come with one request: the longest chain of images, and a port for each adapter.
+    package static let descriptors = 80
     /// Bytes that may wait to be sent on one connection.
     package static let queuedBytes = 4 << 20
     /// Seconds within which a peer must have said hello.

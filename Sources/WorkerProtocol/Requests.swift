@@ -16,10 +16,12 @@ package struct WorkerStatus: Codable, Equatable, Sendable {
     /// Wall time of the start, nanoseconds since the Unix epoch.
     package var startTime: Int64
     package var engine: String
+    /// Bytes the guest asks for; nil: it reports nothing.
+    package var memoryDemand: UInt64?
 
     package init(
         state: VirtualMachineState, uptimeNanoseconds: UInt64, cpuUsage: Int, memoryAssigned: UInt64, processId: Int32, partitionId: UInt64,
-        startTime: Int64, engine: String
+        startTime: Int64, engine: String, memoryDemand: UInt64? = nil
     ) {
         self.state = state
         self.uptimeNanoseconds = uptimeNanoseconds
@@ -29,6 +31,7 @@ package struct WorkerStatus: Codable, Equatable, Sendable {
         self.partitionId = partitionId
         self.startTime = startTime
         self.engine = engine
+        self.memoryDemand = memoryDemand
     }
 }
 
@@ -45,15 +48,6 @@ package struct VerbRequest: WorkerRequest {
     package static let name = "verb"
     package var verb: VirtualMachineVerb
     package init(_ verb: VirtualMachineVerb) { self.verb = verb }
-}
-
-/// Takes over the fields of a configuration that may change while the VM runs.
-package struct ConfigureRequest: WorkerRequest {
-    package typealias Reply = Done
-    package static let name = "configure"
-    /// A configuration document (Persistence owns its form).
-    package var document: String
-    package init(document: String) { self.document = document }
 }
 
 package struct PartitionsRequest: WorkerRequest {

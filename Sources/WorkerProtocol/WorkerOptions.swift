@@ -26,13 +26,20 @@ public struct WorkerOptions: Codable, Equatable, Sendable {
     }
 
     /// The open files a worker is handed; it opens paths only inside its VM's folder.
-    public enum Role: String, Sendable, CaseIterable {
+    public struct Role: RawRepresentable, Hashable, Sendable {
+        public let rawValue: String
+        public init(rawValue: String) { self.rawValue = rawValue }
+
         /// The VM's folder.
-        case folder
+        public static let folder = Role(rawValue: "folder")
         /// Write end of the pipe on which the worker reports ready or error.
-        case ready
-        case kernel
-        case initialRamdisk
+        public static let ready = Role(rawValue: "ready")
+        public static let kernel = Role(rawValue: "kernel")
+        public static let initialRamdisk = Role(rawValue: "initialRamdisk")
+        /// A file that holds a `DeviceHandover`.
+        public static let handover = Role(rawValue: "handover")
+        /// Descriptor `number` of the handover.
+        public static func handed(_ number: Int) -> Role { Role(rawValue: "handed\(number)") }
     }
 
     public subscript(role: Role) -> Int32? {

@@ -14,7 +14,7 @@ struct ProcessWorkerStarter: WorkerStarter {
             children.removeAll { waitpid($0, nil, WNOHANG) != 0 }
         }
         // CHost hands descriptors over as 3, 4, 5 … in the order given.
-        let roles = WorkerOptions.Role.allCases.filter { launch.descriptors[$0] != nil }
+        let roles = launch.descriptors.keys.sorted { $0.rawValue < $1.rawValue }
         let numbers = Dictionary(uniqueKeysWithValues: zip(roles, Int32(3)...))
         let arguments = ["lunavisor", "worker"] + (try launch.arguments(descriptorNumbers: numbers))
         let copies = arguments.map { strdup($0) }

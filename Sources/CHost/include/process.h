@@ -35,6 +35,9 @@ ssize_t lv_send(int socket, const void *bytes, size_t size, const int *descripto
 // Never blocks; up to `capacity` descriptors are stored and counted in `count`, what is beyond is closed.
 ssize_t lv_receive(int socket, void *bytes, size_t size, int *descriptors, int capacity, int *count);
 
+// Lets this process open as many descriptors as its hard limit allows; returns how many.
+int lv_most_descriptors(void);
+
 // A non-blocking pipe: [0] reads, [1] writes.
 int lv_pipe(int ends[2]);
 

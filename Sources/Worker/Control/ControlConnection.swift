@@ -75,11 +75,13 @@ final class ControlConnection {
     /// Reads what has come, at most 64 KiB, so that one peer cannot keep the others waiting. Any violation breaks the connection.
     func receive() -> [Frame] {
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        var descriptors = [Int32](repeating: -1, count: 4)
+        var descriptors = [Int32](repeating: -1, count: ProtocolLimits.descriptors)
         var count: Int32 = 0
         let size = lv_receive(socket.descriptor, &buffer, buffer.count, &descriptors, Int32(descriptors.count), &count)
-        for descriptor in descriptors.prefix(Int(count)) { received.append(OpenFile(descriptor: descriptor, path: "a console")) }
-        if received.count > 8 { isBroken = true }
+        for descriptor in descriptors.prefix(Int(count)) {
+            received.append(OpenFile(descriptor: descriptor, path: "a descriptor of a request"))
+        }
+        if received.count > ProtocolLimits.descriptors { isBroken = true }
         if size == -Int(EAGAIN) { return [] }
         guard size > 0 else {
             isBroken = true
@@ -104,6 +106,21 @@ final class ControlConnection {
 
     /// The oldest descriptor that came and was not claimed.
     func claimDescriptor() -> OpenFile? { received.isEmpty ? nil : received.removeFirst() }
+
+    /// The devices that came with a change of configuration.
+    func claimDevices(_ request: ConfigureRequest) throws -> HandedDevices {
+        guard let handover = request.handover else { return HandedDevices() }
+        let count = request.descriptorCount
+        guard (0...received.count).contains(count) else { throw ProtocolError.malformed("fewer descriptors than it describes") }
+        // Copies, because the received ones close by themselves; the locks belong to both.
+        let copies = received.prefix(count).map { fcntl($0.descriptor, F_DUPFD_CLOEXEC, 3) }
+        received.removeFirst(count)
+        let devices = try HandedDevices(handover, descriptors: copies)
+        guard !copies.contains(where: { $0 < 0 }) else {
+            throw WorkerError("WorkerFailed", .resourceUnavailable, "The worker has too many open files.")
+        }
+        return devices
+    }
 }
 
 /// A request on its way through the action queue.

@@ -33,12 +33,15 @@ package struct MachineReading: Sendable {
     package var cpuUsage: Int
     package var memoryAssigned: UInt64
     package var engine: String
+    /// Bytes the guest asks for; nil: it reports nothing.
+    package var memoryDemand: UInt64?
 
-    package init(uptimeNanoseconds: UInt64, cpuUsage: Int, memoryAssigned: UInt64, engine: String) {
+    package init(uptimeNanoseconds: UInt64, cpuUsage: Int, memoryAssigned: UInt64, engine: String, memoryDemand: UInt64? = nil) {
         self.uptimeNanoseconds = uptimeNanoseconds
         self.cpuUsage = cpuUsage
         self.memoryAssigned = memoryAssigned
         self.engine = engine
+        self.memoryDemand = memoryDemand
     }
 }
 
@@ -49,6 +52,9 @@ package struct MachineRequest: Sendable {
     /// Open files handed over by the starter; they stay open as long as the worker lives.
     package var kernel: Int32
     package var initialRamdisk: Int32?
+    /// Images and switch folders; the machine takes what its configuration names. A drive whose image is missing here means that the
+    /// configuration changed while the VM was being started.
+    package var devices: HandedDevices
 }
 
 /// Makes a machine; nothing runs yet.

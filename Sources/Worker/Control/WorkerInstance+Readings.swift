@@ -20,7 +20,8 @@ extension WorkerInstance {
         }
         return WorkerStatus(
             state: state, uptimeNanoseconds: reading.uptimeNanoseconds, cpuUsage: reading.cpuUsage, memoryAssigned: reading.memoryAssigned,
-            processId: getpid(), partitionId: options.partitionId, startTime: claim.withLock { $0?.startTime } ?? 0, engine: reading.engine)
+            processId: getpid(), partitionId: options.partitionId, startTime: claim.withLock { $0?.startTime } ?? 0, engine: reading.engine,
+            memoryDemand: reading.memoryDemand)
     }
 
     func partitions() -> [WorkerProtocol.PartitionInformation] {

@@ -46,7 +46,7 @@ extension WorkerInstance {
         let machine = try assemble(
             MachineRequest(
                 configuration: configuration, partitionId: options.partitionId, kernel: kernel.descriptor,
-                initialRamdisk: initialRamdisk?.descriptor), self)
+                initialRamdisk: initialRamdisk?.descriptor, devices: devices), self)
         phase.withLock { $0.machine = machine }
         for port in ports { port.beginSession() }
         guard folder.hasSavedState else {
@@ -101,23 +101,32 @@ extension WorkerInstance {
         }
     }
 
-    /// Takes over what may change while the VM runs.
-    func configure(document: String, by initiator: VirtualMachineEvent.Initiator) throws {
+    /// Takes over what may change while the VM runs: the document and the machine, or neither.
+    func configure(document: String, devices: HandedDevices, by initiator: VirtualMachineEvent.Initiator) throws {
         let old = try folder.readConfiguration()
         let new = try Document.decode(
             VirtualMachineConfiguration.self, from: Array(document.utf8), currentVersion: VirtualMachineConfiguration.currentVersion,
             path: "the new configuration", corrupt: "ConfigurationUnreadable", newer: "ConfigurationNewer")
-        let merged = old.takingLiveFields(from: new)
-        guard merged == new else {
+        try new.check()
+        let difference = old.difference(to: new)
+        guard (new.version, new.id, new.creationTime) == (old.version, old.id, old.creationTime), difference.needsOff.isEmpty else {
+            let what = difference.needsOff.isEmpty ? "its identity" : difference.needsOff.joined(separator: " and ")
             throw WorkerError(
-                "InvalidState", .invalidOperation,
-                "That setting of “\(old.name)” can be changed only while it is off; name, notes and automatic actions can change now.",
-                action: "Turn it off first: Stop-VM \(old.name) -TurnOff", target: old.name)
+                "InvalidState", .invalidOperation, "“\(old.name)” is \(state.rawValue): \(what) can be changed only while it is off.",
+                action: "Turn it off first: Stop-VM \(old.name)", target: old.name)
         }
-        try merged.check()
-        try folder.write(merged)
-        name.withLock { $0 = merged.name }
-        guard merged.name != old.name else { return }
+        let changes = difference.changes.filter { $0 != .settings }
+        guard changes.isEmpty || guest != nil else { throw hasNoGuest() }
+        // Written first: a full disk must not leave a machine that is not as its document says.
+        try folder.write(new)
+        do {
+            if !changes.isEmpty { try guest?.apply(changes, devices) }
+        } catch {
+            try folder.write(old)
+            throw error
+        }
+        name.withLock { $0 = new.name }
+        guard new.name != old.name else { return }
         log.note(VirtualMachineEvent(.renamed, message: "Renamed from “\(old.name)” by \(initiator.user).", initiator: initiator))
     }
 

@@ -45,7 +45,12 @@ package final class WorkerInstance: Sendable {
     /// Kernel and ramdisk as handed over.
     let kernel: OpenFile?
     let initialRamdisk: OpenFile?
+    /// Images and switches as handed over.
+    let devices: HandedDevices
     let actions = ActionQueue()
+    /// Talks with the guest, and copies of files into it: neither keeps a verb waiting.
+    let conversations = ActionQueue()
+    let copies = ActionQueue()
     let phase = Mutex(Phase())
     let name = Mutex("")
     let claim = Mutex<Claim?>(nil)
@@ -65,6 +70,7 @@ package final class WorkerInstance: Sendable {
         readyPipe = Mutex(file(.ready))
         kernel = file(.kernel)
         initialRamdisk = file(.initialRamdisk)
+        devices = try HandedDevices(options)
         guard let descriptor = options[.folder] else { throw WorkerError.usage("no folder was handed over") }
         folder = VirtualMachineFolder(id: options.virtualMachineId, folder: Folder(descriptor: descriptor, path: "the VM's folder"))
         log = SharedEventLog(folder: folder.folder)

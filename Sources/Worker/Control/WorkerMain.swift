@@ -1,3 +1,4 @@
+import CHost
 import Glibc
 import Persistence
 import WorkerProtocol
@@ -8,6 +9,8 @@ package enum WorkerMain {
     package static func run(arguments: [String], assemble: @escaping MachineAssembler) -> Int32 {
         // A starter or peer that is gone is an error code, never a signal; the terminal's signals concern shells.
         for number in [SIGPIPE, SIGHUP, SIGINT, SIGQUIT] { signal(number, SIG_IGN) }
+        // Every image of a disk is a descriptor. Fewer are an error when they are needed.
+        _ = lv_most_descriptors()
         guard arguments.count == 2, let options = try? WorkerOptions(argument: arguments[1]) else {
             WorkerOutput.write(WorkerError.usage("its arguments are missing").message)
             return 2

@@ -4,7 +4,7 @@ import WorkerProtocol
 
 /// Answers what peers ask, on the server's thread: at once what can be read, through the actions thread what takes time.
 final class WorkerService: ControlService {
-    private let instance: WorkerInstance
+    let instance: WorkerInstance
     let hello: Hello
 
     init(instance: WorkerInstance) {
@@ -57,9 +57,10 @@ final class WorkerService: ControlService {
             }
         case ConfigureRequest.name:
             let request = try ProtocolCodec.parameters(ConfigureRequest.self, of: frame.body)
+            let devices = try connection.claimDevices(request)
             let initiator = connection.initiator
             later(frame, head, connection) {
-                try $0.configure(document: request.document, by: initiator)
+                try $0.configure(document: request.document, devices: devices, by: initiator)
                 return try ProtocolCodec.encode(Done())
             }
         case ConsoleSendRequest.name:
@@ -80,7 +81,9 @@ final class WorkerService: ControlService {
             connection.stateFollowers.insert(frame.request)
             Self.tell(connection, [frame.request], state: instance.state)
         default:
-            throw ProtocolError.unknownRequest(String(head.request.prefix(80)))
+            guard try answerAboutGuest(frame, head, connection) else {
+                throw ProtocolError.unknownRequest(String(head.request.prefix(80)))
+            }
         }
     }
 
@@ -88,18 +91,26 @@ final class WorkerService: ControlService {
     private func later(
         _ frame: Frame, _ head: RequestHead, _ connection: ControlConnection, _ work: @escaping @Sendable (WorkerInstance) throws -> [UInt8]
     ) {
+        later(frame, head, connection, queue: instance.actions) { instance, _ in try work(instance) }
+    }
+
+    /// Does `work` on the thread of `queue` and sends its answer.
+    func later(
+        _ frame: Frame, _ head: RequestHead, _ connection: ControlConnection, queue: ActionQueue,
+        _ work: @escaping @Sendable (WorkerInstance, PendingRequest) throws -> [UInt8]
+    ) {
         let pending = PendingRequest()
         connection.waiting[frame.request] = pending
         let id = frame.request
         let peer = connection.serial
         let expires = HostTime.monotonic() + UInt64(max(0, min(head.deadline, 86_400_000))) * 1_000_000
-        let accepted = instance.actions.add { [instance] in
+        let accepted = queue.add { [instance] in
             let outcome: Result<[UInt8], any Error>
             if pending.isCancelled.load(ordering: .acquiring) || HostTime.monotonic() > expires {
                 outcome = .failure(
                     WorkerError("OperationStopped", .operationStopped, "The request was cancelled, or came too late, before it had begun."))
             } else {
-                outcome = Result { try work(instance) }
+                outcome = Result { try work(instance, pending) }
             }
             guard let server = instance.server else { return }
             server.post { server in
@@ -110,7 +121,8 @@ final class WorkerService: ControlService {
                 case .failure(let error): connection.send(error: error, request: id)
                 }
             }
-            if instance.phase.withLock({ $0.hasEnded }) {
+            // Only a verb ends the VM, and when it returns the folder is free.
+            if queue === instance.actions, instance.phase.withLock({ $0.hasEnded }) {
                 instance.actions.close()
                 server.stop()
             }

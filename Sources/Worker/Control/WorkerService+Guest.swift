@@ -1,0 +1,81 @@
+import Glibc
+import Persistence
+import WorkerProtocol
+
+/// Requests that concern the guest and its devices. They wait for the guest, so they have a thread of their own: a guest that does not
+/// answer keeps no verb waiting.
+extension WorkerService {
+    /// True when the request was one of these.
+    func answerAboutGuest(_ frame: Frame, _ head: RequestHead, _ connection: ControlConnection) throws -> Bool {
+        switch head.request {
+        case GuestInformationRequest.name:
+            let information = instance.guest?.guestInformation() ?? GuestInformation()
+            connection.send(Frame(.reply, request: frame.request, body: try ProtocolCodec.encode(information)))
+        case ShutdownRequest.name:
+            let request = try ProtocolCodec.parameters(ShutdownRequest.self, of: frame.body)
+            let initiator = connection.initiator
+            guestLater(frame, head, connection) { instance, guest in
+                try guest.shutDownGuest(request)
+                instance.noteShutdown(request, by: initiator)
+            }
+        case KeyValueRequest.name:
+            let request = try ProtocolCodec.parameters(KeyValueRequest.self, of: frame.body)
+            guestLater(frame, head, connection) { try $1.change(keyValues: request.changes) }
+        case IPConfigurationRequest.name:
+            let request = try ProtocolCodec.parameters(IPConfigurationRequest.self, of: frame.body)
+            guestLater(frame, head, connection) { try $1.configure(ip: request.configuration, adapter: request.adapter) }
+        case FreezeRequest.name:
+            let request = try ProtocolCodec.parameters(FreezeRequest.self, of: frame.body)
+            guestLater(frame, head, connection) { try $1.freeze(request.isFrozen) }
+        case FileCopyRequest.name:
+            guard let file = connection.claimDescriptor() else { throw ProtocolError.malformed("no file to copy") }
+            let request = try ProtocolCodec.parameters(FileCopyRequest.self, of: frame.body)
+            let (id, peer) = (frame.request, connection.serial)
+            later(frame, head, connection, queue: instance.copies) { instance, pending in
+                guard let guest = instance.guest else { throw instance.hasNoGuest() }
+                try guest.copyFile(request, from: file.descriptor) { progress in
+                    instance.server?.post { server in
+                        guard let connection = server.connections.first(where: { $0.serial == peer }),
+                            let body = try? ProtocolCodec.encode(progress)
+                        else { return }
+                        connection.send(Frame(.event, request: id, body: body))
+                    }
+                    return !pending.isCancelled.load(ordering: .acquiring)
+                }
+                return try ProtocolCodec.encode(Done())
+            }
+        default: return false
+        }
+        return true
+    }
+
+    private func guestLater(
+        _ frame: Frame, _ head: RequestHead, _ connection: ControlConnection,
+        _ work: @escaping @Sendable (WorkerInstance, any GuestControlling) throws -> Void
+    ) {
+        later(frame, head, connection, queue: instance.conversations) { instance, _ in
+            guard let guest = instance.guest else { throw instance.hasNoGuest() }
+            try work(instance, guest)
+            return try ProtocolCodec.encode(Done())
+        }
+    }
+}
+
+extension WorkerInstance {
+    /// The running machine's guest side; nil before it is assembled, after it has ended, and for a machine that has none.
+    var guest: (any GuestControlling)? { phase.withLock { $0.hasEnded ? nil : $0.machine as? any GuestControlling } }
+
+    func hasNoGuest() -> WorkerError {
+        let name = name.withLock { $0 }
+        return WorkerError(
+            "IntegrationServiceMissing", .notImplemented, "“\(name)” (\(state.rawValue)) has no guest that could be asked.", target: name)
+    }
+
+    func noteShutdown(_ request: ShutdownRequest, by initiator: VirtualMachineEvent.Initiator) {
+        let who = "\(initiator.user) (\(initiator.program ?? "process") \(initiator.processId))"
+        let what = request.kind == .shutdown ? "shut down" : "restart"
+        log.note(
+            VirtualMachineEvent(.shutdownRequested, message: "The guest was asked to \(what) by \(who) and accepted.", initiator: initiator)
+        )
+    }
+}
