@@ -101,6 +101,13 @@ int lv_disk_lock(int descriptor, int writer) {
     return result != 0 ? result : foreign.l_type == F_UNLCK ? 0 : -EAGAIN;
 }
 
+void lv_disk_unlock(int descriptor) { lock(descriptor, F_OFD_SETLK, F_UNLCK, 0, 0, NULL); }
+
+int lv_disk_open_folder(const char *path) {
+    int descriptor = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
 int lv_disk_open_beneath(int folder, const char *path, int flags) {
     struct open_how how;
     memset(&how, 0, sizeof how);

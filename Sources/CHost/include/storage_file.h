@@ -17,6 +17,10 @@ int64_t lv_disk_seek(int descriptor, uint64_t offset, int data);
 // Locks that belong to the open file description and so go with the descriptor to another process; -EAGAIN: somebody else holds one.
 // A writer shuts out everybody, a reader only writers.
 int lv_disk_lock(int descriptor, int writer);
+// Lets them go for every holder of the description, also for a child of ours that has not yet come to its exec.
+void lv_disk_unlock(int descriptor);
+// Opens a folder to look up names in it; needs no permission to read it.
+int lv_disk_open_folder(const char *path);
 // Opens the relative `path` beneath `folder`, refusing `..` and absolute paths that lead out (-EXDEV) and symbolic links (-ELOOP).
 int lv_disk_open_beneath(int folder, const char *path, int flags);
 // Gives a file its name unless that is taken (-EEXIST).

@@ -1,0 +1,74 @@
+import CHost
+import Glibc
+
+extension HostDiskFile {
+    /// Opens the image at `path` with its lock: a writer shuts everybody else out, readers only writers.
+    public static func open(path: String, readOnly: Bool) throws(DiskOpenError) -> HostDiskFile {
+        try open(path: path, readOnly: readOnly, chain: [])
+    }
+
+    /// As above; one of the files in `chain` is refused as a loop.
+    static func open(path: String, readOnly: Bool, chain: Set<Identity>) throws(DiskOpenError) -> HostDiskFile {
+        // Without O_NONBLOCK a pipe of that name would be waited for.
+        let descriptor = Glibc.open(path, (readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else { throw DiskOpenError.system(errno, path) }
+        return try locked(descriptor, path, readOnly: readOnly, chain: chain)
+    }
+
+    /// Opens `relativePath` beneath the open `folder` for reading; neither `..` nor a symbolic link leads out. `path` is for messages.
+    /// One of the files in `chain` is refused as a loop.
+    static func open(
+        beneath folder: Int32, _ relativePath: String, path: String, chain: Set<Identity>
+    ) throws(DiskOpenError) -> HostDiskFile {
+        let descriptor = lv_disk_open_beneath(folder, relativePath, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        switch -descriptor {
+        case EXDEV, ELOOP:
+            throw DiskOpenError(
+                .parentNotAllowed, "“\(path)” leads through a symbolic link or out of the folder.", file: path)
+        case 1...: throw DiskOpenError.system(-descriptor, path)
+        default: return try locked(descriptor, path, readOnly: true, chain: chain)
+        }
+    }
+
+    /// Makes a new, empty file at `path` and locks it for writing.
+    public static func create(path: String) throws(DiskOpenError) -> HostDiskFile {
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw DiskOpenError.system(errno, path) }
+        return try locked(descriptor, path, readOnly: false, chain: [])
+    }
+
+    /// Device and inode: the same for two names of one file.
+    struct Identity: Hashable {
+        var device: UInt64
+        var file: UInt64
+    }
+
+    func identity() throws(DiskOpenError) -> Identity {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw DiskOpenError.system(errno, name) }
+        return Identity(device: UInt64(status.st_dev), file: UInt64(status.st_ino))
+    }
+
+    private static func locked(
+        _ descriptor: Int32, _ path: String, readOnly: Bool, chain: Set<Identity>
+    ) throws(DiskOpenError) -> HostDiskFile {
+        let file = HostDiskFile(descriptor: descriptor, name: path, isReadOnly: readOnly)
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw DiskOpenError.system(errno, path) }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: break
+        case S_IFDIR: throw DiskOpenError.system(EISDIR, path)
+        default:
+            throw DiskOpenError(
+                .notAFile, "“\(path)” is not a regular file.", file: path, action: "Copy a device's content into an image first.")
+        }
+        // Before the lock: it would meet the chain's own.
+        if !chain.isEmpty, chain.contains(try file.identity()) {
+            throw DiskOpenError(
+                .chainLoop, "“\(path)” is its own parent's parent.", file: path, action: "Set-VHD -ParentPath names the right parent.")
+        }
+        let result = lv_disk_lock(descriptor, readOnly ? 0 : 1)
+        guard result == 0 else { throw DiskOpenError.system(-result, path) }
+        return file
+    }
+}

@@ -1,0 +1,129 @@
+import Basics
+import Glibc
+
+/// Why an image file could not be opened as a disk. Nothing was changed by the attempt.
+public struct DiskOpenError: DescribedError {
+    public struct Code: Hashable, Sendable {
+        private enum Word: String {
+            case notFound = "DiskNotFound"
+            case notPermitted = "DiskNotPermitted"
+            case inUse = "DiskInUse"
+            case wrongFormat = "DiskNotThisFormat"
+            case damaged = "DiskImageDamaged"
+            case truncated = "DiskTruncated"
+            case unsupported = "DiskImageUnsupported"
+            case parentMissing = "DiskParentMissing"
+            case parentNotAllowed = "DiskParentNotAllowed"
+            case parentMismatch = "DiskParentMismatch"
+            case chainTooLong = "DiskChainTooLong"
+            case chainLoop = "DiskChainLoop"
+            case notAFile = "DiskNotAFile"
+            case tooLarge = "DiskTooLarge"
+            case exists = "DiskExists"
+            case full = "DiskHostFull"
+            case failed = "DiskFileFailed"
+        }
+        private let word: Word
+        public static let notFound = Code(word: .notFound)
+        public static let notPermitted = Code(word: .notPermitted)
+        /// A running VM, an operation on disks or another program has it open.
+        public static let inUse = Code(word: .inUse)
+        /// The content is not of the format that the configuration or the name says.
+        public static let wrongFormat = Code(word: .wrongFormat)
+        public static let damaged = Code(word: .damaged)
+        /// The file ends before what it should hold.
+        public static let truncated = Code(word: .truncated)
+        /// Well-formed, but made with something that is not known here.
+        public static let unsupported = Code(word: .unsupported)
+        public static let parentMissing = Code(word: .parentMissing)
+        /// The parent's path in the image leads out of the image's folder and nobody listed it.
+        public static let parentNotAllowed = Code(word: .parentNotAllowed)
+        /// The parent is not the disk that the child was made from.
+        public static let parentMismatch = Code(word: .parentMismatch)
+        public static let chainTooLong = Code(word: .chainTooLong)
+        public static let chainLoop = Code(word: .chainLoop)
+        /// A folder, a pipe, a device.
+        public static let notAFile = Code(word: .notAFile)
+        public static let tooLarge = Code(word: .tooLarge)
+        /// A file that should be made is there already.
+        public static let exists = Code(word: .exists)
+        public static let full = Code(word: .full)
+        /// The host could not do it (errno in the message).
+        public static let failed = Code(word: .failed)
+
+        var identifier: String { word.rawValue }
+    }
+    public let code: Code
+    public let message: String
+    /// The file.
+    public let target: String?
+    public let recommendedAction: String?
+
+    public init(_ code: Code, _ message: String, file: String? = nil, action: String? = nil) {
+        (self.code, self.message, target, recommendedAction) = (code, message, file, action)
+    }
+
+    public var identifier: String { code.identifier }
+    public var category: ErrorCategory {
+        switch code {
+        case .notFound, .parentMissing: .objectNotFound
+        case .notPermitted, .parentNotAllowed: .permissionDenied
+        case .inUse: .resourceBusy
+        case .exists: .resourceExists
+        case .full: .resourceUnavailable
+        case .damaged, .truncated, .unsupported, .wrongFormat, .chainTooLong, .chainLoop, .parentMismatch: .invalidData
+        case .notAFile, .tooLarge: .invalidArgument
+        default: .readError
+        }
+    }
+
+    /// What open(2) and its kin answered for `file`.
+    static func system(_ number: Int32, _ file: String) -> DiskOpenError {
+        switch number {
+        case ENOENT, ENOTDIR: DiskOpenError(.notFound, "There is no file “\(file)”.", file: file)
+        case EACCES, EPERM:
+            DiskOpenError(
+                .notPermitted, "You may not open “\(file)”.", file: file, action: "Change the file's or its folder's permissions.")
+        case EROFS:
+            DiskOpenError(.notPermitted, "“\(file)” lies on a read-only file system.", file: file, action: "Open it read-only or copy it.")
+        case EAGAIN, EBUSY, ETXTBSY: inUse(file)
+        case EEXIST: DiskOpenError(.exists, "“\(file)” is there already.", file: file, action: "Choose another name or remove it.")
+        case EISDIR: DiskOpenError(.notAFile, "“\(file)” is a folder, not a disk's file.", file: file)
+        case ENAMETOOLONG, ELOOP: DiskOpenError(.notFound, "“\(file)” is not a usable path: \(text(number)).", file: file)
+        case ENOSPC, EDQUOT: DiskOpenError(.full, "There is no space left for “\(file)”.", file: file, action: "Make room and try again.")
+        default: DiskOpenError(.failed, "“\(file)” cannot be opened: \(text(number)).", file: file)
+        }
+    }
+
+    static func inUse(_ file: String) -> DiskOpenError {
+        DiskOpenError(
+            .inUse, "“\(file)” is in use by a virtual machine or another program.", file: file,
+            action: "Stop what uses it, or detach it there.")
+    }
+
+    /// A failure to read what opening had to read.
+    init(_ error: DiskError) {
+        let code: Code = error.code == .damaged ? .damaged : error.code == .full ? .full : error.code == .readOnly ? .notPermitted : .failed
+        self.init(code, error.message, file: error.target, action: error.recommendedAction)
+    }
+
+    /// What a format said about the image.
+    init(_ error: DiskFormatError) {
+        let code: Code =
+            switch error.code {
+            case .notThisFormat: .wrongFormat
+            case .truncated: .truncated
+            case .damaged: .damaged
+            case .unsupported, .newer: .unsupported
+            case .parentMissing: .parentMissing
+            case .parentMismatch: .parentMismatch
+            case .readOnly: .notPermitted
+            case .inUse: .inUse
+            case .full: .full
+            default: .failed
+            }
+        self.init(code, error.message, file: error.target, action: error.recommendedAction)
+    }
+
+    private static func text(_ number: Int32) -> String { String(cString: strerror(number)) }
+}
