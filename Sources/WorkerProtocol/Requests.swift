@@ -16,12 +16,12 @@ package struct WorkerStatus: Codable, Equatable, Sendable {
     /// Wall time of the start, nanoseconds since the Unix epoch.
     package var startTime: Int64
     package var engine: String
-    /// Bytes the guest asks for; nil: it reports nothing.
-    package var memoryDemand: UInt64?
+    /// nil: a machine without integration services.
+    package var guest: GuestSummary?
 
     package init(
         state: VirtualMachineState, uptimeNanoseconds: UInt64, cpuUsage: Int, memoryAssigned: UInt64, processId: Int32, partitionId: UInt64,
-        startTime: Int64, engine: String, memoryDemand: UInt64? = nil
+        startTime: Int64, engine: String, guest: GuestSummary? = nil
     ) {
         self.state = state
         self.uptimeNanoseconds = uptimeNanoseconds
@@ -31,7 +31,7 @@ package struct WorkerStatus: Codable, Equatable, Sendable {
         self.partitionId = partitionId
         self.startTime = startTime
         self.engine = engine
-        self.memoryDemand = memoryDemand
+        self.guest = guest
     }
 }
 

@@ -33,15 +33,12 @@ package struct MachineReading: Sendable {
     package var cpuUsage: Int
     package var memoryAssigned: UInt64
     package var engine: String
-    /// Bytes the guest asks for; nil: it reports nothing.
-    package var memoryDemand: UInt64?
 
-    package init(uptimeNanoseconds: UInt64, cpuUsage: Int, memoryAssigned: UInt64, engine: String, memoryDemand: UInt64? = nil) {
+    package init(uptimeNanoseconds: UInt64, cpuUsage: Int, memoryAssigned: UInt64, engine: String) {
         self.uptimeNanoseconds = uptimeNanoseconds
         self.cpuUsage = cpuUsage
         self.memoryAssigned = memoryAssigned
         self.engine = engine
-        self.memoryDemand = memoryDemand
     }
 }
 

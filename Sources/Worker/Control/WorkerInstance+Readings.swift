@@ -21,7 +21,7 @@ extension WorkerInstance {
         return WorkerStatus(
             state: state, uptimeNanoseconds: reading.uptimeNanoseconds, cpuUsage: reading.cpuUsage, memoryAssigned: reading.memoryAssigned,
             processId: getpid(), partitionId: options.partitionId, startTime: claim.withLock { $0?.startTime } ?? 0, engine: reading.engine,
-            memoryDemand: reading.memoryDemand)
+            guest: guest.map { GuestSummary($0.guestInformation()) })
     }
 
     func partitions() -> [WorkerProtocol.PartitionInformation] {

@@ -80,6 +80,26 @@ public struct GuestInformation: Codable, Equatable, Sendable {
     }
 }
 
+/// The part of `GuestInformation` that lists of VMs show.
+public struct GuestSummary: Codable, Equatable, Sendable {
+    public var heartbeat: String
+    public var integrationServicesVersion: String
+    public var integrationServicesState: String
+    public var memoryDemand: UInt64
+    public var memoryStatus: String
+    /// As the guest names its system; hostile text.
+    public var operatingSystem: String?
+
+    public init(_ information: GuestInformation) {
+        heartbeat = information.heartbeat
+        integrationServicesVersion = information.integrationServicesVersion
+        integrationServicesState = information.integrationServicesState
+        memoryDemand = information.memory.demand
+        memoryStatus = information.memory.status
+        operatingSystem = information.keyValues["OSName"].map { String($0.prefix(256)) }
+    }
+}
+
 package struct GuestInformationRequest: WorkerRequest {
     package typealias Reply = GuestInformation
     package static let name = "guestInformation"
