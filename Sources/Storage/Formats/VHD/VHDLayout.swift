@@ -85,7 +85,7 @@ struct VHDLayout {
     private func checkBlocks(_ name: String, _ header: VHDDynamicHeader) throws(DiskFormatError) {
         let blockBytes = header.blockBytes
         let room = footerOffset / 512
-        var regions = structures(header)
+        var regions = Self.structures(footer, header, fileSize: fileSize)
         for entry in table where entry != Self.unused {
             let start = UInt64(entry)
             guard start + blockBytes / 512 <= room else {
@@ -101,7 +101,7 @@ struct VHDLayout {
     }
 
     /// What lies in the file beside blocks and the last footer.
-    func structures(_ header: VHDDynamicHeader) -> [Range<UInt64>] {
+    static func structures(_ footer: VHDFooter, _ header: VHDDynamicHeader, fileSize: UInt64) -> [Range<UInt64>] {
         var regions = [
             0..<512, footer.headerOffset..<footer.headerOffset + UInt64(VHDDynamicHeader.byteCount),
             header.tableOffset..<header.tableOffset + (UInt64(header.entryCount) * 4 + 511) / 512 * 512,
