@@ -1,0 +1,91 @@
+import DeviceModel
+import Glibc
+import Storage
+
+/// One command under way: its block, the guest's buffer for its data, and room to work in that serves one command after another, so
+/// that a request allocates nothing.
+package final class ScsiExchange {
+    /// Which way data goes; `vm_srb.data_in`.
+    enum Direction: UInt8, Sendable {
+        case toDevice = 0
+        case toGuest = 1
+        case none = 2
+    }
+
+    let memory: GuestMemory
+    var block = CommandBlock()
+    var direction = Direction.none
+    /// Bytes of the guest's buffer; never more than `ranges` hold.
+    var length = 0
+    /// The guest's buffer, in RAM.
+    var ranges: [GuestRange] = []
+    /// Bytes moved; set by the functions below.
+    private(set) var transferred = 0
+
+    private var part: [GuestRange] = []
+    private var segments: [iovec] = []
+
+    init(memory: GuestMemory) { self.memory = memory }
+
+    func begin() { transferred = 0 }
+
+    /// Sends `bytes` as the command's data, cut to the command's allocation length and to the guest's buffer.
+    func reply(_ bytes: [UInt8], allocation: Int) -> ScsiOutcome {
+        let count = min(bytes.count, allocation, length)
+        if count == 0 { return .good }
+        guard direction == .toGuest else { return .check(.invalidFieldInBlock) }
+        let written = bytes.withUnsafeBytes { memory.write(UnsafeRawBufferPointer(rebasing: $0[..<count]), into: ranges) }
+        guard let written, written == count else { return .check(.internalFailure) }
+        transferred = count
+        return .good
+    }
+
+    /// The first `count` bytes of the command's data from the guest; nil when it sent fewer.
+    func parameters(_ count: Int) -> [UInt8]? {
+        guard count <= length, count == 0 || direction == .toDevice else { return nil }
+        var bytes = [UInt8](repeating: 0, count: count)
+        guard let copied = bytes.withUnsafeMutableBytes({ memory.read(ranges, into: $0) }), copied == count else { return nil }
+        transferred = count
+        return bytes
+    }
+
+    /// Moves `count` bytes (more than none) between the guest's buffer and the disk, without a copy in between.
+    func transfer(_ count: Int, disk: any Disk, at offset: UInt64, writing: Bool) -> ScsiOutcome {
+        guard count <= length, direction == (writing ? .toDevice : .toGuest) else { return .check(.invalidFieldInBlock) }
+        do {
+            let done: Void? =
+                if part(is: count) {
+                    try memory.withSegments(ranges, writable: !writing, scratch: &segments) { (list) throws(DiskError) in
+                        try Self.move(list, disk: disk, at: offset, writing: writing)
+                    }
+                } else {
+                    try memory.withSegments(part, writable: !writing, scratch: &segments) { (list) throws(DiskError) in
+                        try Self.move(list, disk: disk, at: offset, writing: writing)
+                    }
+                }
+            guard done != nil else { return .check(.internalFailure) }
+        } catch {
+            return .of(error, writing: writing)
+        }
+        transferred = count
+        return .good
+    }
+
+    private static func move(_ list: UnsafeBufferPointer<iovec>, disk: any Disk, at offset: UInt64, writing: Bool) throws(DiskError) {
+        if writing { try disk.write(from: list, at: offset) } else { try disk.read(into: list, at: offset) }
+    }
+
+    /// True when the ranges hold exactly `count` bytes; otherwise `part` becomes their beginning.
+    private func part(is count: Int) -> Bool {
+        var total = 0
+        for range in ranges { total += range.count }
+        if total == count { return true }
+        part.removeAll(keepingCapacity: true)
+        var left = count
+        for range in ranges where left > 0 {
+            part.append(GuestRange(address: range.address, count: min(range.count, left)))
+            left -= min(range.count, left)
+        }
+        return false
+    }
+}

@@ -1,0 +1,79 @@
+import DeviceModel
+import VMBus
+
+/// Packets of the storage protocol. Every one that asks for a completion gets it, also when refused: the guest waits without a time-out.
+extension StorageController {
+    /// Carries out `packet`, which came on `link`.
+    func handle(_ link: ChannelLink) {
+        guard packet.kind == .inBand || packet.kind == .direct else { return }
+        let (transaction, wantsReply) = (packet.transaction, packet.completionRequested)
+        // A reply repeats the request around what it changes.
+        for position in 0..<StoragePacket.length { reply[position] = position < packet.payload.count ? packet.payload[position] : 0 }
+        let operation = StorageOperation(rawValue: reply.little(StoragePacket.operationOffset, as: UInt32.self))
+        let status: StorageStatus
+        if operation == .executeSRB, packet.payload.count >= StoragePacket.length, phase == .ready {
+            guard let exchange else { return }
+            swap(&exchange.ranges, &packet.ranges)
+            guard let done = executeRequest() else {
+                held = HeldRequest(
+                    channel: link.channel.index, transaction: transaction, wantsReply: wantsReply, bytes: reply, ranges: exchange.ranges)
+                return
+            }
+            status = done
+        } else {
+            status = negotiate(operation, link)
+        }
+        complete(link, transaction, wantsReply: wantsReply, status)
+        // What the guest asks for comes after the answer.
+        if operation == .createSubChannels, status == .success, offeredSubChannels > 0 { host?.offerSubChannels(offeredSubChannels) }
+        if operation == .endInitialization { sendNotices() }
+    }
+
+    func complete(_ link: ChannelLink, _ transaction: UInt64, wantsReply: Bool, _ status: StorageStatus) {
+        guard wantsReply else { return }
+        reply.setLittle(StoragePacket.operationOffset, StorageOperation.completeIO.rawValue)
+        reply.setLittle(StoragePacket.flagsOffset, UInt32(0))
+        reply.setLittle(StoragePacket.statusOffset, status.rawValue)
+        sendReply(link, transaction: transaction)
+    }
+
+    private func negotiate(_ operation: StorageOperation, _ link: ChannelLink) -> StorageStatus {
+        guard packet.payload.count >= StoragePacket.headerLength else { return .invalidParameter }
+        switch (operation, phase) {
+        case (.resetLUN, .ready), (.resetAdapter, .ready), (.resetBus, .ready):
+            // Nothing is in flight between two packets.
+            return .success
+        case (.executeSRB, .ready): return .invalidParameter
+        case (.fibreChannelData, _): return .invalidDeviceRequest
+        case (.createSubChannels, _) where link.channel.index == 0 && (phase == .end || phase == .ready):
+            let count = Int(reply.little(StoragePacket.bodyOffset, as: UInt16.self))
+            guard offeredSubChannels == 0, count <= subChannelLimit else { return .invalidParameter }
+            offeredSubChannels = count
+            return .success
+        case (.beginInitialization, .begin) where link.channel.index == 0:
+            phase = .version
+            return .success
+        case (.queryProtocolVersion, .version) where link.channel.index == 0:
+            let wanted = reply.little(StoragePacket.bodyOffset, as: UInt16.self)
+            guard StorageVersion.known.contains(wanted) else { return .revisionMismatch }
+            version = wanted
+            phase = .properties
+            return .success
+        case (.queryProperties, .properties) where link.channel.index == 0:
+            for position in StoragePacket.bodyOffset..<StoragePacket.length { reply[position] = 0 }
+            reply.setLittle(StoragePacket.bodyOffset + 4, UInt16(subChannelLimit))
+            reply.setLittle(StoragePacket.bodyOffset + 8, StorageVersion.multiChannel)
+            reply.setLittle(StoragePacket.bodyOffset + 12, UInt32(StoragePacket.maximumTransfer))
+            phase = .end
+            return .success
+        case (.endInitialization, .end) where link.channel.index == 0:
+            // The guest looks at all locations now: changes before are no news.
+            notices = []
+            phase = .ready
+            return .success
+        default: return .invalidDeviceState
+        }
+    }
+
+    private var subChannelLimit: Int { max(0, min((host?.processorCount ?? 1) - 1, Self.maximumSubChannels)) }
+}

@@ -1,0 +1,190 @@
+import Basics
+import DeviceModel
+import Storage
+import VMBus
+
+/// A synthetic SCSI controller: 64 locations (LUNs of target 0) for disks and DVD drives behind one VMBus device.
+///
+/// Requests are carried out inside the pump, one after another, with the guest's own pages as buffers. So nothing is in flight while the
+/// pump stands still, except what its state tells: one request that a full host disk holds up, and replies that found no room.
+///
+///     negotiation  BEGIN → QUERY_PROTOCOL_VERSION → QUERY_PROPERTIES → END → ready → CREATE_SUB_CHANNELS
+///     a request    ring → vm_srb → ScsiExchange → ScsiTarget.execute → Disk → reply with status and sense
+///
+/// Departures from Hyper-V: no fibre channel, no persistent reservations.
+package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sendable {
+    // Safety: everything mutable is used in the pump only, or while the pump stands still.
+    package let offer: ChannelOffer
+    package let pump: any ServicePump
+    package static let locations = 0..<64
+    /// Sub-channels offered at most: one pump serves them all, they spread the guest's interrupts.
+    static let maximumSubChannels = 7
+
+    /// The host has no room for a write; the request is kept and no further one is taken until `resumeRequests`. Called in the pump:
+    /// it must not wait for the pump. May come again when the repeated request finds no room either.
+    package var onDiskFull: ((_ location: Int, _ error: DiskError) -> Void)?
+    /// A line for the machine's events: a disk of the host fails. Called in the pump, at most a few times a minute.
+    package var onTrouble: ((_ text: String) -> Void)?
+
+    /// How far the guest got with the protocol.
+    enum Phase: String, Codable, Sendable { case begin, version, properties, end, ready }
+    var phase = Phase.begin
+    var version: UInt16 = 0
+    var offeredSubChannels = 0
+    /// Notices of changed locations that the guest has not been sent.
+    var notices: [UInt32] = []
+    var held: HeldRequest?
+    private(set) var host: (any VMBusDeviceHost)?
+    /// By channel index.
+    var links: [ChannelLink?] = []
+    var stands: [(any ScsiTarget)?] = Array(repeating: nil, count: locations.count)
+
+    // Room to work in, the same for every request.
+    var exchange: ScsiExchange?
+    var packet = ReceivedPacket()
+    var reply = [UInt8](repeating: 0, count: StoragePacket.length)
+    private var troubles = TroubleBudget()
+
+    package init(instance: GUID, pump: any ServicePump) {
+        offer = ChannelOffer(interfaceType: StoragePacket.interfaceType, interfaceInstance: instance)
+        self.pump = pump
+    }
+
+    /// An open channel and the reply that found no room in its ring.
+    final class ChannelLink {
+        let channel: any ServiceChannel
+        var unsent: UnsentReply?
+        init(_ channel: any ServiceChannel) { self.channel = channel }
+    }
+
+    struct UnsentReply: Codable, Equatable, Sendable {
+        var transaction: UInt64
+        var bytes: [UInt8]
+    }
+
+    /// A request that waits for room on the host: all that is needed to carry it out again.
+    struct HeldRequest: Codable, Equatable, Sendable {
+        var channel: Int
+        var transaction: UInt64
+        var wantsReply: Bool
+        var bytes: [UInt8]
+        var ranges: [GuestRange]
+    }
+
+    // MARK: The bus
+
+    package func attached(to host: any VMBusDeviceHost) {
+        self.host = host
+        exchange = ScsiExchange(memory: host.memory)
+    }
+
+    package func opened(_ channel: any ServiceChannel, userData: [UInt8]) -> Bool {
+        guard channel.index <= offeredSubChannels else { return false }
+        if channel.index == 0 { startOver() }
+        link(channel)
+        return true
+    }
+
+    package func reopened(_ channel: any ServiceChannel) { link(channel) }
+
+    package func closed(_ channel: any ServiceChannel) {
+        if channel.index < links.count { links[channel.index] = nil }
+        if held?.channel == channel.index { held = nil }
+        if channel.index == 0 { startOver() }
+    }
+
+    package func ringChanged(_ channel: any ServiceChannel) { serve(channel.index) }
+
+    private func link(_ channel: any ServiceChannel) {
+        while links.count <= channel.index { links.append(nil) }
+        links[channel.index] = ChannelLink(channel)
+    }
+
+    /// The protocol from its beginning, as after a reset.
+    private func startOver() {
+        (phase, version, offeredSubChannels, notices, held) = (.begin, 0, 0, [], nil)
+    }
+
+    // MARK: Service
+
+    /// Requests taken from one channel before its completions are published, and before the others have their turn.
+    private static let batch = 16
+    private static let turn = 64
+
+    /// Carries out what stands in a channel's ring.
+    func serve(_ index: Int) {
+        guard index < links.count, let link = links[index] else { return }
+        sendNotices()
+        guard sendUnsent(link) else { return }
+        var taken = 0
+        while held == nil, link.unsent == nil, link.channel.receive(into: &packet) {
+            handle(link)
+            taken += 1
+            if taken % Self.batch == 0 { link.channel.flush() }
+            if taken == Self.turn {
+                pump.post { [weak self] in self?.serve(index) }
+                return
+            }
+        }
+    }
+
+    func serveAll() {
+        for index in links.indices { serve(index) }
+    }
+
+    /// Sends the first `StoragePacket.length` bytes of `reply` as the completion of `transaction`, or keeps them until there is room.
+    func sendReply(_ link: ChannelLink, transaction: UInt64) {
+        let sent = reply.withUnsafeBytes {
+            link.channel.send(
+                .completion, transaction: transaction, completionRequested: false, payload: $0,
+                UnsafeRawBufferPointer(start: nil, count: 0))
+        }
+        if !sent { link.unsent = UnsentReply(transaction: transaction, bytes: reply) }
+    }
+
+    /// True when nothing waits for room any more.
+    private func sendUnsent(_ link: ChannelLink) -> Bool {
+        guard let unsent = link.unsent else { return true }
+        guard link.channel.complete(unsent.transaction, unsent.bytes) else { return false }
+        link.unsent = nil
+        return true
+    }
+
+    /// Tells the guest of changed locations; it looks at all of them then (Linux: `storvsc_host_scan`).
+    func sendNotices() {
+        guard phase == .ready, let link = links.first ?? nil else { return }
+        while let operation = notices.first {
+            var bytes = [UInt8](repeating: 0, count: StoragePacket.length)
+            bytes.setLittle(StoragePacket.operationOffset, operation)
+            guard link.channel.send(bytes) else { return }
+            notices.removeFirst()
+        }
+    }
+
+    /// Names a failure of the host in the machine's events, unless there were many of late.
+    func report(_ error: DiskError, location: Int) {
+        guard let text = troubles.line(at: pump.clock.nanoseconds, "The disk at location \(location): \(error.message)") else { return }
+        onTrouble?(text)
+    }
+}
+
+/// Bounds how many lines of trouble are told: at most five a minute.
+struct TroubleBudget {
+    private static let window: UInt64 = 60_000_000_000
+    private static let limit = 5
+    private var start: UInt64 = 0
+    private var told = 0
+    private var suppressed = 0
+
+    /// The line to tell at partition time `now`; nil: none.
+    mutating func line(at now: UInt64, _ text: @autoclosure () -> String) -> String? {
+        if told == 0 || now &- start >= Self.window { (start, told) = (now, 0) }
+        guard told < Self.limit else {
+            suppressed += 1
+            return nil
+        }
+        told += 1
+        defer { suppressed = 0 }
+        return suppressed == 0 ? text() : "\(text()) (\(suppressed) more failures since the last line)"
+    }
+}
