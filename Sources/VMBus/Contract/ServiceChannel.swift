@@ -2,8 +2,8 @@ import DeviceModel
 
 /// An open channel as its service sees it: packets in, packets out. Used only inside the device's pump.
 ///
-/// Signals to the guest are sent by the server after `ringChanged`, timers' actions and `perform` bodies return, once for all packets
-/// sent meanwhile, and only if the guest wants one (interrupt mask, empty ring).
+/// What is sent becomes visible to the guest after the device's method (or the body of a timer, `post`, `perform` or `watch`) returns,
+/// all packets at once, with a signal only if the guest wants one (interrupt mask, empty ring).
 package protocol ServiceChannel: AnyObject {
     /// 0: the primary; 1…: sub-channels.
     var index: Int { get }
@@ -12,7 +12,8 @@ package protocol ServiceChannel: AnyObject {
     var isOpen: Bool { get }
 
     /// Copies the oldest packet out of the guest's ring and frees its room. false: there is none (the guest signals the next one) or the
-    /// ring was corrupt, in which case the channel is closed after this call.
+    /// ring was corrupt, in which case the channel is closed after this call. Who stops before false must come back by himself: the guest
+    /// does not signal again for what is already in the ring.
     func receive(into packet: inout ReceivedPacket) -> Bool
     /// Puts a packet into the guest's ring: `payload` parts one after another. false: no room, nothing written; `ringChanged` comes when
     /// there is room (pending-send size).
@@ -29,6 +30,10 @@ package protocol ServiceChannel: AnyObject {
     func buffer(gpadl: UInt32) -> GuestBuffer?
     /// Closes the channel because the guest broke the protocol; it stays open for the guest until it closes, but nothing moves any more.
     func fail(_ reason: String)
+    /// Bytes of the largest payload that fits when the ring is empty: a larger packet never fits.
+    var capacity: Int { get }
+    /// Shows the guest what was sent and freed so far, with a signal if it wants one, instead of at the end of the batch.
+    func flush()
 }
 
 extension ServiceChannel {
@@ -68,7 +73,7 @@ package struct ReceivedPacket: Sendable {
     package var completionRequested = false
     /// What follows the descriptor; may have up to seven bytes of padding at its end.
     package var payload: [UInt8] = []
-    /// `direct`: the guest's buffers, checked to lie in RAM; neighbouring pages are one range. One element per page buffer or list.
+    /// `direct`: the guest's buffers in order, checked to lie in RAM; within one page buffer or list neighbouring pages are one range.
     package var ranges: [GuestRange] = []
     /// `transferPages`: the set and its ranges.
     package var transferSet: UInt16 = 0

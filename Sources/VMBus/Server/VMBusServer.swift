@@ -1,0 +1,408 @@
+import Basics
+import DeviceModel
+
+/// The VMBus of one machine: devices are added, the guest finds them, opens channels and exchanges packets with them.
+///
+///     guest ──messages, ports 1 and 4──▶ incoming ──control pump──▶ ControlPlane ──actions──▶ outgoing ──▶ guest
+///                                                       ▲                 │ open, close, tear down
+///                                                       │ answers         ▼
+///     guest ──signal port per channel──▶ dispatcher of the device's pump: tasks, then turns, then signals to the guest
+///
+/// The control plane lives in the control pump, each device in its own; they only post to each other, so that none waits.
+package final class VMBusServer: @unchecked Sendable {
+    /// Messages of the guest that wait; more are refused, and the guest tries again.
+    static let incomingLimit = 64
+    /// Answers that may wait for the guest before its further messages do.
+    static let outgoingLimit = 64
+    /// Notes of one boot: a hostile guest must not fill a log.
+    static let noteLimit = 64
+
+    package let memory: GuestMemory
+    let transport: any VMBusTransport
+    let controlPump: any ServicePump
+    package let processorCount: Int
+
+    // Safety: `lock` guards incoming, names, notes and hooks; everything else belongs to the control pump's context.
+    let lock = HostLock()
+    private var control: PumpDispatcher?
+    private var incoming: [[UInt8]] = []
+    private var names: Set<GUID> = []
+    private var notesLeft = VMBusServer.noteLimit
+    private var noteHook: (@Sendable (String) -> Void)?
+    private var connectHook: (@Sendable (SocketConnectRequest) -> Void)?
+    private var dispatchers: [PumpDispatcher] = []
+    private var isStarted = false
+
+    var plane: ControlPlane
+    var slots: [GUID: DeviceSlot] = [:]
+    var channels: [UInt32: RingChannel] = [:]
+    private var departures: [GUID: [() -> Void]] = [:]
+    var outgoing: [OutgoingMessage] = []
+    /// The version that the devices can see.
+    private var toldVersion: UInt32 = 0
+    private var retryTimer: (any PartitionTimer)?
+    private var retryDelay = VMBusServer.firstRetry
+
+    /// Nanoseconds of partition time until a message that found no room is tried again, doubled up to the last.
+    static let firstRetry: UInt64 = 200_000
+    static let lastRetry: UInt64 = 50_000_000
+
+    /// `pump`: the control plane's; a device may share it. Nothing happens before `start`.
+    package init(memory: GuestMemory, transport: any VMBusTransport, pump: any ServicePump) {
+        (self.memory, self.transport, controlPump) = (memory, transport, pump)
+        processorCount = transport.processorCount
+        plane = ControlPlane(processorCount: transport.processorCount) { [memory] page in
+            page <= UInt64.max >> 12 && memory.contains(page << 12, count: GuestMemory.pageSize)
+        }
+        control = PumpDispatcher(pump: pump) { [weak self] in self?.controlTurn() }
+        if let control { dispatchers = [control] }
+        retryTimer = pump.makeTimer(name: "vmbus.retry") { [weak self] in self?.flushOutgoing() }
+    }
+
+    /// Told when the guest breaks the protocol or a channel fails; any thread, the text may hold numbers the guest chose.
+    package var onNote: (@Sendable (String) -> Void)? {
+        get { lock.withLock { noteHook } }
+        set { lock.withLock { noteHook = newValue } }
+    }
+
+    /// Asked in the control pump when the guest connects to a socket service; answer each once, at any time. nil: refused.
+    package var onConnectRequest: (@Sendable (SocketConnectRequest) -> Void)? {
+        get { lock.withLock { connectHook } }
+        set { lock.withLock { connectHook = newValue } }
+    }
+
+    func note(_ text: String) {
+        let hook: (@Sendable (String) -> Void)? = lock.withLock {
+            guard notesLeft > 0 else { return nil }
+            notesLeft -= 1
+            return noteHook
+        }
+        hook?(text)
+    }
+
+    // MARK: assembly
+
+    /// Opens the guest's message ports. Once, before the guest runs.
+    package func start() {
+        guard !lock.withLock({ isStarted }) else { return }
+        lock.withLock { isStarted = true }
+        for connection in VMBusProtocol.messageConnections {
+            _ = transport.openMessagePort(connection: connection) { [weak self] payload, _ in self?.accept(payload) ?? false }
+        }
+    }
+
+    /// Puts a device on the bus, with an offer to a guest that runs. Any thread. false: one with its instance is there, or the bus is full.
+    package func add(_ device: any VMBusDevice) -> Bool {
+        let instance = device.offer.interfaceInstance
+        let isNew = lock.withLock { names.count < VMBusProtocol.relids.count && names.insert(instance).inserted }
+        guard isNew else { return false }
+        let slot = DeviceSlot(device: device, dispatcher: dispatcher(of: device.pump), server: self)
+        slot.dispatcher.post { device.attached(to: slot) }
+        postControl { server in
+            server.slots[instance] = slot
+            slot.setVersion(server.plane.version)
+            if !server.plane.add(device.offer) { server.forget(instance) }
+        }
+        return true
+    }
+
+    /// Takes a device off the bus: its channels are closed and the guest is told. `then` runs in the control pump when the guest has let go.
+    package func remove(_ device: any VMBusDevice, then: @escaping () -> Void = {}) {
+        let instance = device.offer.interfaceInstance
+        postControl { server in
+            guard server.slots[instance]?.device === device else { return then() }
+            server.departures[instance, default: []].append(then)
+            server.plane.remove(instance)
+        }
+    }
+
+    func offerSubChannels(of instance: GUID, count: Int) {
+        postControl { $0.plane.offerSubChannels(instance, count: count) }
+    }
+
+    private func dispatcher(of pump: any ServicePump) -> PumpDispatcher {
+        lock.withLock {
+            dispatchers.removeAll { $0.pump == nil }
+            if let known = dispatchers.first(where: { $0.pump === pump }) { return known }
+            let dispatcher = PumpDispatcher(pump: pump)
+            dispatchers.append(dispatcher)
+            return dispatcher
+        }
+    }
+
+    /// Runs `change` in the control pump, then what follows from it.
+    private func postControl(_ change: @escaping (VMBusServer) -> Void) {
+        lock.withLock { control }?.post { [weak self] in
+            guard let self else { return }
+            change(self)
+            perform()
+        }
+    }
+
+    /// A device's answer.
+    private func answer(_ change: @escaping (inout ControlPlane) -> Void) { postControl { change(&$0.plane) } }
+
+    private func forget(_ instance: GUID) {
+        slots[instance] = nil
+        lock.withLock { _ = names.remove(instance) }
+        for then in departures.removeValue(forKey: instance) ?? [] { then() }
+    }
+
+    // MARK: messages
+
+    /// A message port's action, on a VP's thread.
+    private func accept(_ payload: [UInt8]) -> Bool {
+        guard payload.count >= 8, payload.count <= VMBusProtocol.messageSize else { return true }
+        let isTaken: Bool = lock.withLock {
+            guard incoming.count < Self.incomingLimit else { return false }
+            incoming.append(payload)
+            return true
+        }
+        controlPump.wake()
+        return isTaken
+    }
+
+    /// Handles what the guest sent while the guest takes the answers.
+    private func controlTurn() {
+        flushOutgoing()
+        while outgoing.count < Self.outgoingLimit {
+            let next: [UInt8]? = lock.withLock { incoming.isEmpty ? nil : incoming.removeFirst() }
+            guard let next else { break }
+            plane.receive(next)
+            perform()
+        }
+    }
+
+    private func flushOutgoing() {
+        var sent = 0
+        while sent < outgoing.count,
+            transport.post(outgoing[sent].bytes, processor: outgoing[sent].target.processor, source: outgoing[sent].target.source)
+        {
+            sent += 1
+        }
+        let wasFull = outgoing.count >= Self.outgoingLimit
+        outgoing.removeFirst(sent)
+        if outgoing.isEmpty {
+            retryTimer?.arm(at: nil)
+            retryDelay = Self.firstRetry
+        } else {
+            if sent > 0 { retryDelay = Self.firstRetry }
+            retryTimer?.arm(at: controlPump.clock.nanoseconds + retryDelay)
+            retryDelay = min(retryDelay * 2, Self.lastRetry)
+        }
+        if wasFull, outgoing.count < Self.outgoingLimit { controlPump.wake() }
+    }
+
+    // MARK: actions
+
+    /// Performs what the control plane wants, in order.
+    func perform() {
+        while true {
+            let actions = plane.takeActions()
+            if actions.isEmpty { break }
+            for action in actions { perform(action) }
+        }
+        guard plane.version != toldVersion else { return }
+        toldVersion = plane.version
+        for slot in slots.values { slot.setVersion(plane.version) }
+    }
+
+    private func perform(_ action: ControlAction) {
+        switch action {
+        case .send(let bytes, let target):
+            outgoing.append(OutgoingMessage(bytes: bytes, target: target))
+            if outgoing.count == 1 { flushOutgoing() }
+        case .open(let relid): open(relid)
+        case .close(let relid): close(relid)
+        case .tearDown(let gpadl, let relid): tearDown(gpadl, relid)
+        case .established(let gpadl):
+            if let offer = plane.offers[gpadl.relid] { slots[offer.instance]?.establish(gpadl, isPrimary: offer.subIndex == 0) }
+        case .retarget(let relid, let processor):
+            guard let channel = channels[relid], let slot = channel.slot else { return plane.modified(relid) }
+            slot.dispatcher.post { [weak self] in
+                channel.targetProcessor = Int(processor)
+                self?.answer { $0.modified(relid) }
+            }
+        case .connect(let connect): ask(connect)
+        case .released(let instance): forget(instance)
+        case .note(let text): note(text)
+        }
+    }
+
+    private func open(_ relid: UInt32) {
+        guard let offer = plane.offers[relid], let request = offer.request, let slot = slots[offer.instance],
+            let pages = plane.gpadls[request.gpadl]?.pages,
+            let channel = RingChannel(
+                relid: relid, index: Int(offer.subIndex), slot: slot, transport: transport, request: request, pages: pages)
+        else {
+            note("The guest's rings for channel \(relid) hold indices that cannot be.")
+            return plane.opened(relid, accepted: false)
+        }
+        guard transport.openSignalPort(connection: offer.connection, action: { [weak channel] in channel?.signalled() }) else {
+            return plane.opened(relid, accepted: false)
+        }
+        channels[relid] = channel
+        slot.dispatcher.post { [weak self] in
+            channel.activate()
+            let accepted = slot.device.opened(channel, userData: request.userData)
+            // Packets may lie there from before the port was open.
+            if accepted { channel.signalled() } else { channel.deactivate() }
+            self?.postControl { server in
+                if !accepted { server.drop(relid) }
+                server.plane.opened(relid, accepted: accepted)
+            }
+        }
+    }
+
+    private func close(_ relid: UInt32) {
+        guard let channel = drop(relid), let slot = channel.slot else { return plane.closed(relid) }
+        slot.dispatcher.post { [weak self] in
+            if channel.isOpen {
+                channel.deactivate()
+                slot.device.closed(channel)
+            }
+            channel.detach()
+            self?.answer { $0.closed(relid) }
+        }
+    }
+
+    /// The guest's signals for the channel end here.
+    @discardableResult
+    private func drop(_ relid: UInt32) -> RingChannel? {
+        guard let channel = channels.removeValue(forKey: relid) else { return nil }
+        transport.closeSignalPort(connection: VMBusProtocol.firstConnection + relid)
+        return channel
+    }
+
+    private func tearDown(_ gpadl: UInt32, _ relid: UInt32) {
+        guard let offer = plane.offers[relid], let slot = slots[offer.instance] else { return plane.tornDown(gpadl) }
+        slot.dispatcher.post { [weak self] in
+            slot.forget(gpadl: gpadl)
+            slot.device.tornDown(gpadl: gpadl)
+            self?.answer { $0.tornDown(gpadl) }
+        }
+    }
+
+    private func ask(_ connect: SocketConnect) {
+        let request = SocketConnectRequest(endpoint: connect.endpoint, service: connect.service) { [weak self] status in
+            self?.answer { $0.connected(connect, status: status) }
+        }
+        if let hook = onConnectRequest { hook(request) } else { request.answer(status: VMBusProtocol.connectionRefused) }
+    }
+
+    // MARK: the machine's life
+
+    /// The machine is reset; no VP runs: all channels are closed, the offers stay. Returns when the devices have heard of it.
+    package func reset() {
+        lock.withLock {
+            incoming.removeAll()
+            notesLeft = Self.noteLimit
+        }
+        controlPump.perform {
+            plane.reset()
+            perform()
+        }
+        settle()
+        controlPump.perform {
+            outgoing.removeAll()
+            retryTimer?.arm(at: nil)
+        }
+    }
+
+    /// Finishes what control plane and devices have posted to each other, with its messages and signals to the guest. No VP runs; call it
+    /// before any state or memory is saved. What the guest has asked for and nobody has looked at yet stays for later.
+    package func settle() {
+        while true {
+            let all = lock.withLock { dispatchers }
+            for dispatcher in all { dispatcher.pump?.perform { dispatcher.runTasks() } }
+            if isSettled { return }
+        }
+    }
+
+    var isSettled: Bool { lock.withLock { dispatchers }.allSatisfy(\.isSettled) }
+
+    /// Ends the bus: no device is called any more. The pumps stand still.
+    package func close() {
+        for dispatcher in lock.withLock({ dispatchers }) { dispatcher.close() }
+        for connection in VMBusProtocol.messageConnections { transport.closeMessagePort(connection: connection) }
+        for relid in channels.keys.sorted() { drop(relid)?.detach() }
+        retryTimer?.arm(at: nil)
+        slots.removeAll()
+        departures.removeAll()
+        lock.withLock {
+            dispatchers.removeAll()
+            incoming.removeAll()
+        }
+    }
+
+    /// What stands on the bus now. Any thread but a pump's of the bus.
+    package var summaries: [ChannelSummary] {
+        controlPump.perform {
+            plane.orderedOffers.map {
+                ChannelSummary(
+                    interfaceInstance: $0.instance, relid: $0.relid, subIndex: Int($0.subIndex), isOpen: $0.channel == .open,
+                    targetProcessor: $0.request.map { Int($0.targetProcessor) })
+            }
+        }
+    }
+
+    // MARK: state (VMBusServer+State.swift)
+
+    var waitingMessages: [[UInt8]] {
+        get { lock.withLock { incoming } }
+        set { lock.withLock { incoming = newValue } }
+    }
+
+    /// Channels that the guest signalled and that had no turn yet, pump by pump in order of signalling.
+    var waitingChannels: [UInt32] { lock.withLock { dispatchers }.flatMap(\.waiting).map(\.relid) }
+
+    /// Puts a restored channel in place of one that was open.
+    func reopen(_ channel: RingChannel, of slot: DeviceSlot, connection: UInt32) -> Bool {
+        guard transport.openSignalPort(connection: connection, action: { [weak channel] in channel?.signalled() }) else { return false }
+        channels[channel.relid] = channel
+        slot.dispatcher.post {
+            channel.activate()
+            slot.device.reopened(channel)
+        }
+        return true
+    }
+
+    /// Tries the messages that wait, and those of the guest.
+    func resumeMessages() {
+        if !outgoing.isEmpty { retryTimer?.arm(at: controlPump.clock.nanoseconds + Self.firstRetry) }
+        if !waitingMessages.isEmpty { controlPump.wake() }
+    }
+}
+
+/// A message that waits for room in the guest's slot.
+struct OutgoingMessage: Equatable, Sendable, Codable {
+    var bytes: [UInt8]
+    var target: MessageTarget
+}
+
+/// A guest wants to connect to a socket service of the host.
+package struct SocketConnectRequest: Sendable {
+    /// The guest's end; the host's offer names it as its interface instance.
+    package let endpoint: GUID
+    package let service: GUID
+    private let reply: @Sendable (UInt32) -> Void
+
+    init(endpoint: GUID, service: GUID, reply: @escaping @Sendable (UInt32) -> Void) {
+        (self.endpoint, self.service, self.reply) = (endpoint, service, reply)
+    }
+
+    /// 0: the device stands on the bus (added before). Else an NTSTATUS that the guest is told.
+    package func answer(status: UInt32) { reply(status) }
+
+    /// Nobody serves this.
+    package func refuse() { reply(VMBusProtocol.connectionRefused) }
+}
+
+/// One offer, for views.
+package struct ChannelSummary: Sendable, Equatable {
+    package let interfaceInstance: GUID
+    package let relid: UInt32
+    package let subIndex: Int
+    package let isOpen: Bool
+    package let targetProcessor: Int?
+}
