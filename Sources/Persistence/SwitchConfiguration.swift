@@ -1,0 +1,86 @@
+import Basics
+
+/// One virtual switch's configuration: the versioned JSON document `switch.json` in its folder. Fields are only ever added, as Optionals.
+public struct SwitchConfiguration: Codable, Equatable, Sendable {
+    /// Version of this document's format; a newer one is refused with both numbers.
+    public static let currentVersion = 1
+
+    public enum Kind: String, Codable, Sendable, CaseIterable {
+        /// VMs only.
+        case `private` = "Private"
+        /// VMs and this host.
+        case `internal` = "Internal"
+        /// The network of a bridge or TAP device of this host.
+        case external = "External"
+        /// VMs reach what this host reaches; nobody reaches them but through forwarded ports.
+        case nat = "NAT"
+    }
+
+    public var version = Self.currentVersion
+    public var id: GUID
+    public var name: String
+    public var switchType: Kind
+    public var notes = ""
+    /// Nanoseconds since the Unix epoch.
+    public var creationTime: Int64
+    /// NAT: the network behind it, like `192.168.100.0/24`.
+    public var natSubnet: String?
+    /// External: the bridge or TAP device.
+    public var netAdapterName: String?
+    /// NAT: the host's ports that lead to guests.
+    public var mappings: [Mapping]?
+
+    public init(id: GUID, name: String, switchType: Kind, creationTime: Int64) {
+        (self.id, self.name, self.switchType, self.creationTime) = (id, name, switchType, creationTime)
+    }
+
+    /// A port of the host that leads to a guest (`Add-NetNatStaticMapping`).
+    public struct Mapping: Codable, Equatable, Sendable {
+        /// Unique within the switch.
+        public var id: Int
+        /// TCP or UDP.
+        public var transport: String
+        /// An IPv4 address of the host; 0.0.0.0: all of them.
+        public var externalAddress: String
+        public var externalPort: Int
+        public var internalAddress: String
+        public var internalPort: Int
+
+        public init(id: Int, transport: String, externalAddress: String, externalPort: Int, internalAddress: String, internalPort: Int) {
+            (self.id, self.transport, self.externalAddress, self.externalPort) = (id, transport, externalAddress, externalPort)
+            (self.internalAddress, self.internalPort) = (internalAddress, internalPort)
+        }
+    }
+
+    /// The host's adapter on an internal switch: at most 15 bytes, from the id, so that it is the same at each start.
+    public var hostInterfaceName: String { "lv" + String(id.description.filter { $0 != "-" }.prefix(10)) }
+
+    /// True when the host itself is on the switch.
+    public var allowManagementOS: Bool { switchType == .internal || switchType == .external }
+
+    /// Throws when the name or another field cannot be.
+    public func check() throws {
+        func refuse(_ identifier: String, _ message: String, _ action: String) -> PersistenceError {
+            PersistenceError(identifier, .invalidArgument, message, action: action, target: name)
+        }
+        guard !name.isEmpty, name.utf8.count <= 255, !name.contains(where: { "*?[]/".contains($0) || $0.isNewline }),
+            name.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
+        else {
+            throw refuse(
+                "SwitchNameInvalid", "“\(name.prefix(120))” cannot be a switch's name.",
+                "Use 1 to 255 bytes without control characters and * ? [ ] /.")
+        }
+        guard notes.utf8.count <= 64 << 10 else { throw refuse("NotesTooLong", "The notes are too long.", "Use at most 64 KiB.") }
+        for mapping in mappings ?? [] {
+            guard 1...65535 ~= mapping.externalPort, 1...65535 ~= mapping.internalPort else {
+                throw refuse("PortOutOfRange", "A port number is not within 1 to 65535.", "Use 1 to 65535.")
+            }
+            guard ["TCP", "UDP"].contains(mapping.transport) else {
+                throw refuse("ProtocolInvalid", "“\(mapping.transport)” is no protocol of a mapping.", "Use TCP or UDP.")
+            }
+        }
+        if switchType == .external, netAdapterName?.isEmpty ?? true {
+            throw refuse("NetAdapterMissing", "An external switch needs an adapter of this host.", "Name it with -NetAdapterName.")
+        }
+    }
+}

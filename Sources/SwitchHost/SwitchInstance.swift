@@ -1,0 +1,326 @@
+import Basics
+import CHost
+import Glibc
+import Network
+import Persistence
+import WorkerProtocol
+
+/// A switch's process: owner of the switch's folder for as long as it is needed.
+///
+/// ```
+/// this thread     ports.sock and control.sock: ports come, change and go; Management asks      poll loop, never waits for a peer
+/// engine thread   frames (SwitchEngine)
+/// end             no port and no client for three seconds → sockets removed → the lock goes with the process
+/// ```
+final class SwitchInstance {
+    private static let grace: UInt64 = 3_000_000_000
+    /// Connections of either kind; who comes later is turned away.
+    private static let mostPorts = 1024
+    private static let mostClients = 64
+
+    private let folder: SwitchFolder
+    private let lock: OpenFile
+    private let engine: SwitchEngine
+    private var configuration: SwitchConfiguration
+    private var hostInterface: String?
+    private var ports: [PortPeer] = []
+    private var clients: [ControlPeer] = []
+    private var isStopping = false
+    private var uplinkFailure: TransportedError?
+
+    /// Takes both descriptors over; reads the configuration and makes the uplink, and throws when either cannot be.
+    init(folder descriptor: Int32, lock: Int32) throws {
+        self.lock = OpenFile(descriptor: lock, path: "switch.lock")
+        let opened = Folder(descriptor: descriptor, path: "the switch's folder")
+        guard lv_lock_take(lock) == 0, self.lock.hasName else {
+            throw NetworkError("SwitchRunning", .resourceBusy, "The switch runs already.")
+        }
+        configuration = try SwitchFolder.decode(try opened.readFile(SwitchFolder.configurationName), path: SwitchFolder.configurationName)
+        try configuration.check()
+        folder = SwitchFolder(id: configuration.id, folder: opened)
+        engine = try SwitchEngine(captureFolder: descriptor)
+    }
+
+    func run() throws {
+        let portListener = try listen(PortChannel.socketName)
+        let controlListener = try listen(SwitchFolder.controlName)
+        let thread = try EngineThread(engine)
+        defer { thread.stop() }
+        tryUplink()
+        var idleSince = HostTime.monotonic()
+        while !isStopping {
+            var polled = [portListener, controlListener].map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+            polled += ports.map { pollfd(fd: $0.socket.descriptor, events: Int16(POLLIN), revents: 0) }
+            polled += clients.map {
+                pollfd(fd: $0.socket.descriptor, events: Int16(POLLIN | ($0.hasOutput ? POLLOUT : 0)), revents: 0)
+            }
+            _ = poll(&polled, nfds_t(polled.count), 500)
+            let (portPolls, clientPolls) = (polled[2..<2 + ports.count], polled[(2 + ports.count)...])
+            for (port, entry) in zip(ports, portPolls) where entry.revents != 0 { serve(port) }
+            for (client, entry) in zip(clients, clientPolls) where entry.revents != 0 { serve(client) }
+            for port in ports where port.isOver { if let number = port.number { engine.perform { $0.disconnect(number) } } }
+            ports.removeAll { $0.isOver }
+            let now = HostTime.monotonic()
+            clients.removeAll { $0.isOver(now) }
+            if polled[0].revents != 0 { while let socket = accept(portListener) { acceptPort(socket) } }
+            if polled[1].revents != 0 { while let socket = accept(controlListener) { acceptClient(socket) } }
+            // A folder that was removed makes the switch nobody's.
+            if !lock.hasName { break }
+            if !ports.isEmpty || !clients.isEmpty { idleSince = now } else if now - idleSince > Self.grace { break }
+        }
+        try? folder.folder.remove(PortChannel.socketName)
+        try? folder.folder.remove(SwitchFolder.controlName)
+    }
+
+    private func listen(_ name: String) throws -> OpenFile {
+        let descriptor = lv_socket_listen(folder.folder.descriptor, name, 128)
+        guard descriptor >= 0 else {
+            throw NetworkError(
+                "SwitchFailed", .resourceUnavailable, "The switch cannot listen on “\(name)”: \(SystemMessage.text(-descriptor)).")
+        }
+        return OpenFile(descriptor: descriptor, path: name)
+    }
+
+    /// The same user's processes and the superuser's may connect; the kernel says who it is.
+    private func accept(_ listener: OpenFile) -> OpenFile? {
+        while true {
+            let descriptor = lv_socket_accept(listener.descriptor)
+            guard descriptor >= 0 else { return nil }
+            let socket = OpenFile(descriptor: descriptor, path: "connection")
+            var user: uid_t = 0
+            var process: pid_t = 0
+            if lv_socket_peer(descriptor, &user, &process) == 0, user == geteuid() || user == 0 { return socket }
+        }
+    }
+
+    // MARK: Ports
+
+    private func acceptPort(_ socket: OpenFile) {
+        if ports.count < Self.mostPorts { ports.append(PortPeer(socket)) }
+    }
+
+    private func serve(_ port: PortPeer) {
+        while !port.isOver {
+            switch port.reader.next() {
+            case .waiting: return
+            case .ended: port.isOver = true
+            case .message(let body):
+                guard let settings = try? PortChannel.decode(PortSettings.self, body) else {
+                    port.isOver = true
+                    return
+                }
+                if let number = port.number {
+                    port.answer(engine.perform { engine in TransportedError.of { try engine.configure(number, settings) } } ?? nil)
+                } else {
+                    connect(port, settings)
+                }
+            }
+        }
+    }
+
+    /// Without its uplink a switch serves nobody, but it says why to those who ask; each new port is a reason to try again.
+    private func tryUplink() {
+        do {
+            try applyUplink(of: configuration, old: nil)
+            uplinkFailure = nil
+        } catch {
+            let failure = TransportedError(error)
+            if uplinkFailure != failure { SwitchMain.say(failure.message) }
+            uplinkFailure = failure
+        }
+    }
+
+    private func connect(_ port: PortPeer, _ settings: PortSettings) {
+        if uplinkFailure != nil { tryUplink() }
+        if let uplinkFailure {
+            port.answer(uplinkFailure)
+            port.isOver = true
+            return
+        }
+        guard let signal = port.reader.takeDescriptor() else {
+            port.isOver = true
+            return
+        }
+        var wake: [Int32] = [-1, -1]
+        guard let memory = try? PortMemory(), lv_socket_pair(&wake) == 0 else {
+            close(signal)
+            port.answer(TransportedError(message: "the switch has no memory left", identifier: "SwitchFailed", category: .resourceUnavailable))
+            port.isOver = true
+            return
+        }
+        let theirs = OpenFile(descriptor: wake[1], path: "wake")
+        let (end, ours) = (PortEnd(memory: memory, side: .switching, signal: signal), wake[0])
+        let result = engine.perform { engine in Result { try engine.connect(end, wake: ours, settings: settings) } }
+        switch result {
+        case .success(let number):
+            port.number = number
+            port.answer(nil, descriptors: [memory.descriptor, theirs.descriptor])
+        case .failure(let error):
+            port.answer(TransportedError(error))
+            port.isOver = true
+        case nil:
+            port.isOver = true
+        }
+        withExtendedLifetime((memory, theirs)) {}
+    }
+
+    // MARK: Management
+
+    private func acceptClient(_ socket: OpenFile) {
+        if clients.count < Self.mostClients { clients.append(ControlPeer(socket)) }
+    }
+
+    private func serve(_ client: ControlPeer) {
+        for frame in client.receive() {
+            guard client.saidHello else {
+                client.greet(frame, Hello(storeId: configuration.id, virtualMachineId: configuration.id))
+                continue
+            }
+            guard frame.kind == .request else { continue }
+            do {
+                client.send(Frame(.reply, request: frame.request, body: try answer(frame)))
+            } catch {
+                client.send(error: error, request: frame.request)
+            }
+        }
+        client.flush()
+    }
+
+    private func answer(_ frame: Frame) throws -> [UInt8] {
+        let head = try ProtocolCodec.decode(RequestHead.self, from: frame.body)
+        switch head.request {
+        case SwitchStatusRequest.name:
+            return try ProtocolCodec.encode(status())
+        case SwitchConfigureRequest.name:
+            let request = try ProtocolCodec.parameters(SwitchConfigureRequest.self, of: frame.body)
+            try configure(try SwitchFolder.decode(Array(request.document.utf8), path: "the new configuration"))
+            return try ProtocolCodec.encode(Done())
+        case SwitchStopRequest.name:
+            isStopping = true
+            return try ProtocolCodec.encode(Done())
+        default:
+            throw ProtocolError.unknownRequest(head.request)
+        }
+    }
+
+    private func status() -> SwitchStatus {
+        let report = engine.perform { $0.report() } ?? []
+        let ports = report.map { settings, counters, metered in
+            var port = SwitchPortStatistics(
+                adapterId: settings.adapterId, virtualMachineId: settings.virtualMachineId,
+                virtualMachineName: settings.virtualMachineName, adapterName: settings.adapterName, macAddress: settings.macAddress)
+            (port.framesIn, port.bytesIn, port.droppedIn) = (counters.sentFrames, counters.sentBytes, counters.droppedSent)
+            (port.framesOut, port.bytesOut, port.droppedOut) = (counters.receivedFrames, counters.receivedBytes, counters.droppedReceived)
+            port.meters = zip(settings.accessRules, metered).filter { $0.0.action.lowercased() == "meter" }.map { rule, bytes in
+                .init(direction: rule.direction, localAddress: rule.localAddress, remoteAddress: rule.remoteAddress, bytes: bytes)
+            }
+            return port
+        }
+        return SwitchStatus(
+            processId: getpid(), hostInterface: hostInterface, ports: ports.sorted { $0.adapterId.description < $1.adapterId.description })
+    }
+
+    /// As a whole or not at all.
+    private func configure(_ new: SwitchConfiguration) throws {
+        try new.check()
+        guard new.id == configuration.id else { throw ProtocolError.malformed("the configuration of another switch") }
+        try applyUplink(of: new, old: configuration)
+        do {
+            try folder.write(new)
+        } catch {
+            try? applyUplink(of: configuration, old: new)
+            throw error
+        }
+        configuration = new
+        uplinkFailure = nil
+    }
+
+    // MARK: The uplink
+
+    private func applyUplink(of new: SwitchConfiguration, old: SwitchConfiguration?) throws {
+        if let old, old.switchType == new.switchType, old.natSubnet == new.natSubnet, old.netAdapterName == new.netAdapterName {
+            guard new.switchType == .nat else { return }
+            return try changeForwardings(from: try Forwardings.of(old), to: try Forwardings.of(new))
+        }
+        let forwardings = try Forwardings.of(new)
+        let subnet = try new.switchType == .nat ? NATSubnet(new.natSubnet ?? "") : nil
+        let (type, adapter, internalName) = (new.switchType, new.netAdapterName ?? "", new.hostInterfaceName)
+        let made = engine.perform { engine in
+            Result<String?, any Error> {
+                switch type {
+                case .private: engine.setUplink(nil)
+                case .internal: return try Self.put(try TAPUplink(internalNamed: internalName), on: engine)
+                case .external: return try Self.put(try TAPUplink(external: adapter), on: engine)
+                case .nat:
+                    guard let subnet else { break }
+                    engine.setUplink(try NATUplink(subnet))
+                }
+                return nil
+            }
+        }
+        hostInterface = try made?.get() ?? nil
+        // A port that another program took while the switch was away must not keep the guests from their network.
+        for forwarding in forwardings {
+            let failure = engine.perform { engine in TransportedError.of { try engine.nat?.add(forwarding) } } ?? nil
+            guard let failure else { continue }
+            if old == nil { SwitchMain.say(failure.message) } else { throw failure }
+        }
+    }
+
+    private static func put(_ uplink: TAPUplink, on engine: SwitchEngine) throws -> String {
+        engine.setUplink(uplink)
+        return uplink.interface
+    }
+
+    private func changeForwardings(from old: Set<PortForwarding>, to new: Set<PortForwarding>) throws {
+        let failure = engine.perform { engine -> TransportedError? in
+            guard let nat = engine.nat else { return nil }
+            for forwarding in old.subtracting(new) { nat.remove(forwarding) }
+            var added: [PortForwarding] = []
+            for forwarding in new.subtracting(old) {
+                if let failure = TransportedError.of({ try nat.add(forwarding) }) {
+                    for done in added { nat.remove(done) }
+                    for gone in old.subtracting(new) { try? nat.add(gone) }
+                    return failure
+                }
+                added.append(forwarding)
+            }
+            return nil
+        }
+        if let failure = failure ?? nil { throw failure }
+    }
+}
+
+/// A NAT switch's mappings as its uplink takes them.
+enum Forwardings {
+    static func of(_ configuration: SwitchConfiguration) throws -> Set<PortForwarding> {
+        guard configuration.switchType == .nat else { return [] }
+        let subnet = try NATSubnet(configuration.natSubnet ?? "")
+        return Set(
+            try (configuration.mappings ?? []).map { mapping in
+                guard let external = NATSubnet.address(mapping.externalAddress), let target = NATSubnet.address(mapping.internalAddress),
+                    subnet.contains(target)
+                else {
+                    throw NetworkError(
+                        "MappingInvalid", .invalidArgument,
+                        "The mapping of port \(mapping.externalPort) to “\(mapping.internalAddress)” leads out of the switch's network.",
+                        action: "Name an address within \(configuration.natSubnet ?? "").", target: configuration.name)
+                }
+                return PortForwarding(
+                    isUDP: mapping.transport == "UDP", externalAddress: external, externalPort: UInt16(clamping: mapping.externalPort),
+                    internalAddress: target, internalPort: UInt16(clamping: mapping.internalPort))
+            })
+    }
+}
+
+extension TransportedError {
+    /// What `body` threw; nil: nothing.
+    static func of(_ body: () throws -> Void) -> TransportedError? {
+        do {
+            try body()
+            return nil
+        } catch {
+            return TransportedError(error)
+        }
+    }
+}
