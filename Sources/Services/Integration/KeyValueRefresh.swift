@@ -62,8 +62,8 @@ struct KeyValueRefresh: Codable, Sendable {
         case .item(let pool, let index):
             if status == .failed {
                 refusals += 1
-                // Without a daemon Linux's driver refuses everything; one item alone may be unreadable.
-                if refusals >= Self.refusalsAtMost || (pool == .auto && index == 0) { return .daemonAbsent }
+                // Without a daemon Linux's driver refuses everything; one item alone may be unreadable, but not one of addresses.
+                if isShort || refusals >= Self.refusalsAtMost || (pool == .auto && index == 0) { return .daemonAbsent }
             } else {
                 refusals = 0
             }
