@@ -22,6 +22,11 @@ extension ManagementError {
             target: name)
     }
 
+    static func alreadyRunning(_ name: String, state: VirtualMachineState) -> ManagementError {
+        ManagementError(
+            "AlreadyRunning", .invalidOperation, "“\(name)” cannot be started while its state is \(state.rawValue).", target: name)
+    }
+
     static func silent(_ name: String, process: Int32?) -> ManagementError {
         ManagementError(
             "WorkerNotResponding", .operationTimeout,

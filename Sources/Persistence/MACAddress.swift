@@ -12,10 +12,10 @@ public enum MACAddress {
         return digits.uppercased()
     }
 
-    /// Three bytes after the prefix from the system's random numbers, none of `taken`.
-    public static func draw(except taken: Set<String>) -> String {
+    /// Three bytes after the prefix from `generator`, none of `taken`.
+    public static func draw(except taken: Set<String>, using generator: inout some RandomNumberGenerator) -> String {
         while true {
-            let number = UInt32.random(in: 0...0xff_ffff)
+            let number = UInt32(truncatingIfNeeded: generator.next()) & 0xff_ffff
             let text = dynamicPrefix + String(number | 0x100_0000, radix: 16, uppercase: true).dropFirst()
             if !taken.contains(text) { return text }
         }

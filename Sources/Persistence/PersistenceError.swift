@@ -20,7 +20,7 @@ public struct PersistenceError: DescribedError, Equatable {
 
 extension PersistenceError {
     /// A system call on `path` failed with `code` (errno); `doing` completes "cannot …".
-    static func system(_ code: Int32, _ doing: String, path: String) -> PersistenceError {
+    package static func system(_ code: Int32, _ doing: String, path: String) -> PersistenceError {
         switch code {
         case ENOENT:
             PersistenceError("FileNotFound", .objectNotFound, "“\(path)” does not exist.", target: path)

@@ -136,7 +136,7 @@ public struct VirtualMachineConsole: Sendable {
         let attachment = ConsoleAttachment(OpenFile(descriptor: pair[0], path: "console"))
         let theirs = OpenFile(descriptor: pair[1], path: "console")
         let request = ConsoleAttachRequest(port: port, replay: replay)
-        guard try machine.askIfRunning(request, descriptor: theirs.descriptor) != nil else {
+        guard try machine.askIfRunning(request, descriptors: [theirs.descriptor]) != nil else {
             throw ManagementError.refused(
                 "connected to", machine.name, state: try machine.status().state, action: "Start it first: Start-VM \(machine.name)")
         }

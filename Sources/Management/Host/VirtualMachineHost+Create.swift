@@ -12,7 +12,12 @@ extension VirtualMachineHost {
 
     /// Makes several VMs; all are checked before the first is made.
     public func create(all specifications: [VirtualMachineSpecification]) throws -> [VirtualMachine] {
-        let configurations = try specifications.map(configuration)
+        var taken = macAddresses()
+        let configurations = try specifications.map { specification in
+            let configuration = try configuration(specification, except: taken)
+            taken.formUnion(configuration.adapters.map(\.macAddress))
+            return configuration
+        }
         guard !configurations.isEmpty else { return [] }
         let store = try existingStore()
         try store.locked {
@@ -31,7 +36,9 @@ extension VirtualMachineHost {
         return configurations.map { handle($0.id, name: $0.name) }
     }
 
-    private func configuration(_ specification: VirtualMachineSpecification) throws -> VirtualMachineConfiguration {
+    private func configuration(
+        _ specification: VirtualMachineSpecification, except taken: Set<String>
+    ) throws -> VirtualMachineConfiguration {
         var configuration = VirtualMachineConfiguration(id: GUID(), name: specification.name, creationTime: HostTime.wall())
         configuration.generation = specification.generation
         configuration.notes = specification.notes
@@ -42,7 +49,14 @@ extension VirtualMachineHost {
         configuration.timeMode = specification.timeMode
         configuration.seed = specification.seed
         try Self.complete(&configuration)
+        configuration.controllers = []
+        configuration.addController()
+        for drive in specification.drives { try configuration.add(drive, controller: 0, location: nil) }
+        configuration.addAdapter(named: "Network Adapter", except: taken)
+        configuration.adapters[0].switchId = specification.connectedTo?.id
+        configuration.adapters[0].switchName = specification.connectedTo?.name
         try configuration.check()
+        for placed in configuration.drives { try checkImage(placed.drive, for: configuration.name) }
         try BootFiles.check(configuration, old: nil)
         return configuration
     }

@@ -1,3 +1,4 @@
+import Basics
 import Persistence
 
 /// What a new VM shall be; what is not said has the module's default.
@@ -14,6 +15,10 @@ public struct VirtualMachineSpecification: Sendable {
     public var timeMode = VirtualMachineConfiguration.TimeMode.real
     /// Exact mode's seed; nil draws one.
     public var seed: UInt64?
+    /// Drives of the first SCSI controller; their images are checked by `create`.
+    public var drives: [VirtualMachineConfiguration.Drive] = []
+    /// The switch that the network adapter is connected to, with its name; nil: to none.
+    public var connectedTo: (id: GUID, name: String)?
 
     public init(name: String) { self.name = name }
 }

@@ -3,13 +3,25 @@ import Persistence
 import WorkerProtocol
 
 extension VirtualMachine {
-    /// Changes the configuration as a whole or not at all: what `change` leaves behind is checked, then written. While the VM runs only
-    /// name, notes, automatic actions, checkpoint type and lock on disconnect may change. Returns the new configuration.
+    /// Changes the configuration as a whole or not at all: what `change` leaves behind is checked, then written. Returns the new
+    /// configuration.
+    ///
+    /// While the VM runs, only what `ConfigurationDifference` calls a change may change; the running machine follows at once. While it is
+    /// saved, only what its guest does not see. Images of drives are opened and looked at unless `verifyingImages` is false.
     @discardableResult
-    public func configure(_ change: (inout VirtualMachineConfiguration) throws -> Void) throws -> VirtualMachineConfiguration {
+    public func configure(
+        verifyingImages: Bool = true, _ change: (inout VirtualMachineConfiguration) throws -> Void
+    ) throws -> VirtualMachineConfiguration {
         let old = try configuration()
         let trial = try applying(change, to: old)
         guard trial != old else { return old }
+        if verifyingImages, try !files().folder.hasWorker() {
+            for placed in trial.drives where placed.drive.path != nil && !old.drives.contains(placed) {
+                // One that only moves was looked at before, and may be on a medium that is away just now.
+                guard !old.drives.contains(where: { $0.drive.path == placed.drive.path }) else { continue }
+                try host.checkImage(placed.drive, for: old.name)
+            }
+        }
         guard trial.name != old.name else { return try write(change) }
         let store = try files().store
         return try store.locked {
@@ -51,16 +63,28 @@ extension VirtualMachine {
         _ change: (inout VirtualMachineConfiguration) throws -> Void
     ) throws -> VirtualMachineConfiguration? {
         guard try files().folder.hasWorker() else { return nil }
-        let new = try applying(change, to: try configuration())
+        let old = try configuration()
+        let new = try applying(change, to: old)
+        let difference = old.difference(to: new)
+        guard difference.needsOff.isEmpty else {
+            throw ManagementError(
+                "InvalidState", .invalidOperation,
+                "“\(name)” is running: \(difference.needsOff.joined(separator: " and ")) can be changed only while it is off.",
+                action: "Stop it first: Stop-VM \(name)", target: name)
+        }
+        let devices = try OpenedDevices(host: host, changes: difference.changes, of: old)
         let document = String(decoding: try Document.encode(new), as: UTF8.self)
-        return try askIfRunning(ConfigureRequest(document: document), seconds: 10).map { _ in new }
+        let request = ConfigureRequest(document: document, handover: devices.descriptors.isEmpty ? nil : devices.handover)
+        return try withExtendedLifetime(devices) {
+            try askIfRunning(request, seconds: 20, descriptors: devices.descriptors).map { _ in new }
+        }
     }
 
     private func writeDirectly(_ change: (inout VirtualMachineConfiguration) throws -> Void) throws -> VirtualMachineConfiguration {
         try writing("configured") { folder in
             let old = try folder.readConfiguration()
             let new = try applying(change, to: old)
-            if folder.hasSavedState, old.takingLiveFields(from: new) != new {
+            if folder.hasSavedState, !old.difference(to: new).leavesDevicesAlone {
                 throw ManagementError.refused(
                     "configured", old.name, state: .saved,
                     action: "Start it, or throw its saved state away: Remove-VMSavedState \(old.name)")

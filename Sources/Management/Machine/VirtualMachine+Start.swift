@@ -14,9 +14,7 @@ extension VirtualMachine {
         guard before.state.transition(.start) != nil else {
             if before.state == .offCritical || before.state == .savedCritical { _ = try configuration() }
             guard before.isResponding else { throw ManagementError.silent(name, process: before.workerProcessId) }
-            throw ManagementError(
-                "AlreadyRunning", .invalidOperation, "“\(name)” cannot be started while its state is \(before.state.rawValue).",
-                target: name)
+            throw ManagementError.alreadyRunning(name, state: before.state)
         }
         let configuration = try configuration()
         try configuration.check()
@@ -24,6 +22,14 @@ extension VirtualMachine {
         let ramdisk = try BootFiles.openInitialRamdisk(configuration)
         let store = try host.existingStore()
         let folder = try files().folder
+        let devices: OpenedDevices
+        do {
+            devices = try OpenedDevices(host: host, startOf: configuration)
+        } catch let error as any DescribedError where error.identifier == "DiskInUse" {
+            // Another start of this VM may have been quicker.
+            guard try !folder.hasWorker() else { throw ManagementError.alreadyRunning(name, state: try status().state) }
+            throw error
+        }
 
         var pair: [Int32] = [-1, -1]
         let failure = lv_socket_pair(&pair)
@@ -37,13 +43,15 @@ extension VirtualMachine {
             var descriptors: [WorkerOptions.Role: Int32] = [.folder: folder.folder.descriptor, .ready: ready.descriptor]
             descriptors[.kernel] = kernel.descriptor
             descriptors[.initialRamdisk] = ramdisk?.descriptor
+            let handed = try devices.roles()
+            if let handed { descriptors.merge(handed.roles) { $1 } }
             let log = try folder.folder.open(VirtualMachineFolder.logName, O_WRONLY | O_CREAT | O_APPEND, doing: "write")
             if try log.status().st_size > 1 << 20 { try log.truncate(to: 0) }
             let options = WorkerOptions(
                 storeId: store.id, virtualMachineId: id, partitionId: try store.drawPartitionId(), startedByUser: CurrentUser.name,
                 startedByProcess: getpid())
             let launch = WorkerLaunch(name: name, options: options, descriptors: descriptors, log: log.descriptor)
-            try withExtendedLifetime((kernel, ramdisk, ready, log)) { _ = try host.starter.start(launch) }
+            try withExtendedLifetime((kernel, ramdisk, ready, log, devices, handed)) { _ = try host.starter.start(launch) }
             // Our copy of the worker's end goes here, so that its death shows as the end of the stream.
         }
         try wait(for: report, folder: folder, timeout: timeout, isCancelled: isCancelled)

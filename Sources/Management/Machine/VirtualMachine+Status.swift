@@ -44,6 +44,7 @@ extension VirtualMachine {
         status.partitionId = answer.partitionId
         status.startTime = answer.startTime
         status.engine = answer.engine.isEmpty ? nil : answer.engine
+        status.guest = answer.guest
         return status
     }
 
@@ -68,7 +69,7 @@ extension VirtualMachine {
         var status = VirtualMachineStatus(
             id: id, name: name, state: hasSavedState ? .saved : .off, statusText: Self.normal, isResponding: true, uptimeNanoseconds: 0,
             cpuUsage: 0, memoryAssigned: 0, configuration: nil, workerProcessId: nil, partitionId: nil, startTime: nil, version: "",
-            path: folder.folder.path, hasSavedState: hasSavedState, engine: nil)
+            path: folder.folder.path, hasSavedState: hasSavedState, engine: nil, guest: nil)
         do {
             let configuration = try folder.readConfiguration()
             remember(name: configuration.name)

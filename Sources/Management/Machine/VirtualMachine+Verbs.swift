@@ -21,17 +21,6 @@ extension VirtualMachine {
         }
     }
 
-    /// Shutting down through the guest. Fails, naming what is missing, and changes nothing: the shutdown service is not there yet.
-    public func shutDown() throws {
-        let status = try status()
-        guard status.state.transition(.shutDown) != nil else { throw ManagementError.refused("shut down", name, state: status.state) }
-        throw ManagementError(
-            "ShutdownServiceMissing", .notImplemented,
-            "“\(name)” cannot be shut down from here: the shutdown service is not there yet. Nothing was changed.",
-            action: "Shut it down in the guest (Send-VMConsole \(name) \"poweroff\\n\"), or use Stop-VM with -TurnOff or -Save.",
-            target: name)
-    }
-
     /// Saves the running or suspended VM; its worker ends.
     public func save(isCancelled: () -> Bool = { false }) throws { try perform(.save, seconds: 3_600, isCancelled: isCancelled) }
 
@@ -104,16 +93,16 @@ extension VirtualMachine {
     }
 
     /// Asks a worker that may be there; nil when none lives. A silent one is an error.
-    func askIfRunning<Request: WorkerRequest>(_ request: Request, seconds: Double = patience, descriptor: Int32? = nil) throws -> Request
-        .Reply?
-    {
+    func askIfRunning<Request: WorkerRequest>(
+        _ request: Request, seconds: Double = patience, descriptors: [Int32] = []
+    ) throws -> Request.Reply? {
         let end = WorkerClient.deadline(seconds)
         while true {
             let (store, folder) = try files()
             guard try folder.hasWorker() else { return nil }
             do {
                 let client = try WorkerClient(folder: folder, storeId: store.id, seconds: Self.left(until: end))
-                return try client.ask(request, seconds: Self.left(until: end), descriptor: descriptor)
+                return try client.ask(request, seconds: Self.left(until: end), descriptors: descriptors)
             } catch WorkerClient.Failure.absent, WorkerClient.Failure.closed {
                 guard HostTime.monotonic() < end else { throw ManagementError.silent(name, process: folder.readRunRecord()?.processId) }
                 usleep(3_000)

@@ -33,4 +33,6 @@ public struct VirtualMachineStatus: Sendable {
     public var hasSavedState: Bool
     /// Which engine runs the VPs; nil when off.
     public var engine: String?
+    /// What the guest says of itself; nil when off.
+    public var guest: GuestSummary?
 }

@@ -55,14 +55,26 @@ final class WorkerClient {
 
     static func deadline(_ seconds: Double) -> UInt64 { HostTime.monotonic() + UInt64(min(max(seconds, 0), 1e9) * 1e9) }
 
-    /// Asks and waits for the answer; the worker's own error is thrown as it came. `isCancelled` is looked at ten times a second.
+    /// Asks and waits for the answer; the worker's own error is thrown as it came. `isCancelled` is looked at ten times a second; the
+    /// worker is told. `event` hears the events of this request.
     func ask<Request: WorkerRequest>(
-        _ request: Request, seconds: Double, descriptor: Int32? = nil, isCancelled: () -> Bool = { false }
+        _ request: Request, seconds: Double, descriptors: [Int32] = [], isCancelled: () -> Bool = { false },
+        event: ([UInt8]) -> Void = { _ in }
     ) throws -> Request.Reply {
         let end = Self.deadline(seconds)
-        let id = try begin(request, seconds: seconds, descriptor: descriptor)
+        let id = try begin(request, seconds: seconds, descriptors: descriptors)
         while true {
-            let frame = try receive(until: end, isCancelled: isCancelled)
+            let frame: Frame
+            do {
+                frame = try receive(until: end, isCancelled: isCancelled)
+            } catch let error as ManagementError where error == .stopped {
+                try? send(Frame(.cancel, request: id), until: Self.deadline(1))
+                throw error
+            }
+            if frame.kind == .event, frame.request == id {
+                event(frame.body)
+                continue
+            }
             guard frame.request == id || frame.kind == .error && frame.request == 0 else {
                 setAside.append(frame)
                 continue
@@ -77,10 +89,10 @@ final class WorkerClient {
     }
 
     /// Sends a request without waiting; returns its id.
-    private func begin<Request: WorkerRequest>(_ request: Request, seconds: Double, descriptor: Int32?) throws -> UInt32 {
+    private func begin<Request: WorkerRequest>(_ request: Request, seconds: Double, descriptors: [Int32]) throws -> UInt32 {
         let id = nextRequest
         nextRequest += 1
-        try send(try ProtocolCodec.frame(request, id: id, deadline: seconds), until: Self.deadline(seconds), descriptor: descriptor)
+        try send(try ProtocolCodec.frame(request, id: id, deadline: seconds), until: Self.deadline(seconds), descriptors: descriptors)
         return id
     }
 
@@ -106,11 +118,11 @@ final class WorkerClient {
         }
     }
 
-    private func send(_ frame: Frame, until end: UInt64, descriptor: Int32? = nil) throws {
+    private func send(_ frame: Frame, until end: UInt64, descriptors: [Int32] = []) throws {
         let bytes = frame.encoded
         var sent = 0
         while sent < bytes.count {
-            let descriptors = sent == 0 ? descriptor.map { [$0] } ?? [] : []
+            let descriptors = sent == 0 ? descriptors : []
             let count = bytes.withUnsafeBytes {
                 lv_send(socket.descriptor, $0.baseAddress?.advanced(by: sent), bytes.count - sent, descriptors, Int32(descriptors.count))
             }

@@ -1,0 +1,60 @@
+import Basics
+import Persistence
+import Storage
+
+extension VirtualMachineHost {
+    /// Opens and locks a drive's image with its parents. The error of an image in use names the VM that has it.
+    func openImage(
+        _ drive: VirtualMachineConfiguration.Drive, readOnly: Bool, for machine: String
+    ) throws -> DiskChain {
+        guard let path = drive.path, let format = drive.format.flatMap({ DiskFormat(rawValue: $0) }) else {
+            throw ManagementError("DiskFormatInvalid", .invalidData, "A drive of “\(machine)” has no usable format.", target: machine)
+        }
+        do {
+            return try DiskChain.resolve(path: path, format: format, allowedParents: drive.allowedParents ?? [], readOnly: readOnly)
+        } catch {
+            throw error.code == .inUse ? inUse(error, path: path, by: machine) : error
+        }
+    }
+
+    /// Opens the image as a VM would, looks whether it is what its format says, and lets it go.
+    func checkImage(_ drive: VirtualMachineConfiguration.Drive, for machine: String) throws {
+        let chain = try openImage(drive, readOnly: true, for: machine)
+        try chain.disk(readOnly: true).close()
+    }
+
+    private func inUse(_ error: DiskOpenError, path: String, by machine: String) -> any Error {
+        let file = error.target ?? path
+        guard let holder = try? holders(of: file).first else { return error }
+        return ManagementError(
+            error.identifier, error.category, "“\(file)” is in use by the virtual machine “\(holder.name)”.",
+            action: holder.name == machine
+                ? "It is attached already." : "Stop \(holder.name), or take the drive from it with Remove-VMHardDiskDrive.", target: file)
+    }
+
+    /// Running VMs whose configuration names the image.
+    func holders(of path: String) throws -> [VirtualMachine] {
+        try machines().filter { machine in
+            guard let configuration = try? machine.configuration(), configuration.drives.contains(where: { $0.drive.path == path })
+            else { return false }
+            return (try? machine.status().state.hasWorker) ?? false
+        }
+    }
+}
+
+extension VirtualMachineConfiguration.Drive {
+    /// A drive for the image at `path`, whose format is what its name says: fixed from here on. Throws `DiskFormatInvalid`.
+    public init(
+        kind: VirtualMachineConfiguration.Drive.Kind, location: Int, imagePath path: String, allowedParents: [String] = []
+    ) throws {
+        guard let format = DiskFormat.of(fileName: path), (format == .iso) == (kind == .dvd) else {
+            let (names, what) =
+                kind == .dvd ? (".iso", "a DVD drive's") : (".vhdx, .avhdx, .vhd, .avhd, .raw or .img", "a hard disk drive's")
+            throw ManagementError(
+                "DiskFormatInvalid", .invalidArgument, "“\(path)” cannot be \(what) image: its name does not end in \(names).",
+                action: "The name says the format; rename the file if it has another.", target: path)
+        }
+        self.init(kind: kind, location: location, path: Paths.absolute(path), format: format.rawValue)
+        if !allowedParents.isEmpty { self.allowedParents = allowedParents.map(Paths.absolute) }
+    }
+}
