@@ -4,7 +4,8 @@ import Basics
 public struct DiskFormatError: DescribedError {
     public struct Code: Hashable, Sendable {
         private enum Word: String {
-            case notThisFormat, truncated, damaged, unsupported, newer, parentMissing, parentMismatch, invalidOption, readOnly, inUse, full, failed
+            case notThisFormat, truncated, damaged, unsupported, newer, parentMissing, parentMismatch, invalidOption, readOnly, inUse, full,
+                failed
         }
         private let word: Word
         /// The file is of another format, or was never completely created.

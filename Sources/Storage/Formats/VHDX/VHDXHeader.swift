@@ -22,7 +22,9 @@ struct VHDXHeader: Equatable {
 
     /// Nil when signature or checksum are wrong. `bytes` has the header's 4096.
     init?(_ bytes: [UInt8]) {
-        guard bytes.starts(with: Array("head".utf8)), bytes.littleEndian(UInt32.self, at: 4) == CRC32C.ofStructure(bytes) else { return nil }
+        guard bytes.starts(with: Array("head".utf8)), bytes.littleEndian(UInt32.self, at: 4) == CRC32C.ofStructure(bytes) else {
+            return nil
+        }
         sequence = bytes.littleEndian(at: 8)
         (fileWriteGUID, dataWriteGUID, logGUID) = (bytes.guid(at: 16), bytes.guid(at: 32), bytes.guid(at: 48))
         (logVersion, version) = (bytes.littleEndian(at: 64), bytes.littleEndian(at: 66))

@@ -112,8 +112,10 @@ public final class VHDXImage: Disk, @unchecked Sendable {
         }
         guard rule == .ignoringIdentifier || image.dataWriteGUID == link.linkage else {
             throw DiskFormatError(
-                .parentMismatch, "the parent “\(image.file.name)” of “\(file.name)” is another disk or was changed since the child was made",
-                file: file.name, action: "Give the right parent; Set-VHD -ParentPath -IgnoreIdMismatch if you know that it is the right one.")
+                .parentMismatch,
+                "the parent “\(image.file.name)” of “\(file.name)” is another disk or was changed since the child was made",
+                file: file.name,
+                action: "Give the right parent; Set-VHD -ParentPath -IgnoreIdMismatch if you know that it is the right one.")
         }
     }
 

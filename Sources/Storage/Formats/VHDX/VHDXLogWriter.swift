@@ -23,7 +23,9 @@ struct VHDXLogWriter {
     }
 
     /// Writes one entry that sets each of `pages` (at most `pagesPerEntry`) to 4096 bytes. The caller synchronises before and afterwards.
-    mutating func append(_ pages: [(offset: UInt64, bytes: UnsafeRawBufferPointer)], fileSize: UInt64, to file: any DiskFile) throws(DiskError) {
+    mutating func append(_ pages: [(offset: UInt64, bytes: UnsafeRawBufferPointer)], fileSize: UInt64, to file: any DiskFile)
+        throws(DiskError)
+    {
         precondition(pages.count <= Self.pagesPerEntry)
         let length = (1 + pages.count) * 4096
         if scratch.isEmpty { scratch = [UInt8](repeating: 0, count: (1 + Self.pagesPerEntry) * 4096) }

@@ -84,7 +84,9 @@ struct VHDXRegionTable {
     }
 
     private static func parse(_ bytes: [UInt8]) -> [Region]? {
-        guard bytes.starts(with: Array("regi".utf8)), bytes.littleEndian(UInt32.self, at: 4) == CRC32C.ofStructure(bytes) else { return nil }
+        guard bytes.starts(with: Array("regi".utf8)), bytes.littleEndian(UInt32.self, at: 4) == CRC32C.ofStructure(bytes) else {
+            return nil
+        }
         let count = bytes.littleEndian(UInt32.self, at: 8)
         guard count <= VHDXLayout.maximumTableEntries else { return nil }
         return (0..<Int(count)).map { position in

@@ -57,7 +57,8 @@ enum VHDXReplay {
         let overlay = VHDXReplayedFile(file, size: max(size, entries.map(\.lastFileSize).max() ?? 0))
         for update in entries.flatMap(\.updates) {
             switch update {
-            case .page(let offset, let sector, let descriptor): overlay.set(reader.bytes(sector: sector, descriptor: descriptor), at: offset)
+            case .page(let offset, let sector, let descriptor):
+                overlay.set(reader.bytes(sector: sector, descriptor: descriptor), at: offset)
             case .zeros(let offset, let count): overlay.clear(offset..<offset + count)
             }
         }
