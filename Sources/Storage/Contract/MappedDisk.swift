@@ -1,7 +1,7 @@
 /// A disk whose format knows which parts of it the image itself holds. Converting and merging copy only these.
 public protocol MappedDisk: Disk {
     /// The disk that shows through where this image holds nothing; nil: zeros do.
-    var parent: (any Disk)? { get }
+    var parentDisk: (any Disk)? { get }
 
     /// The first range at or behind `offset` whose content this image itself decides (its parents are not asked; zeros may be among
     /// it), in whole sectors; nil: there is none up to the end. Neighbouring ranges need not be joined.
@@ -15,7 +15,7 @@ extension Disk {
         guard offset < size else { return nil }
         guard let mapped = self as? any MappedDisk else { return offset..<size }
         let own = try mapped.nextOwnRange(from: offset)
-        guard let parent = mapped.parent, offset < parent.size, let below = try parent.nextDataRange(from: offset) else { return own }
+        guard let parent = mapped.parentDisk, offset < parent.size, let below = try parent.nextDataRange(from: offset) else { return own }
         // A parent may be longer than its child.
         let end = min(below.upperBound, size)
         guard below.lowerBound < end else { return own }

@@ -37,6 +37,37 @@ extension HostDiskFile {
         return try locked(descriptor, path, readOnly: false, chain: [])
     }
 
+    /// Opens the image at `path` for reading what it says of itself. One that is locked for writing is opened without a lock, and the
+    /// second value is true.
+    static func openToLookAt(path: String) throws(DiskOpenError) -> (HostDiskFile, isInUse: Bool) {
+        do throws(DiskOpenError) {
+            return (try open(path: path, readOnly: true), false)
+        } catch {
+            guard error.code == .inUse else { throw error }
+            let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+            guard descriptor >= 0 else { throw DiskOpenError.system(errno, path) }
+            return (HostDiskFile(descriptor: descriptor, name: path, isReadOnly: true, isLocked: false), true)
+        }
+    }
+
+    /// The file of an open, locked entry once more, now with the lock of a writer. The entry's own lock and descriptor end.
+    static func reopened(forWriting entry: DiskChainEntry) throws(DiskOpenError) -> HostDiskFile {
+        // By the descriptor, not by the path: nobody can put another file there meanwhile.
+        let descriptor = Glibc.open("/proc/self/fd/\(entry.descriptor)", O_RDWR | O_CLOEXEC)
+        let failure = errno
+        lv_disk_unlock(entry.descriptor)
+        _ = Glibc.close(entry.descriptor)
+        guard descriptor >= 0 else { throw DiskOpenError.system(failure, entry.path) }
+        return try locked(descriptor, entry.path, readOnly: false, chain: [])
+    }
+
+    /// A second descriptor of the same open file, with the same lock.
+    func duplicate() throws(DiskOpenError) -> HostDiskFile {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw DiskOpenError.system(errno, name) }
+        return HostDiskFile(descriptor: copy, name: name, isReadOnly: isReadOnly, isLocked: false)
+    }
+
     /// Device and inode: the same for two names of one file.
     struct Identity: Hashable {
         var device: UInt64

@@ -9,10 +9,16 @@ public final class HostDiskFile: DiskFile, @unchecked Sendable {
     public let name: String
     public let isReadOnly: Bool
     private var isClosed = false
+    /// The lock, if there is one, ends with this object.
+    private let isLocked: Bool
 
-    /// Owns `descriptor` from now on; takes no lock.
-    public init(descriptor: Int32, name: String, isReadOnly: Bool) {
-        (self.descriptor, self.name, self.isReadOnly) = (descriptor, name, isReadOnly)
+    /// Owns `descriptor`, and a lock that came with it, from now on.
+    public convenience init(descriptor: Int32, name: String, isReadOnly: Bool) {
+        self.init(descriptor: descriptor, name: name, isReadOnly: isReadOnly, isLocked: true)
+    }
+
+    init(descriptor: Int32, name: String, isReadOnly: Bool, isLocked: Bool) {
+        (self.descriptor, self.name, self.isReadOnly, self.isLocked) = (descriptor, name, isReadOnly, isLocked)
     }
 
     deinit { close() }
@@ -21,7 +27,7 @@ public final class HostDiskFile: DiskFile, @unchecked Sendable {
         guard !isClosed else { return }
         isClosed = true
         // Closing alone would leave the lock with a process that another thread is just starting.
-        lv_disk_unlock(descriptor)
+        if isLocked { lv_disk_unlock(descriptor) }
         _ = Glibc.close(descriptor)
     }
 

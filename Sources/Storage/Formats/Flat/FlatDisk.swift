@@ -9,7 +9,7 @@ public final class FlatDisk: MappedDisk, @unchecked Sendable {
     public let isReadOnly: Bool
     public let identifier: [UInt8]? = nil
     public let canDiscard: Bool
-    public let parent: (any Disk)? = nil
+    public let parentDisk: (any Disk)? = nil
     private let file: any DiskFile
     private var isClosed = false
 

@@ -9,7 +9,7 @@ import Glibc
 public final class VHDImage: MappedDisk, @unchecked Sendable {
     // Safety: one thread at a time uses a disk.
     let file: any DiskFile
-    public let parent: (any Disk)?
+    let parent: (any Disk)?
     public let isReadOnly: Bool
     var footer: VHDFooter
     var header: VHDDynamicHeader?
@@ -70,6 +70,7 @@ public final class VHDImage: MappedDisk, @unchecked Sendable {
         }
     }
 
+    public var parentDisk: (any Disk)? { parent }
     public var kind: DiskKind { footer.kind }
     public var size: UInt64 { footer.size }
     public var logicalSectorSize: Int { 512 }

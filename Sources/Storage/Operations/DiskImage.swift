@@ -1,0 +1,60 @@
+import Basics
+
+/// What operations need of VHD and VHDX images beyond being disks. Errors are those of the whole image.
+protocol DiskImage: MappedDisk {
+    var kind: DiskKind { get }
+    var diskIdentifier: GUID { get }
+    /// How children know the image: a VHD's disk identifier, a VHDX's data write identifier.
+    var linkIdentifier: GUID { get }
+    /// The parent's link identifier as this image wrote it down; nil: it has no parent.
+    var recordedParentIdentifier: GUID? { get }
+    /// Makes it longer or shorter; what lies behind a new end is lost.
+    func resize(to size: UInt64, losingData: Bool) throws(DiskFormatError)
+    /// Gives unused room back; false: `progress` stopped it.
+    func giveBackRoom(findingZeros: Bool, progress: (Double) -> Bool) throws(DiskFormatError) -> Bool
+    func setParent(_ identifier: GUID, _ paths: ParentPaths) throws(DiskFormatError)
+    func setDiskIdentifier(_ identifier: GUID) throws(DiskFormatError)
+    func setPhysicalSectorSize(_ size: Int) throws(DiskFormatError)
+    /// What is wrong with it, though it opens.
+    func problems() throws(DiskFormatError) -> [String]
+}
+
+/// A parent's place as a child writes it down.
+struct ParentPaths: Equatable {
+    /// From the child's folder, always with `/`.
+    var relative: String?
+    var absolute: String
+
+    /// Both spellings of `parent` for an image at `child`.
+    init(parent: String, child: String) {
+        absolute = ParentSearch.normalised(parent)
+        let from = ParentSearch.normalised(child).split(separator: "/").dropLast()
+        let to = absolute.split(separator: "/")
+        let common = zip(from, to.dropLast()).prefix { $0 == $1 }.count
+        let ups = [Substring](repeating: "..", count: from.count - common)
+        relative = (ups + to.dropFirst(common)).joined(separator: "/")
+    }
+}
+
+extension VHDImage: DiskImage {
+    var linkIdentifier: GUID { diskIdentifier }
+    var recordedParentIdentifier: GUID? { parentLink?.identifier }
+
+    func resize(to size: UInt64, losingData: Bool) throws(DiskFormatError) { try resize(to: size) }
+
+    func giveBackRoom(findingZeros: Bool, progress: (Double) -> Bool) throws(DiskFormatError) -> Bool {
+        try compact(findingZeros: findingZeros, progress: progress)
+    }
+
+    func setParent(_ identifier: GUID, _ paths: ParentPaths) throws(DiskFormatError) {
+        try setParentLink(VHDParentLink(identifier: identifier, relativePath: paths.relative, absolutePath: paths.absolute))
+    }
+
+    func setPhysicalSectorSize(_ size: Int) throws(DiskFormatError) {
+        guard size != 512 else { return }
+        throw DiskFormatError(
+            .unsupported, "A VHD always has physical sectors of 512 bytes.", file: file.name, action: "Convert it to VHDX.")
+    }
+
+    func problems() throws(DiskFormatError) -> [String] { [] }
+}
