@@ -23,6 +23,7 @@ extension VHDXImage {
         guard !dirtyPages.isEmpty else {
             if isUnsynchronised { try file.synchronise() }
             isUnsynchronised = false
+            if !freedRuns.isEmpty { releaseFreedRuns() }
             return
         }
         while !dirtyPages.isEmpty {
@@ -43,6 +44,7 @@ extension VHDXImage {
         try file.synchronise()
         try log.append(pages, fileSize: try file.size(), to: file)
         try file.synchronise()
+        log.accept()
         isUnsynchronised = false
         if header.current.logGUID != log.identifier {
             // The entry is there before the header says that there is one: a log without an entry would be damage.

@@ -12,6 +12,7 @@ struct VHDXLogWriter {
     private(set) var identifier = GUID()
     private var position = 0
     private var sequence: UInt64 = 1
+    private var unaccepted = 0
     private var scratch: [UInt8] = []
 
     init(range: Range<UInt64>) { self.range = range }
@@ -40,8 +41,14 @@ struct VHDXLogWriter {
             guard first < length, let base = bytes.baseAddress else { return }
             try file.write(from: base + first, count: length - first, at: start)
         }
-        position = (position + length) % logLength
+        unaccepted = length
+    }
+
+    /// The entry is on stable storage. One that did not get there is written over by the next.
+    mutating func accept() {
+        position = (position + unaccepted) % Int(range.upperBound - range.lowerBound)
         sequence += 1
+        unaccepted = 0
     }
 
     private mutating func fill(_ pages: [(offset: UInt64, bytes: UnsafeRawBufferPointer)], length: Int, fileSize: UInt64) {
