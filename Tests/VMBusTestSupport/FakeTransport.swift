@@ -10,6 +10,8 @@ package final class FakeTransport: VMBusTransport, @unchecked Sendable {
     package var messageRoom = 16
     /// Event flags set since the guest last looked, in order.
     package var signals: [(flag: Int, processor: Int, source: Int)] = []
+    /// Instead of the list, for tests whose pumps are threads; called on any of them.
+    package var onSignal: (@Sendable (_ flag: Int) -> Void)?
     private var signalPorts: [UInt32: @Sendable () -> Void] = [:]
     private var messagePorts: [UInt32: @Sendable ([UInt8], Int) -> Bool] = [:]
 
@@ -24,7 +26,7 @@ package final class FakeTransport: VMBusTransport, @unchecked Sendable {
 
     package func signal(flag: Int, processor: Int, source: Int) {
         precondition((0..<2048).contains(flag) && (0..<processorCount).contains(processor) && (0..<16).contains(source))
-        signals.append((flag, processor, source))
+        if let onSignal { onSignal(flag) } else { signals.append((flag, processor, source)) }
     }
 
     package func openSignalPort(connection: UInt32, action: @escaping @Sendable () -> Void) -> Bool {

@@ -13,6 +13,7 @@ package struct GuestPacket: Equatable, Sendable {
     package struct TransferRange: Equatable, Sendable {
         package var offset: UInt32
         package var count: UInt32
+        package init(offset: UInt32, count: UInt32) { (self.offset, self.count) = (offset, count) }
     }
 }
 

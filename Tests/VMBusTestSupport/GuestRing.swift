@@ -1,3 +1,4 @@
+import CHost
 import DeviceModel
 import VMBus
 
@@ -84,6 +85,7 @@ package final class GuestRing {
         put(packet, at: Int(old))
         put(GuestRing.little(UInt64(old) << 32), at: Int(old) + packet.count)
         writeIndex = UInt32((Int(old) + total) % size)
+        lv_fence()
         return interruptMask == 0 && old == readIndex
     }
 
@@ -101,10 +103,18 @@ package final class GuestRing {
         return packet
     }
 
+    /// Wants signals again; true: more has come meanwhile.
+    package func unmask() -> Bool {
+        interruptMask = 0
+        lv_fence()
+        return bytesToRead > 0
+    }
+
     /// Gives the room of what was taken back; true: the host waits for it and is to be signalled.
     package func closeReading() -> Bool {
         let before = bytesToWrite
         readIndex = UInt32(privateRead)
+        lv_fence()
         guard features & 1 != 0, pendingSendSize != 0 else { return false }
         return before <= Int(pendingSendSize) && bytesToWrite > Int(pendingSendSize)
     }

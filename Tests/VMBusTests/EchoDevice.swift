@@ -14,6 +14,7 @@ final class EchoDevice: VMBusDevice, @unchecked Sendable {
     var packet = ReceivedPacket()
     /// A packet taken out of the ring whose answer found no room.
     private var held: [Int: (transaction: UInt64, payload: [UInt8])] = [:]
+    var holdsNothing: Bool { held.isEmpty }
     var received = 0
     var lastRanges: [GuestRange] = []
     var ringChanges = 0

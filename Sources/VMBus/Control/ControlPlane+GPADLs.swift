@@ -57,8 +57,8 @@ extension ControlPlane {
     }
 
     mutating func gpadlTeardown(id: UInt32) {
-        guard let gpadl = gpadls[id] else { return answerTornDown(id) }
-        if gpadl.isTearingDown { return }
+        guard gpadls[id] != nil else { return answerTornDown(id) }
+        gpadls[id]?.isAskedFor = true
         beginTearDown(id)
     }
 
@@ -67,7 +67,8 @@ extension ControlPlane {
         guard let gpadl = gpadls[id], !gpadl.isTearingDown else { return }
         guard gpadl.missing == 0 else {
             gpadls[id] = nil
-            return answerTornDown(id)
+            if gpadl.isAskedFor { answerTornDown(id) }
+            return
         }
         if offers[gpadl.relid]?.request?.gpadl == id { close(gpadl.relid) }
         gpadls[id]?.isTearingDown = true
@@ -78,7 +79,7 @@ extension ControlPlane {
     mutating func tornDown(_ id: UInt32) {
         guard let gpadl = gpadls[id], gpadl.isTearingDown else { return }
         gpadls[id] = nil
-        answerTornDown(id)
+        if gpadl.isAskedFor { answerTornDown(id) }
         removeIfGone(gpadl.relid)
         finishDisconnect()
     }

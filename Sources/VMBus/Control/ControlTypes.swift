@@ -57,6 +57,8 @@ struct GPADLState: Equatable, Sendable, Codable {
     var missing: Int
     var pages: [UInt64]
     var isTearingDown = false
+    /// The guest waits to hear of the end; not when it let the whole channel go.
+    var isAskedFor = false
 
     /// All pages that it has or will have.
     var total: Int { pages.count + missing }

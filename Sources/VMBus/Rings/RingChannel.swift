@@ -12,8 +12,9 @@ final class RingChannel: ServiceChannel, @unchecked Sendable {
 
     let relid: UInt32
     let index: Int
-    /// Safety: broken when the channel is detached.
+    /// Only in the pump; broken when the channel is detached.
     private(set) var slot: DeviceSlot?
+    private let dispatcher: PumpDispatcher
     private let transport: any VMBusTransport
     private var incoming: IncomingRing
     private var outgoing: OutgoingRing
@@ -36,6 +37,7 @@ final class RingChannel: ServiceChannel, @unchecked Sendable {
             let downstream = RingMemory(memory: slot.memory, pages: pages[split...]), let outgoing = OutgoingRing(downstream)
         else { return nil }
         (self.relid, self.index, self.slot, self.transport) = (relid, index, slot, transport)
+        dispatcher = slot.dispatcher
         (self.incoming, self.outgoing) = (incoming, outgoing)
         targetProcessor = Int(request.targetProcessor)
     }
@@ -45,7 +47,7 @@ final class RingChannel: ServiceChannel, @unchecked Sendable {
     /// The guest's signal: any thread, cheap when one is pending already.
     func signalled() {
         guard !isSignalled.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        slot?.dispatcher.enqueue(self)
+        dispatcher.enqueue(self)
     }
 
     var isSignalPending: Bool { isSignalled.load(ordering: .acquiring) }
@@ -178,6 +180,6 @@ final class RingChannel: ServiceChannel, @unchecked Sendable {
     private func markDirty() {
         guard !isDirty else { return }
         isDirty = true
-        slot?.dispatcher.markDirty(self)
+        dispatcher.markDirty(self)
     }
 }

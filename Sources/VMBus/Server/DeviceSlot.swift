@@ -3,7 +3,8 @@ import DeviceModel
 
 /// A device's place on the bus: what it may ask of it, its channels and the guest memory lent to it.
 final class DeviceSlot: VMBusDeviceHost, @unchecked Sendable {
-    let device: any VMBusDevice
+    /// nil when it is off the bus: devices and their places hold each other until then. Belongs to the pump.
+    private(set) var device: (any VMBusDevice)?
     let instance: GUID
     let dispatcher: PumpDispatcher
     let memory: GuestMemory
@@ -23,7 +24,11 @@ final class DeviceSlot: VMBusDeviceHost, @unchecked Sendable {
     }
 
     func offerSubChannels(_ count: Int) { server?.offerSubChannels(of: instance, count: count) }
-    func rescind() { server?.remove(device) }
+    func rescind() { if let device { server?.remove(device) } }
+
+    /// The device is off the bus.
+    func release() { device = nil }
+
     var version: UInt32 { lock.withLock { negotiated } }
 
     func setVersion(_ version: UInt32) { lock.withLock { negotiated = version } }

@@ -14,6 +14,8 @@ final class PumpDispatcher: @unchecked Sendable {
     private var signalled: [RingChannel] = []
     private var isClosed = false
     private var dirty: [RingChannel] = []
+    /// Takes turns with `signalled`, so that a signal allocates nothing.
+    private var turn: [RingChannel] = []
     private var isRunning = false
     /// The control plane's own turn, after tasks.
     private let own: (() -> Void)?
@@ -51,7 +53,7 @@ final class PumpDispatcher: @unchecked Sendable {
     var isSettled: Bool { lock.withLock { tasks.isEmpty } && dirty.isEmpty }
 
     /// Channels with a signal that the device has not seen.
-    var waiting: [RingChannel] { lock.withLock { signalled } }
+    var waiting: [RingChannel] { lock.withLock { signalled.filter(\.isUsable) } }
 
     /// Never calls anything again.
     func close() {
@@ -86,15 +88,13 @@ final class PumpDispatcher: @unchecked Sendable {
         isRunning = true
         own?()
         flush()
-        let turn = lock.withLock {
-            defer { signalled.removeAll(keepingCapacity: true) }
-            return isClosed ? [] : signalled
-        }
+        lock.withLock { if !isClosed { swap(&signalled, &turn) } }
         for channel in turn {
             channel.beginTurn()
-            if channel.isUsable, let slot = channel.slot { slot.device.ringChanged(channel) }
+            if channel.isUsable, let slot = channel.slot { slot.device?.ringChanged(channel) }
             flush()
         }
+        turn.removeAll(keepingCapacity: true)
         isRunning = false
     }
 
@@ -106,7 +106,7 @@ final class PumpDispatcher: @unchecked Sendable {
             channel.endBatch()
             guard channel.hasFailed else { continue }
             channel.deactivate()
-            channel.slot?.device.closed(channel)
+            channel.slot?.device?.closed(channel)
         }
         dirty.removeAll(keepingCapacity: true)
     }

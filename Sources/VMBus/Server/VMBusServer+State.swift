@@ -22,6 +22,8 @@ package struct VMBusState: Codable, Sendable {
     var outgoing: [OutgoingMessage]
     /// Relids of channels that the guest signalled, in order.
     var signalled: [UInt32]
+    /// Relids of channels that are closed here, although the guest has not closed them yet.
+    var failed: [UInt32]
 }
 
 /// Save and restore: `settle` comes before, and this unit before the devices' own.
@@ -39,7 +41,8 @@ extension VMBusServer: StatefulUnit {
                 pendingContact: plane.pendingContact, unloadAwaitsAnswer: plane.unloadAwaitsAnswer, nextRelid: plane.nextRelid,
                 offers: plane.orderedOffers, gpadls: plane.gpadls.values.sorted { $0.id < $1.id },
                 connects: plane.connects.sorted { ($0.endpoint, $0.service) < ($1.endpoint, $1.service) },
-                leaving: plane.leaving.sorted(), incoming: waitingMessages, outgoing: outgoing, signalled: waitingChannels)
+                leaving: plane.leaving.sorted(), incoming: waitingMessages, outgoing: outgoing, signalled: waitingChannels,
+                failed: channels.values.filter { !$0.isOpen }.map(\.relid).sorted())
         }
     }
 
@@ -77,7 +80,9 @@ extension VMBusServer: StatefulUnit {
         }
         for slot in slots.values { slot.setVersion(plane.version) }
         // Primaries first: a service finds its sub-channels' owner there.
-        for offer in state.offers.filter({ $0.channel == .open }).sorted(by: { ($0.subIndex, $0.relid) < ($1.subIndex, $1.relid) }) {
+        for offer in state.offers.filter({ $0.channel == .open && !state.failed.contains($0.relid) }).sorted(by: {
+            ($0.subIndex, $0.relid) < ($1.subIndex, $1.relid)
+        }) {
             guard let slot = slots[offer.instance], let request = offer.request, let pages = plane.gpadls[request.gpadl]?.pages,
                 let channel = RingChannel(
                     relid: offer.relid, index: Int(offer.subIndex), slot: slot, transport: transport, request: request, pages: pages),

@@ -143,7 +143,7 @@ package final class VMBusServer: @unchecked Sendable {
     private func answer(_ change: @escaping (inout ControlPlane) -> Void) { postControl { change(&$0.plane) } }
 
     private func forget(_ instance: GUID) {
-        slots[instance] = nil
+        if let slot = slots.removeValue(forKey: instance) { slot.dispatcher.post { slot.release() } }
         lock.withLock { _ = names.remove(instance) }
         for then in departures.removeValue(forKey: instance) ?? [] { then() }
     }
@@ -244,7 +244,7 @@ package final class VMBusServer: @unchecked Sendable {
         channels[relid] = channel
         slot.dispatcher.post { [weak self] in
             channel.activate()
-            let accepted = slot.device.opened(channel, userData: request.userData)
+            let accepted = slot.device?.opened(channel, userData: request.userData) ?? false
             // Packets may lie there from before the port was open.
             if accepted { channel.signalled() } else { channel.deactivate() }
             self?.postControl { server in
@@ -259,7 +259,7 @@ package final class VMBusServer: @unchecked Sendable {
         slot.dispatcher.post { [weak self] in
             if channel.isOpen {
                 channel.deactivate()
-                slot.device.closed(channel)
+                slot.device?.closed(channel)
             }
             channel.detach()
             self?.answer { $0.closed(relid) }
@@ -278,7 +278,7 @@ package final class VMBusServer: @unchecked Sendable {
         guard let offer = plane.offers[relid], let slot = slots[offer.instance] else { return plane.tornDown(gpadl) }
         slot.dispatcher.post { [weak self] in
             slot.forget(gpadl: gpadl)
-            slot.device.tornDown(gpadl: gpadl)
+            slot.device?.tornDown(gpadl: gpadl)
             self?.answer { $0.tornDown(gpadl) }
         }
     }
@@ -327,6 +327,7 @@ package final class VMBusServer: @unchecked Sendable {
         for connection in VMBusProtocol.messageConnections { transport.closeMessagePort(connection: connection) }
         for relid in channels.keys.sorted() { drop(relid)?.detach() }
         retryTimer?.arm(at: nil)
+        for slot in slots.values { slot.release() }
         slots.removeAll()
         departures.removeAll()
         lock.withLock {
@@ -362,7 +363,7 @@ package final class VMBusServer: @unchecked Sendable {
         channels[channel.relid] = channel
         slot.dispatcher.post {
             channel.activate()
-            slot.device.reopened(channel)
+            slot.device?.reopened(channel)
         }
         return true
     }
