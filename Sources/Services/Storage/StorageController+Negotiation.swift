@@ -8,7 +8,7 @@ extension StorageController {
         guard packet.kind == .inBand || packet.kind == .direct else { return }
         let (transaction, wantsReply) = (packet.transaction, packet.completionRequested)
         // A reply repeats the request around what it changes.
-        for position in 0..<StoragePacket.length { reply[position] = position < packet.payload.count ? packet.payload[position] : 0 }
+        copyRequest()
         let operation = StorageOperation(rawValue: reply.little(StoragePacket.operationOffset, as: UInt32.self))
         let status: StorageStatus
         if operation == .executeSRB, packet.payload.count >= StoragePacket.length, phase == .ready {
@@ -27,6 +27,17 @@ extension StorageController {
         // What the guest asks for comes after the answer.
         if operation == .createSubChannels, status == .success, offeredSubChannels > 0 { host?.offerSubChannels(offeredSubChannels) }
         if operation == .endInitialization { sendNotices() }
+    }
+
+    /// The packet's first 64 bytes become the reply's; what is missing is zero.
+    private func copyRequest() {
+        reply.withUnsafeMutableBytes { target in
+            packet.payload.withUnsafeBytes { source in
+                let count = min(source.count, target.count)
+                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<count]))
+                for position in count..<target.count { target[position] = 0 }
+            }
+        }
     }
 
     func complete(_ link: ChannelLink, _ transaction: UInt64, wantsReply: Bool, _ status: StorageStatus) {

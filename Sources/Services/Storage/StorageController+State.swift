@@ -75,7 +75,9 @@ extension StorageController {
         if let held = state.held {
             try require(isLinked(held.channel), "channel \(held.channel) is not open")
             try require(held.bytes.count == StoragePacket.length, "a request of \(held.bytes.count) bytes")
-            try require(held.ranges.allSatisfy { (0...1 << 40).contains($0.count) } && held.ranges.count <= StoragePacket.maximumRanges, "bad ranges")
+            try require(
+                held.ranges.allSatisfy { (0...1 << 40).contains($0.count) } && held.ranges.count <= StoragePacket.maximumRanges,
+                "bad ranges")
         }
     }
 }

@@ -152,7 +152,7 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
 
     /// Tells the guest of changed locations; it looks at all of them then (Linux: `storvsc_host_scan`).
     func sendNotices() {
-        guard phase == .ready, let link = links.first ?? nil else { return }
+        guard !notices.isEmpty, phase == .ready, let link = links.first ?? nil else { return }
         while let operation = notices.first {
             var bytes = [UInt8](repeating: 0, count: StoragePacket.length)
             bytes.setLittle(StoragePacket.operationOffset, operation)
