@@ -64,7 +64,13 @@ package struct IntegrationError: DescribedError, Equatable {
             case .disconnected: return ("\(named) disconnected before it answered.", "The guest may be shutting down; look at its state.")
             case .timedOut: return ("\(named) did not answer in time.", "The guest may hang or be very busy; try again.")
             case .interrupted: return ("The machine stopped before \(named.prefix(1).lowercased() + named.dropFirst()) answered.", nil)
-            case .refused: return ("\(named) refused the request with status \(status?.description ?? "unknown").", nil)
+            case .refused:
+                // Drivers without their daemon refuse everything so; shutdown has none.
+                let mayLackDaemon = status == .failed && service != IntegrationIdentity.shutdown.name
+                return (
+                    "\(named) refused the request with status \(status?.description ?? "unknown").",
+                    mayLackDaemon ? "See that the service's daemon runs in the guest (Debian: package hyperv-daemons)." : nil
+                )
             case .malformedAnswer: return ("\(named) sent an answer that cannot be understood.", nil)
             case .notSupported: return ("\(named) does not support this request.", "Update the guest's integration services.")
             case .invalidArgument: return ("\(named) cannot be asked for this.", nil)

@@ -4,7 +4,8 @@ import VMBus
 
 /// Key-value exchange: reads what the guest tells of itself, writes pairs into it, and sets its addresses (Linux: hv_kvp_daemon).
 ///
-/// The service asks by itself: the network addresses every 10 s of partition time, everything every 60 s. Requests of the host go before.
+/// The service asks by itself: the network addresses every 10 s of partition time (every 2 s until there are some, in the first two
+/// minutes: somebody may wait for them), everything every 60 s and after a change. Requests of the host go before.
 /// Without the daemon a Linux driver answers negotiation late and everything else with failure; then the service asks again every 10 s.
 package final class KeyValueExchangeService: IntegrationDevice, StatefulUnit, @unchecked Sendable {
     package typealias Completion = (Result<Void, IntegrationError>) -> Void
@@ -18,6 +19,8 @@ package final class KeyValueExchangeService: IntegrationDevice, StatefulUnit, @u
         /// Partition times of the next short and the next complete round; nil: not connected.
         var nextRound: UInt64?
         var nextCompleteRound: UInt64 = 0
+        /// Partition time when versions were agreed on.
+        var readySince: UInt64 = 0
     }
 
     /// A request of the host's.
@@ -28,6 +31,8 @@ package final class KeyValueExchangeService: IntegrationDevice, StatefulUnit, @u
 
     /// Nanoseconds.
     private static let period: UInt64 = 10_000_000_000
+    private static let eagerPeriod: UInt64 = 2_000_000_000
+    private static let eagerTime: UInt64 = 120_000_000_000
     private static let completePeriod: UInt64 = 60_000_000_000
     /// Linux gives its daemon 30 s.
     private static let answerLimit: UInt64 = 60_000_000_000
@@ -129,6 +134,7 @@ package final class KeyValueExchangeService: IntegrationDevice, StatefulUnit, @u
             if isRestarted { isRestarted = false } else { refreshAnswered(status, body) }
         } else if let request = current {
             current = nil
+            if status == .success { state.nextCompleteRound = 0 }
             request.completion(result(status))
         }
         goOn()
@@ -149,6 +155,7 @@ package final class KeyValueExchangeService: IntegrationDevice, StatefulUnit, @u
             if var information = state.refresh?.draft {
                 (information.isDaemonPresent, information.updated) = (true, pump.clock.nanoseconds)
                 update(information)
+                planEagerly()
             }
             endRound(.success(()))
         case .daemonAbsent:
@@ -196,7 +203,7 @@ package final class KeyValueExchangeService: IntegrationDevice, StatefulUnit, @u
     // MARK: Rounds
 
     override func becameReady() {
-        state.nextCompleteRound = 0
+        (state.nextCompleteRound, state.readySince) = (0, pump.clock.nanoseconds)
         beginRound()
     }
 
@@ -216,6 +223,13 @@ package final class KeyValueExchangeService: IntegrationDevice, StatefulUnit, @u
             state.nextCompleteRound = now &+ Self.completePeriod
         }
         goOn()
+    }
+
+    /// The next round comes sooner while a daemon that is there has no address to tell.
+    private func planEagerly() {
+        let now = pump.clock.nanoseconds
+        guard state.information.ipv4Addresses.isEmpty, now < state.readySince &+ Self.eagerTime else { return }
+        plan(now &+ Self.eagerPeriod)
     }
 
     private func plan(_ time: UInt64?) {
@@ -255,6 +269,8 @@ package final class KeyValueExchangeService: IntegrationDevice, StatefulUnit, @u
     package func restoreState(_ state: State, version: Int) throws(StateError) {
         try restoreLink(state.link)
         self.state = state
+        // A step that saved state made up asks nothing and would never end.
+        if state.refresh?.request == nil { self.state.refresh = nil }
         isRestarted = false
         timer?.arm(at: state.nextRound)
     }

@@ -51,7 +51,8 @@ struct KeyValueRefresh: Codable, Sendable {
         switch step {
         case .item(let pool, let index): KeyValueMessage.enumerate(pool, index: index, version: version)
         case .adapter(let position):
-            position < adapters.count ? KeyValueMessage.getAddresses(macAddress: adapters[position].macAddress, version: version) : nil
+            adapters.indices.contains(position)
+                ? KeyValueMessage.getAddresses(macAddress: adapters[position].macAddress, version: version) : nil
         case .done: nil
         }
     }
@@ -61,7 +62,7 @@ struct KeyValueRefresh: Codable, Sendable {
         switch step {
         case .item(let pool, let index):
             if status == .failed {
-                refusals += 1
+                refusals &+= 1
                 // Without a daemon Linux's driver refuses everything; one item alone may be unreadable, but not one of addresses.
                 if isShort || refusals >= Self.refusalsAtMost || (pool == .auto && index == 0) { return .daemonAbsent }
             } else {
@@ -74,20 +75,20 @@ struct KeyValueRefresh: Codable, Sendable {
                 nextItem(item, pool, index, isLast: status != .success && status != .failed)
             }
         case .adapter(let position):
-            if position < adapters.count, status == .success,
+            if adapters.indices.contains(position), status == .success,
                 let addresses = KeyValueMessage.addresses(body, adapter: adapters[position].id)
             {
                 draft.adapters.append(addresses)
             }
-            advance(toAdapter: position + 1)
+            advance(toAdapter: position &+ 1)
         case .done: break
         }
         return step == .done ? .complete : .more
     }
 
     private mutating func nextItem(_ item: KeyValuePair?, _ pool: KeyValuePool, _ index: UInt32, isLast: Bool) {
-        if let item { poolBytes += item.key.utf8.count + item.value.utf8.count }
-        let isFull = index + 1 >= Self.itemsPerPool || poolBytes > Self.bytesPerPool
+        if let item { poolBytes &+= item.key.utf8.count + item.value.utf8.count }
+        let isFull = index >= Self.itemsPerPool - 1 || poolBytes > Self.bytesPerPool
         // An unreadable item keeps its place, so that positions in pool “auto” stay the guest's indices.
         if !isLast { append(item ?? KeyValuePair(key: "", value: ""), to: pool) }
         guard isLast || isFull else {
@@ -131,7 +132,7 @@ struct KeyValueRefresh: Codable, Sendable {
         advance(toAdapter: 0)
     }
 
-    private mutating func advance(toAdapter position: Int) { step = position < adapters.count ? .adapter(position) : .done }
+    private mutating func advance(toAdapter position: Int) { step = adapters.indices.contains(position) ? .adapter(position) : .done }
 
     private static func addressIndex(in information: GuestInformation, from start: Int) -> Int? {
         information.intrinsic.indices.first { $0 >= start && information.intrinsic[$0].key.hasPrefix("NetworkAddress") }

@@ -119,7 +119,7 @@ package final class VSSService: IntegrationDevice, StatefulUnit, @unchecked Send
     }
 
     private func thawFailed() {
-        snapshot.failedThaws += 1
+        snapshot.failedThaws &+= 1
         if snapshot.failedThaws < Self.thawTries {
             plan(thawAt: pump.clock.nanoseconds &+ Self.thawRetry)
         } else {

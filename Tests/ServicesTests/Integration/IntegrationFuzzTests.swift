@@ -127,3 +127,54 @@ import VMBusTestSupport
         #expect(asked == answered && asked > 10)
     }
 }
+
+/// Saved state whose numbers were changed is refused or taken, and the service runs on; it never traps.
+@Suite struct IntegrationStateFuzzTests {
+    /// Replaces runs of digits and whole words at random.
+    private func spoiled(_ saved: UnitState, _ random: inout IntegrationRandom) -> UnitState {
+        var text = Array(saved.payload.utf8)
+        let digits = text.indices.filter { (48...57).contains(text[$0]) }
+        for _ in 0..<Int.random(in: 1...3, using: &random) where !digits.isEmpty {
+            let place = digits[Int.random(in: 0..<digits.count, using: &random)]
+            guard place < text.count, (48...57).contains(text[place]) else { continue }
+            let number = ["-1", "0", "255", "4294967295", "9223372036854775807", "18446744073709551615"]
+            text.replaceSubrange(place...place, with: Array(number[Int.random(in: 0..<6, using: &random)].utf8))
+        }
+        return UnitState(name: saved.name, version: saved.version, payload: String(decoding: text, as: UTF8.self))
+    }
+
+    @Test func changedStateNeverTraps() throws {
+        var random = IntegrationRandom(state: 8)
+        let daemon = KeyValueDaemon()
+        var driver = LinuxDriver(versions: [(4, 0)])
+        driver.handle = { daemon.handle(&$0) }
+        let values = IntegrationBench(driver) { KeyValueExchangeService(pump: $0) }
+        values.device.setAdapters([GuestAdapter(id: .init(bytes: Array(repeating: 3, count: 16)), macAddress: [2, 0, 0, 0, 0, 1])])
+        let heart = IntegrationBench(LinuxDriver(versions: [(3, 0)])) { HeartbeatService(pump: $0) }
+        let time = IntegrationBench(LinuxDriver(versions: [(4, 0)])) { TimeSynchronizationService(pump: $0, wallClock: FixedWallClock()) }
+        let vss = IntegrationBench(LinuxDriver(versions: [(5, 0)])) { VSSService(pump: $0) }
+        var taken = 0
+        func attack<Device: IntegrationDevice & StatefulUnit>(_ bench: IntegrationBench<Device>, steps: Int) throws {
+            bench.open()
+            for _ in 0..<steps { bench.answerOne() }
+            let saved = try bench.device.savedUnit()
+            for _ in 0..<100 {
+                do { try bench.device.restore(from: spoiled(saved, &random)) } catch { continue }
+                taken += 1
+                for _ in 0..<30 where bench.channel.sent.count > 0 {
+                    var answer = bench.driver.answer(bench.channel.sent[bench.channel.sent.count - 1])
+                    answer[24] = UInt8.random(in: 0...4, using: &random)
+                    bench.reply(answer)
+                }
+                bench.clock.nanoseconds += 1_000_000_000
+                bench.pump.run()
+            }
+            bench.close()
+        }
+        for steps in [0, 3, 12, 15] { try attack(values, steps: steps) }
+        try attack(heart, steps: 1)
+        try attack(time, steps: 1)
+        try attack(vss, steps: 0)
+        #expect(taken > 100)
+    }
+}
