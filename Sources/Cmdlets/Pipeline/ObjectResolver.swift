@@ -10,6 +10,12 @@ enum ObjectResolver {
     ) throws -> [any LiveObject] {
         if case .object(let object) = value { return [object] }
         let name = value.text
+        if case .name(of: "VMSwitch") = type {
+            guard WildcardPattern.isPattern(name) else { return [VirtualSwitchObject(try context.host.virtualSwitch(named: name))] }
+            let found = try context.host.switches(matching: name)
+            if found.isEmpty, cmdlet.verb != "Get" { warn("\(cmdlet.name): no virtual switch matches “\(name)”.") }
+            return found.map { VirtualSwitchObject($0) }
+        }
         guard WildcardPattern.isPattern(name) else {
             return [VirtualMachineObject(try context.host.machine(named: name))]
         }
