@@ -88,6 +88,15 @@ package struct GuestInformation: Codable, Hashable, Sendable {
     /// Addresses of one adapter; empty while the guest has told none.
     package func addresses(of adapter: GUID) -> [String] { adapters.first { $0.adapter == adapter }?.addresses ?? [] }
 
+    /// Without the places of items that could not be read.
+    var readable: GuestInformation {
+        var copy = self
+        copy.intrinsic.removeAll { $0.key.isEmpty }
+        copy.guest.removeAll { $0.key.isEmpty }
+        copy.host.removeAll { $0.key.isEmpty }
+        return copy
+    }
+
     /// The items of a list that the guest separates by semicolons.
     static func list(_ text: String?) -> [String] {
         (text ?? "").split(separator: ";").map { item in

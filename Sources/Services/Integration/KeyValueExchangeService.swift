@@ -55,7 +55,7 @@ package final class KeyValueExchangeService: IntegrationDevice, StatefulUnit, @u
     }
 
     /// What the guest has told, as of its `updated`. Empty when the guest's driver is gone.
-    package var information: GuestInformation { state.information }
+    package var information: GuestInformation { state.information.readable }
 
     /// The VM's adapters whose addresses are asked for.
     package func setAdapters(_ adapters: [GuestAdapter]) { self.adapters = adapters }
@@ -190,7 +190,7 @@ package final class KeyValueExchangeService: IntegrationDevice, StatefulUnit, @u
         comparable.updated = state.information.updated
         let hasChanged = comparable != state.information
         state.information = information
-        if hasChanged { onChange?(information) }
+        if hasChanged { onChange?(information.readable) }
     }
 
     private func endRound(_ result: Result<Void, IntegrationError>) {

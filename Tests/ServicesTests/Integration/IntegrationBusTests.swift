@@ -16,9 +16,9 @@ private final class LinuxGuest {
     private(set) var snapshots: [UInt8] = []
     private(set) var shutdowns: [UInt32] = []
 
-    init(bus: GuestBus = GuestBus()) {
+    init(bus: GuestBus = GuestBus(), onControlPump: Bool = false) {
         self.bus = bus
-        services = IntegrationServices(pump: bus.makePump(), wallClock: FixedWallClock())
+        services = IntegrationServices(pump: onControlPump ? bus.pump : bus.makePump(), wallClock: FixedWallClock())
         for device in services.devices { #expect(bus.server.add(device)) }
         drivers = [
             "Shutdown": LinuxDriver(versions: [(3, 2), (3, 1), (3, 0), (1, 0)]) { [unowned self] body in
@@ -97,8 +97,9 @@ private final class LinuxGuest {
 }
 
 @Suite struct IntegrationBusTests {
-    @Test func aLinuxGuestIsServed() throws {
-        let guest = LinuxGuest()
+    @Test(arguments: [false, true])
+    func aLinuxGuestIsServed(onControlPump: Bool) throws {
+        let guest = LinuxGuest(onControlPump: onControlPump)
         guest.connect()
         guest.answerAll()
         let services = guest.services

@@ -269,6 +269,7 @@ final class KeyValueDaemon {
         }
         bench.open()
         bench.answerAll()
-        #expect(bench.device.information.intrinsic.map(\.value) == [String(7_000_000_000 % (1 << 32)), "7000000000", "7000000000", ""])
+        // The last one is of a type nobody knows.
+        #expect(bench.device.information.intrinsic.map(\.value) == [String(7_000_000_000 % (1 << 32)), "7000000000", "7000000000"])
     }
 }
