@@ -38,6 +38,7 @@ extension GuestMemory {
 
     /// Makes all of RAM zero again and gives its host memory back. Precondition: no VP runs.
     package func clear() {
+        let size = size
         _ = withWritable(0, count: Int(lowSize)) { _ in }
         if highSize > 0 { _ = withWritable(Self.highBase, count: Int(highSize)) { _ in } }
         withBacking { base, _ in

@@ -11,16 +11,25 @@ import Synchronization
 /// (`read`), then checked; parsers never get a view of guest RAM. Writes revoke decoded code first and mark pages dirty.
 ///
 ///     guest-physical   0 ──────── lowSize │ hole (devices) │ 4 GiB ──────── 4 GiB + highSize
-///     backing memfd    0 ──────── lowSize ──────────────── lowSize + highSize
+///     backing memfd    0 ──────── lowSize ──────────────── lowSize + highSize ── room to grow ── capacity
+///
+/// Memory that is added while the guest runs lies behind the last byte above 4 GiB; addresses of host pages never change.
 package final class GuestMemory: @unchecked Sendable {
     package static let pageSize: UInt64 = 4096
     package static let lowLimit: UInt64 = 3 << 30
     package static let highBase: UInt64 = 4 << 30
 
-    /// Bytes of RAM.
-    package let size: UInt64
+    /// Bytes of RAM that the machine starts with.
+    package let initialSize: UInt64
+    /// Bytes of RAM that there can ever be.
+    package let capacity: UInt64
     package let lowSize: UInt64
+    private let currentSize: Atomic<UInt64>
+    /// Bytes of RAM now.
+    package var size: UInt64 { currentSize.load(ordering: .acquiring) }
     package var highSize: UInt64 { size - lowSize }
+    /// Guest-physical address that no RAM will ever reach.
+    package var limitAddress: UInt64 { capacity > lowSize ? Self.highBase + capacity - lowSize : lowSize }
     /// Guest-physical address behind the last byte of RAM.
     package var endAddress: UInt64 { highSize > 0 ? Self.highBase + highSize : lowSize }
 
@@ -30,12 +39,15 @@ package final class GuestMemory: @unchecked Sendable {
     private let descriptor: Int32
     private let writers = Mutex<[any GuestMemoryWriteListener]>([])
 
-    /// Maps `size` bytes (a multiple of 4 KiB, at least 1 MiB) of zeroed anonymous memory.
-    package init(size: UInt64) throws(GuestMemoryError) {
-        guard size >= 1 << 20, size % Self.pageSize == 0 else { throw GuestMemoryError(.badSize, bytes: size) }
-        let descriptor = lv_memory_file("lunavisor guest RAM", size)
+    /// Maps `size` bytes (a multiple of 4 KiB, at least 1 MiB) of zeroed anonymous memory, with room to grow to `capacity`.
+    package init(size: UInt64, capacity: UInt64? = nil) throws(GuestMemoryError) {
+        let capacity = max(size, capacity ?? size)
+        guard size >= 1 << 20, size % Self.pageSize == 0, capacity % Self.pageSize == 0, capacity < 1 << 46 else {
+            throw GuestMemoryError(.badSize, bytes: size)
+        }
+        let descriptor = lv_memory_file("lunavisor guest RAM", capacity)
         guard descriptor >= 0 else { throw GuestMemoryError(.refused, bytes: size, errno: errno) }
-        guard let pointer = mmap(nil, Int(size), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, descriptor, 0),
+        guard let pointer = mmap(nil, Int(capacity), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, descriptor, 0),
             pointer != MAP_FAILED
         else {
             let reason = errno
@@ -44,18 +56,36 @@ package final class GuestMemory: @unchecked Sendable {
         }
         base = pointer
         self.descriptor = descriptor
-        self.size = size
+        (initialSize, self.capacity) = (size, capacity)
+        currentSize = Atomic(size)
         lowSize = min(size, Self.lowLimit)
     }
 
     deinit {
-        munmap(base, Int(size))
+        munmap(base, Int(capacity))
         close(descriptor)
     }
 
     /// Registers who must know before host code changes guest RAM (each VP's code cache). Held for the memory's life.
     package func addWriteListener(_ listener: any GuestMemoryWriteListener) {
         writers.withLock { $0.append(listener) }
+    }
+
+    /// Sets how much RAM there is, between `initialSize` and `capacity`; what is taken away is given back to the host. false: out of range.
+    package func resize(to size: UInt64) -> Bool {
+        guard size >= initialSize, size <= capacity, size % Self.pageSize == 0 else { return false }
+        let before = currentSize.exchange(size, ordering: .acquiringAndReleasing)
+        if size < before { madvise(base + Int(size), Int(before - size), 9) }
+        return true
+    }
+
+    /// Gives the host memory under a range of RAM back (MADV_REMOVE): it reads as zeros afterwards. Pages only in part in it stay.
+    package func release(_ range: GuestRange) {
+        let first = (range.address + Self.pageSize - 1) & ~(Self.pageSize - 1)
+        let end = (range.address &+ UInt64(max(range.count, 0))) & ~(Self.pageSize - 1)
+        guard end > first, let pointer = hostPointer(first, count: Int(end - first)) else { return }
+        revoke(GuestRange(address: first, count: Int(end - first)))
+        madvise(pointer, Int(end - first), 9)
     }
 
     /// The host page behind a guest-physical page, for engines and GPA spaces only; nil outside RAM.

@@ -24,6 +24,40 @@ public enum ViewCatalogue {
                     .property("VMName"), .property("DynamicMemoryEnabled"), .mebibytes("Minimum", label: "Minimum(M)"),
                     .mebibytes("Startup", label: "Startup(M)"), .mebibytes("Maximum", label: "Maximum(M)"),
                 ]),
+            View(
+                "HardDiskDrive",
+                [
+                    .property("VMName"), .property("ControllerType"), .property("ControllerNumber", right: true),
+                    .property("ControllerLocation", right: true), .property("DiskNumber", right: true), .property("Path"),
+                ]),
+            View(
+                "DvdDrive",
+                [
+                    .property("VMName"), .property("ControllerType"), .property("ControllerNumber", right: true),
+                    .property("ControllerLocation", right: true), .property("DvdMediaType"), .property("Path"),
+                ]),
+            View("VMScsiController", [.property("VMName"), .property("ControllerNumber", right: true), .property("Drives")]),
+            View(
+                "VMNetworkAdapter",
+                [
+                    .property("Name"), .property("IsManagementOs"), .property("VMName"), .property("SwitchName"), .property("MacAddress"),
+                    .property("Status"), .property("IPAddresses"),
+                ]),
+            View(
+                "VMNetworkAdapterVlanSetting",
+                [.property("VMName"), .property("VMNetworkAdapterName"), .property("Mode"), .property("VlanList")]),
+            View(
+                "VMNetworkAdapterAclSetting",
+                [
+                    .property("VMName"), .property("AdapterName"), .property("Direction"), .property("Address"), .property("Action"),
+                    .property("MeteredMegabytes", right: true),
+                ]),
+            View(
+                "VMIntegrationComponent",
+                [
+                    .property("VMName"), .property("Name"), .property("Enabled"), .property("PrimaryStatusDescription"),
+                    .property("SecondaryStatusDescription"),
+                ]),
             View("VMComPort", [.property("VMName"), .property("Name"), .property("Path")]),
             View(
                 "VMFirmware",
@@ -62,6 +96,20 @@ public enum ViewCatalogue {
                 [
                     .property("Name"),
                     .init("Aliases") { ($0["Aliases"]?.elements ?? []).map(\.text).joined(separator: ", ") }, .property("Synopsis"),
+                ]),
+            View("VMSwitch", [.property("Name"), .property("SwitchType"), .property("NetAdapterInterfaceDescription")]),
+            View(
+                "NetNatStaticMapping",
+                [
+                    .property("StaticMappingID", right: true), .property("NatName"), .property("Protocol"), .property("ExternalIPAddress"),
+                    .property("ExternalPort", right: true), .property("InternalIPAddress"), .property("InternalPort", right: true),
+                    .property("Active"),
+                ]),
+            View(
+                "VirtualHardDisk",
+                [
+                    .property("Path"), .property("VhdFormat"), .property("VhdType"), .mebibytes("Size", label: "Size(M)"),
+                    .mebibytes("FileSize", label: "FileSize(M)"), .property("ParentPath"),
                 ]),
             View("AliasInfo", [.property("Name"), .property("Definition")]),
             View("MemberDefinition", [.property("Name"), .property("MemberType"), .property("Definition"), .property("Summary")]),

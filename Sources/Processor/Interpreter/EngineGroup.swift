@@ -27,7 +27,7 @@ package final class EngineGroup: GuestMemoryWriteListener, @unchecked Sendable {
 
     /// `memory` tells the group before host code writes guest RAM.
     package init(memory: GuestMemory) throws(EngineMemoryError) {
-        let pages = Int(max(memory.endAddress, 1 << 32) >> 12)
+        let pages = Int(max(memory.limitAddress, 1 << 32) >> 12)
         pageCount = pages
         mappingSize = pages * 9
         let pointer = try reserveEngineMemory(bytes: mappingSize)

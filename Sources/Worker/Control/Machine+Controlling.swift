@@ -22,7 +22,9 @@ enum MachineAssembly {
             arguments: firmware.kernelArguments ?? "")
         var options = MachineOptions()
         options.partitionID = request.partitionId
-        return try Machine(configuration: request.configuration, boot: boot, options: options, delegate: delegate)
+        options.folder = request.folder
+        return try Machine(
+            configuration: request.configuration, boot: boot, devices: request.devices, options: options, delegate: delegate)
     }
 }
 

@@ -52,6 +52,8 @@ package struct MachineRequest: Sendable {
     /// Images and switch folders; the machine takes what its configuration names. A drive whose image is missing here means that the
     /// configuration changed while the VM was being started.
     package var devices: HandedDevices
+    /// The VM's folder.
+    package var folder: Int32?
 }
 
 /// Makes a machine; nothing runs yet.

@@ -34,8 +34,11 @@ extension WorkerInstance: MachineDelegate {
             log.note(VirtualMachineEvent(.tripleFault, level: .critical, message: event.text, details: details))
         case .guestExit:
             stopped(VirtualMachineEvent(.stopped, message: event.text, details: details))
-        case .deadlyHalt, .unsupported, .lost, .failure:
-            log.note(VirtualMachineEvent(.init(rawValue: kindName(event.kind)), level: level(event), message: event.text, details: details))
+        case .deadlyHalt, .unsupported, .service, .diskFull, .lost, .failure:
+            log.note(
+                VirtualMachineEvent(
+                    .init(rawValue: kindName(event.kind)), level: level(event), message: event.text, guestText: event.guestText,
+                    details: details))
         }
     }
 
@@ -64,6 +67,8 @@ extension WorkerInstance: MachineDelegate {
         switch kind {
         case .deadlyHalt: "DeadlyHalt"
         case .unsupported: "Unsupported"
+        case .service: "ServiceTrouble"
+        case .diskFull: "DiskFull"
         case .lost: "Lost"
         default: "MachineFailure"
         }

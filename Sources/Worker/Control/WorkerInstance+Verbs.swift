@@ -46,7 +46,7 @@ extension WorkerInstance {
         let machine = try assemble(
             MachineRequest(
                 configuration: configuration, partitionId: options.partitionId, kernel: kernel.descriptor,
-                initialRamdisk: initialRamdisk?.descriptor, devices: devices), self)
+                initialRamdisk: initialRamdisk?.descriptor, devices: devices, folder: folder.folder.descriptor), self)
         phase.withLock { $0.machine = machine }
         for port in ports { port.beginSession() }
         guard folder.hasSavedState else {

@@ -1,3 +1,4 @@
+import DeviceModel
 import HypervisorCore
 import Processor
 import Synchronization
@@ -31,7 +32,7 @@ extension Machine {
         try? exclusively { () throws(MachineError) in
             // A verb that came in between has done it already, or does it when the machine goes on.
             guard state == .running, pendingRequest.withLock({ $0 != nil }) else { return }
-            scheduler.stop()
+            standAll()
             guard let request = pendingRequest.withLock({ $0.take() }) else { return goOn(running: true) }
             switch consequence(of: request) {
             case .restart(let text, let kind, let severity):
@@ -61,6 +62,8 @@ extension Machine {
         case .unsupported(let what, let processor):
             let text = "Virtual processor \(processor) was asked for what is not there: \(what). The machine stands still."
             return .stand(MachineEvent(.unsupported, .critical, text, partitionTime: now))
+        case .diskFull(let text):
+            return .stand(MachineEvent(.diskFull, .critical, text, partitionTime: now))
         case .tripleFault(let processor):
             tripleFaults = tripleFaults.filter { now - min($0, now) < Self.tripleFaultWindow } + [now]
             let place = partition.processors.indices.contains(processor) ? partition.processors[processor].engine.instructionPointer : 0
@@ -104,6 +107,18 @@ extension Machine {
         case .note(.taskSwitchRefused, let processor):
             announce(.unsupported, .error, "Virtual processor \(processor) tried a hardware task switch, which is not there.")
         }
+    }
+
+    /// A service tells of trouble with the guest or with what stands behind it.
+    func received(note text: String) {
+        let number = guestEvents.wrappingAdd(1, ordering: .relaxed).newValue
+        guard number <= Self.guestEventLimit else {
+            if number == Self.guestEventLimit + 1 { announce(.lost, .warning, "The guest goes on reporting; the rest is not recorded.") }
+            return
+        }
+        var line = MachineEvent(.service, .warning, "A synthetic device reports trouble.", partitionTime: clock.nanoseconds)
+        line.guestText = text
+        announcer.event(line)
     }
 
     private func hexadecimal(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }

@@ -49,6 +49,7 @@ extension Machine {
             become(.resuming)
             announce(.resumed, .information, "The machine goes on.")
             goOn(running: true)
+            stack.resumed()
         }
     }
 
@@ -57,7 +58,7 @@ extension Machine {
         try exclusively { () throws(MachineError) in
             try require(state.transition(.reset) != nil, "it is \(state.rawValue), not Running or Paused")
             become(.reset)
-            scheduler.stop()
+            standAll()
             discardRequests()
             try restart("The machine was reset.", .information)
         }
@@ -67,7 +68,7 @@ extension Machine {
         try exclusively { () throws(MachineError) in
             try require(state.transition(.turnOff) != nil, "it is \(state.rawValue), not Running or Paused")
             become(.stopping)
-            scheduler.stop()
+            standAll()
             discardRequests()
             end(MachineEvent(.turnedOff, .information, "The machine was turned off."))
         }
@@ -78,8 +79,9 @@ extension Machine {
         let wasOpen = lifecycle.withLock { () -> Bool in
             guard !isClosed else { return false }
             isClosed = true
-            scheduler.stop()
+            standAll()
             scheduler.close()
+            stack.close()
             try? hypervisor.deletePartition(as: hypervisor.root, partition)
             return true
         }
@@ -118,12 +120,24 @@ extension Machine {
     func goOn(running: Bool) {
         partition.setRunning(running)
         become(running ? .running : .paused)
-        if running { scheduler.run() }
+        if running { runAll() }
+    }
+
+    /// Lets processors, timers and services go on.
+    func runAll() {
+        stack.run()
+        scheduler.run()
+    }
+
+    /// Stops processors and timers, then the services, which finish what they are at.
+    func standAll() {
+        scheduler.stop()
+        stack.stop()
     }
 
     /// Everything stands afterwards; what the guest asked for meanwhile is done first.
     func standStill() throws(MachineError) {
-        scheduler.stop()
+        standAll()
         guard let request = pendingRequest.withLock({ $0.take() }) else { return }
         switch consequence(of: request) {
         case .restart(let text, let kind, let severity):
@@ -139,11 +153,13 @@ extension Machine {
     /// Power-up state of everything, boot files loaded. Precondition: everything stands.
     func powerOn() throws(MachineError) {
         if !isPristine { memory.clear() }
+        _ = memory.resize(to: memory.initialSize)
         isPristine = false
         discardRequests()
         guestEvents.store(0, ordering: .relaxed)
         partition.reset()
         bus.withLock { devices.reset() }
+        stack.reset()
         let start: BootState
         do throws(BootError) {
             start = try boot.load(into: memory, hardware: hardware, randomSeed: drawSeed())
@@ -167,6 +183,7 @@ extension Machine {
 
     func restart(_ text: String, _ severity: MachineEvent.Severity, kind: MachineEvent.Kind = .reset) throws(MachineError) {
         announce(kind, severity, text)
+        resets.wrappingAdd(1, ordering: .relaxed)
         try powerOnOrEnd()
         goOn(running: true)
     }

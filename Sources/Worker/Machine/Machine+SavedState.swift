@@ -11,7 +11,9 @@ extension Machine {
             become(.saving)
             if before == .running { try standStill() }
             do throws(MachineError) {
-                try SavedMachine.write(SavedMachine.Header(shape: shape, units: try savedUnits()), memory: memory, to: descriptor)
+                let grown = memory.size == memory.initialSize ? nil : memory.size
+                let header = SavedMachine.Header(shape: shape, units: try savedUnits(), memoryBytes: grown)
+                try SavedMachine.write(header, memory: memory, to: descriptor)
             } catch {
                 goOn(running: before == .running)
                 throw error
@@ -43,10 +45,15 @@ extension Machine {
         discardRequests()
         partition.reset()
         bus.withLock { devices.reset() }
+        stack.reset()
         scheduler.processorsChanged()
         let expected = shape
         let header = try SavedMachine.read(from: descriptor, into: memory) { (header) throws(MachineError) in
             if let difference = header.shape.difference(from: expected) { throw MachineError(.savedMismatch, detail: difference) }
+            let size = header.memoryBytes ?? memory.initialSize
+            guard memory.resize(to: size) else {
+                throw MachineError(.savedMismatch, detail: "it has grown to \(size >> 20) MiB, which the VM's maximum does not allow")
+            }
         }
         do throws(StateError) { try restoreUnits(units, from: header.units) } catch { throw MachineError(.state, cause: error) }
         let position = scheduler.position
@@ -96,7 +103,7 @@ extension Machine {
         stateLock.withLock { while !reachedCount, currentState == .running || currentState == .reset { stateLock.wait() } }
         try exclusively { () throws(MachineError) in
             guard state == .running else { return }
-            scheduler.stop()
+            standAll()
             goOn(running: false)
         }
     }

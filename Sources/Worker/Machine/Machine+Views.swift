@@ -30,7 +30,7 @@ extension Machine {
         let time = clock.nanoseconds
         return MachineStatus(
             state: state, uptime: state == .off ? 0 : time - min(startedAt, time), instructions: scheduler.instructions,
-            cpuUsage: percent, memoryAssigned: state == .off ? 0 : memory.size, engine: engineName)
+            cpuUsage: percent, memoryAssigned: state == .off ? 0 : stack.assignedMemory, engine: engineName)
     }
 
     /// The child partition as the hypervisor knows it.
@@ -49,7 +49,7 @@ extension Machine {
     package func virtualProcessors(registers: Bool) throws(MachineError) -> [WorkerProtocol.VirtualProcessorInformation] {
         try exclusively { () throws(MachineError) in
             let wasRunning = registers && state == .running
-            if wasRunning { scheduler.stop() }
+            if wasRunning { standAll() }
             let stands = state != .running
             let result = partition.processors.map { processor in
                 let information = processor.information(registers: registers)
@@ -58,7 +58,7 @@ extension Machine {
                     instructionsRetired: information.instructionsRetired, runTimeNanoseconds: information.runTimeNanoseconds,
                     registers: information.registers.map(RegisterList.registers))
             }
-            if wasRunning { scheduler.run() }
+            if wasRunning { runAll() }
             return result
         }
     }

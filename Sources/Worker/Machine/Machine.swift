@@ -34,6 +34,7 @@ package final class Machine: @unchecked Sendable {
     // Safety: set once in init; devices are touched under the bus's lock or while everything stands.
     private(set) var scheduler: any Scheduler
     let devices: DeviceInventory
+    let stack: VirtualizationStack
     private(set) var machineUnit: MachineUnit?
 
     /// Guards the verbs, and with them all fields below.
@@ -55,11 +56,13 @@ package final class Machine: @unchecked Sendable {
     let usage = Mutex(Usage())
     /// Crashes and notes reported since the last start or reset.
     let guestEvents = Atomic<Int>(0)
+    /// Resets since the machine was made, the guest's and others'.
+    let resets = Atomic<UInt64>(0)
 
     /// Assembles everything; nothing runs. The delegate is not kept alive.
     package init(
-        configuration: VirtualMachineConfiguration, boot: DirectBoot, options: MachineOptions = MachineOptions(),
-        delegate: (any MachineDelegate)?
+        configuration: VirtualMachineConfiguration, boot: DirectBoot, devices handed: HandedDevices = HandedDevices(),
+        options: MachineOptions = MachineOptions(), delegate: (any MachineDelegate)?
     ) throws(MachineError) {
         guard Self.processorCounts.contains(configuration.processor.count) else {
             throw MachineError(.processorCount, detail: "\(configuration.processor.count)")
@@ -67,7 +70,9 @@ package final class Machine: @unchecked Sendable {
         self.configuration = configuration
         self.boot = boot
         let memory: GuestMemory
-        do throws(GuestMemoryError) { memory = try GuestMemory(size: configuration.memory.startupBytes) } catch {
+        do throws(GuestMemoryError) {
+            memory = try GuestMemory(size: configuration.memory.startupBytes, capacity: configuration.memory.mostBytes)
+        } catch {
             throw MachineError(.memory, cause: error)
         }
         self.memory = memory
@@ -75,7 +80,9 @@ package final class Machine: @unchecked Sendable {
         self.announcer = announcer
         let choice = try EngineChoice(engine: configuration.processor.engine, model: configuration.processor.model, memory: memory)
         engineName = choice.name
-        hardware = ACPIHardware(processors: configuration.processor.count)
+        var hardware = ACPIHardware(processors: configuration.processor.count)
+        hardware.hasVMBus = true
+        self.hardware = hardware
 
         // Time.
         let isExact = configuration.timeMode == .exact
@@ -125,6 +132,12 @@ package final class Machine: @unchecked Sendable {
             exactScheduler = nil
         }
         self.link = link
+        stack = VirtualizationStack(
+            VirtualizationStack.Surroundings(
+                memory: memory, timers: timers, wallClock: wallClock, folder: options.folder, exactScheduler: exactScheduler,
+                note: { link.note($0) }, diskFull: { link.request(.diskFull($0)) }),
+            hypervisor: hypervisor, child: partition)
+        try stack.populate(configuration, handed)
         machineUnit = makeMachineUnit()
         link.machine = self
     }
@@ -149,14 +162,14 @@ package final class Machine: @unchecked Sendable {
 
     /// Every unit with state, in the order of saving and restoring: the machine's clock first, timers are armed against it.
     var units: [any StatefulUnit] {
-        (machineUnit.map { [$0 as any StatefulUnit] } ?? []) + partition.units + devices.units
+        (machineUnit.map { [$0 as any StatefulUnit] } ?? []) + partition.units + devices.units + stack.units
     }
 
     /// What a saved state must fit.
     var shape: MachineShape {
         MachineShape(
             generation: configuration.generation, processors: configuration.processor.count, model: configuration.processor.model,
-            memoryBytes: memory.size, timeMode: configuration.timeMode.rawValue,
+            memoryBytes: memory.initialSize, timeMode: configuration.timeMode.rawValue,
             picosecondsPerInstruction: configuration.timeMode == .exact ? configuration.picosecondsPerInstruction : 0)
     }
 }
@@ -167,5 +180,7 @@ package struct MachineOptions: Sendable {
     package var testPorts = false
     /// The child partition's id, drawn under the store's lock; at least 2.
     package var partitionID: UInt64 = 2
+    /// A descriptor of the VM's folder, for the host's ends of sockets; stays the caller's. nil: there are none.
+    package var folder: Int32?
     package init(testPorts: Bool = false, partitionID: UInt64 = 2) { (self.testPorts, self.partitionID) = (testPorts, partitionID) }
 }

@@ -33,6 +33,10 @@ package struct MachineEvent: Codable, Equatable, Sendable {
         case deadlyHalt
         /// The processor does not do what the guest asked for, for example a task switch.
         case unsupported
+        /// A synthetic device's service reports trouble; `guestText` says which.
+        case service
+        /// The host has no room for a virtual disk; the machine stands until it is resumed.
+        case diskFull
         /// Console bytes or events were lost because nobody took them.
         case lost
         /// The machine itself failed, for example its kernel could not be loaded again at a reset.

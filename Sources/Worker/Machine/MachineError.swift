@@ -4,7 +4,7 @@ import Basics
 package struct MachineError: DescribedError {
     package struct Code: Equatable, Sendable {
         fileprivate enum Value: String, Sendable {
-            case wrongState, engineMissing, engineUnknown, modelUnknown, processorCount, memory, boot, state
+            case wrongState, engineMissing, engineUnknown, modelUnknown, processorCount, memory, boot, disk, network, state
             case savedTruncated, savedCorrupt, savedNewer, savedMismatch, writeFailed, notExact, port, assembly
         }
         fileprivate let value: Value
@@ -20,6 +20,10 @@ package struct MachineError: DescribedError {
         package static let memory = Code(.memory)
         /// Kernel or ramdisk cannot be booted; `cause` says why.
         package static let boot = Code(.boot)
+        /// A virtual disk cannot be opened; `cause` says why.
+        package static let disk = Code(.disk)
+        /// An adapter cannot be connected; `cause` says why.
+        package static let network = Code(.network)
         /// A unit's state cannot be saved or restored; `cause` says why.
         package static let state = Code(.state)
         package static let savedTruncated = Code(.savedTruncated)
@@ -71,7 +75,7 @@ package struct MachineError: DescribedError {
         case .writeFailed: "The saved state cannot be written: \(detail)."
         case .notExact: "Only a VM in Exact time mode stops at a count of instructions."
         case .port: "There is no COM port \(detail)."
-        case .memory, .boot, .state, .assembly: "The machine cannot be put together: \(detail)."
+        case .memory, .boot, .disk, .network, .state, .assembly: "The machine cannot be put together: \(detail)."
         }
     }
 

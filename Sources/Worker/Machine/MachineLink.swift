@@ -11,6 +11,9 @@ final class MachineLink: SchedulerClient, PartitionObserver, @unchecked Sendable
         machine?.received(request)
     }
 
+    /// Something that a service has to tell.
+    func note(_ text: String) { machine?.received(note: text) }
+
     func scheduler(received request: GuestRequest) { machine?.received(request) }
     func schedulerFoundDeadlyHalt() { machine?.foundDeadlyHalt() }
     func schedulerReachedCount() { machine?.reachedStopCount() }

@@ -22,6 +22,8 @@ struct SavedMachine {
         var version = SavedMachine.version
         var shape: MachineShape
         var units: [UnitState]
+        /// Bytes of RAM, where memory was added to what the machine started with; nil: none was.
+        var memoryBytes: UInt64?
     }
 
     // MARK: Writing

@@ -38,6 +38,8 @@ enum GuestRequest: Equatable, Sendable {
     case unsupported(String, processor: Int)
     /// A guest program's exit code.
     case exit(UInt32)
+    /// The host has no room for what the guest writes to a disk.
+    case diskFull(String)
 }
 
 /// Who takes the requests; the machine.

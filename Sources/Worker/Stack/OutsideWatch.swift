@@ -1,3 +1,4 @@
+import CHost
 import DeviceModel
 
 #if canImport(Glibc)
@@ -8,7 +9,7 @@ import DeviceModel
 final class OutsideWatch: @unchecked Sendable {
     private struct Watch { let descriptor: Int32, events: Int16, action: () -> Void }
 
-    private let bell = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
+    private let bell = lv_event_make()
     private let lock = HostLock()
     // Safety: guarded by `lock`.
     private var watches: [Watch] = []
@@ -51,10 +52,7 @@ final class OutsideWatch: @unchecked Sendable {
         thread?.join()
     }
 
-    private func ring() {
-        var one: UInt64 = 1
-        _ = write(bell, &one, 8)
-    }
+    private func ring() { lv_event_ring(bell) }
 
     private func runForever() {
         lock.lock()
@@ -69,10 +67,7 @@ final class OutsideWatch: @unchecked Sendable {
             var descriptors = [pollfd(fd: bell, events: Int16(POLLIN), revents: 0)]
             for watch in current { descriptors.append(pollfd(fd: watch.descriptor, events: watch.events, revents: 0)) }
             poll(&descriptors, nfds_t(descriptors.count), -1)
-            if descriptors[0].revents != 0 {
-                var count: UInt64 = 0
-                _ = read(bell, &count, 8)
-            }
+            if descriptors[0].revents != 0 { lv_event_clear(bell) }
             lock.lock()
             guard isRunning, !isClosed else { continue }
             isActing = true

@@ -1,3 +1,4 @@
+import CHost
 import DeviceModel
 import Synchronization
 import VMBus
@@ -37,7 +38,7 @@ final class ThreadPump: ServicePump, @unchecked Sendable {
 
     init(name: String, timers: any TimerService) {
         (self.name, self.timers, clock) = (name, timers, timers.clock)
-        bell = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
+        bell = lv_event_make()
     }
 
     deinit { Glibc.close(bell) }
@@ -112,8 +113,7 @@ final class ThreadPump: ServicePump, @unchecked Sendable {
 
     private func ring() {
         guard isAsleep.exchange(false, ordering: .sequentiallyConsistent) else { return }
-        var one: UInt64 = 1
-        _ = write(bell, &one, 8)
+        lv_event_ring(bell)
     }
 
     private func runForever() {
@@ -128,10 +128,7 @@ final class ThreadPump: ServicePump, @unchecked Sendable {
             // A busy pump only looks; it does so only if there is anything but the bell to look at.
             if !isBusy || descriptors.count > 1 { poll(&descriptors, nfds_t(descriptors.count), isBusy ? 0 : -1) }
             isAsleep.store(false, ordering: .sequentiallyConsistent)
-            if descriptors[0].revents != 0 {
-                var count: UInt64 = 0
-                _ = read(bell, &count, 8)
-            }
+            if descriptors[0].revents != 0 { lv_event_clear(bell) }
             round(watches, descriptors)
         }
     }

@@ -1,0 +1,275 @@
+import Basics
+import DeviceModel
+import VMBus
+
+/// Dynamic memory: takes memory from a guest that does not need it (ballooning) and gives it back or adds more, between the VM's minimum
+/// and maximum, following what the guest says it has committed.
+///
+///     guest: version ▸ capabilities ▸ status every second
+///     host:  balloon ▸ guest names pages, which go back to the host │ unballoon ▸ pages return │ hot add ▸ new pages behind the last
+///
+/// The guest's target is what it uses and the buffer on top of it. One request is under way at a time; steps are bounded, so that a guest's
+/// wrong figure does no lasting harm.
+package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked Sendable {
+    package struct Settings: Codable, Equatable, Sendable {
+        /// Whether memory follows the demand at all; the figures below mean something only then. Bytes.
+        package var isEnabled: Bool
+        package var minimum: UInt64
+        package var maximum: UInt64
+        /// Percent of the demand that the guest gets on top of it.
+        package var buffer: Int
+        package init(isEnabled: Bool, minimum: UInt64, maximum: UInt64, buffer: Int) {
+            (self.isEnabled, self.minimum, self.maximum, self.buffer) = (isEnabled, minimum, maximum, buffer)
+        }
+    }
+
+    package struct State: Codable, Sendable {
+        enum Phase: Int, Codable, Sendable { case closed, open, versioned, ready }
+        enum Request: Codable, Equatable, Sendable {
+            /// Pages that were asked for.
+            case balloon(UInt64)
+            case unballoon([PageRange])
+            case hotAdd(PageRange)
+        }
+        var phase = Phase.closed
+        var canBalloon = false, canHotAdd = false
+        var transaction: UInt32 = 0
+        var request: Request?
+        /// Pages in the balloon, in the order they came.
+        var ballooned: [PageRange] = []
+        /// The guest's last report, in pages; nil: none yet.
+        var available: UInt64?
+        var committed: UInt64?
+        /// The guest said that it cannot take more memory.
+        var hotAddFailed = false
+        /// Reports to let pass before the next step.
+        var patience = 0
+    }
+    package static let stateVersion = 1
+    package let unitName = "service.dynamicmemory"
+
+    private typealias Message = DynamicMemoryMessage
+    /// Linux takes memory in blocks of 128 MiB.
+    private static let hotAddAlignment: UInt64 = 128 << 20
+    /// Bytes of one step.
+    private static let largestStep: UInt64 = 256 << 20
+    /// A smaller difference is left as it is.
+    private static let smallestStep: UInt64 = 8 << 20
+    private static let mostRanges = 1 << 16
+
+    package let offer = ChannelOffer(interfaceType: DynamicMemoryIdentity.interface, interfaceInstance: DynamicMemoryIdentity.instance)
+    package let pump: any ServicePump
+    private let memory: GuestMemory
+    // Safety: all below belongs to the pump.
+    private var settings: Settings
+    private var state = State()
+    private var channel: (any ServiceChannel)?
+    private var packet = ReceivedPacket()
+
+    package init(settings: Settings, memory: GuestMemory, pump: any ServicePump) {
+        (self.settings, self.memory, self.pump) = (settings, memory, pump)
+    }
+
+    // MARK: What others see; in the pump
+
+    /// Bytes of RAM the guest has, the balloon subtracted.
+    package var assigned: UInt64 { memory.size - balloonedBytes }
+    /// Bytes the guest uses; nil: it has not said.
+    package var demand: UInt64? {
+        state.committed.map { committed in
+            let pages = committed - min(committed, balloonedBytes / GuestMemory.pageSize)
+            return min(pages * GuestMemory.pageSize, memory.capacity)
+        }
+    }
+    /// The guest's driver is there and has agreed on a version.
+    package var isReady: Bool { state.phase == .ready }
+    /// `OK`, `Low` (less than half of the buffer is there) or `Warning` (the demand is more than the guest has); empty: unknown.
+    package var statusWord: String {
+        guard settings.isEnabled, let demand else { return "" }
+        if assigned < demand { return "Warning" }
+        return assigned - demand < demand * UInt64(settings.buffer) / 200 ? "Low" : "OK"
+    }
+
+    package func set(_ settings: Settings) { self.settings = settings }
+
+    private var balloonedBytes: UInt64 { state.ballooned.reduce(0) { $0 + $1.count } * GuestMemory.pageSize }
+
+    // MARK: The channel
+
+    package func opened(_ channel: any ServiceChannel, userData: [UInt8]) -> Bool {
+        guard channel.index == 0 else { return false }
+        self.channel = channel
+        // What a driver before this one held is forgotten by the guest as well: unloading gave it back.
+        state.phase = .open
+        state.request = nil
+        state.ballooned = []
+        return true
+    }
+
+    package func reopened(_ channel: any ServiceChannel) { self.channel = channel }
+
+    package func closed(_ channel: any ServiceChannel) {
+        self.channel = nil
+        state = State()
+    }
+
+    package func ringChanged(_ channel: any ServiceChannel) {
+        while channel.receive(into: &packet) {
+            let kind: UInt16? = Message.load(packet.payload, 0)
+            let size: UInt16? = Message.load(packet.payload, 2)
+            guard let kind, let size, let transaction: UInt32 = Message.load(packet.payload, 4), Int(size) >= Message.headerSize,
+                Int(size) <= packet.payload.count
+            else { return channel.fail("a dynamic memory message of a wrong size") }
+            received(kind, transaction, Array(packet.payload[..<Int(size)]))
+        }
+    }
+
+    private func reply(_ kind: UInt16, _ transaction: UInt32, _ body: [UInt8]) {
+        if channel?.send(Message.make(kind, transaction: transaction, body)) == false {
+            channel?.fail("a guest that does not read its dynamic memory messages")
+        }
+    }
+
+    private func received(_ kind: UInt16, _ transaction: UInt32, _ message: [UInt8]) {
+        switch kind {
+        case Message.Kind.versionRequest:
+            let version: UInt32 = Message.load(message, 8) ?? 0
+            let isAccepted = Message.versions.contains(version)
+            if isAccepted { state.phase = .versioned }
+            reply(Message.Kind.versionResponse, transaction, Message.bytes(UInt64(isAccepted ? 1 : 0)))
+        case Message.Kind.capabilities:
+            let capabilities: UInt64 = Message.load(message, 8) ?? 0
+            let isAccepted = state.phase == .versioned || state.phase == .ready
+            (state.canBalloon, state.canHotAdd) = (capabilities & 1 != 0, capabilities & 2 != 0)
+            if isAccepted { state.phase = .ready }
+            reply(Message.Kind.capabilitiesResponse, transaction, Message.bytes(UInt64(isAccepted ? 1 : 0)))
+        case Message.Kind.status where state.phase == .ready:
+            (state.available, state.committed) = (Message.load(message, 8), Message.load(message, 16))
+            step()
+        case Message.Kind.balloonResponse: ballooned(message)
+        case Message.Kind.unballoonResponse:
+            guard case .unballoon(let ranges) = state.request else { return }
+            state.ballooned.removeAll { ranges.contains($0) }
+            state.request = nil
+        case Message.Kind.hotAddResponse: added(message)
+        default: break
+        }
+    }
+
+    // MARK: Steps
+
+    /// Asks for the next step towards the target, if none is under way.
+    private func step() {
+        guard settings.isEnabled, state.request == nil, let demand else { return }
+        guard state.patience == 0 else {
+            state.patience -= 1
+            return
+        }
+        let wanted = min(max(demand + demand * UInt64(settings.buffer) / 100, settings.minimum), settings.maximum)
+        let has = assigned
+        if wanted > has + Self.smallestStep {
+            if state.ballooned.isEmpty { hotAdd(wanted - has) } else { unballoon(wanted - has) }
+        } else if has > wanted + 2 * Self.smallestStep, state.canBalloon {
+            let bytes = min(has - wanted, Self.largestStep)
+            let pages = bytes / GuestMemory.pageSize
+            state.request = .balloon(pages)
+            send(Message.Kind.balloonRequest, Message.bytes(UInt32(pages)) + Message.bytes(UInt32(0)))
+        }
+    }
+
+    private func send(_ kind: UInt16, _ body: [UInt8]) {
+        state.transaction &+= 1
+        reply(kind, state.transaction, body)
+    }
+
+    private func unballoon(_ bytes: UInt64) {
+        var pages = min(bytes, Self.largestStep) / GuestMemory.pageSize
+        var ranges: [PageRange] = []
+        // As many as a message holds beside its header: the ring's packets are small.
+        for range in state.ballooned.reversed() where pages > 0 && ranges.count < 256 {
+            ranges.append(range)
+            pages -= min(pages, range.count)
+        }
+        state.request = .unballoon(ranges)
+        send(
+            Message.Kind.unballoonRequest,
+            Message.bytes(UInt32(0)) + Message.bytes(UInt32(ranges.count)) + ranges.flatMap { Message.bytes($0.wire) })
+    }
+
+    private func hotAdd(_ bytes: UInt64) {
+        guard state.canHotAdd, !state.hotAddFailed else { return }
+        // Behind the last byte above 4 GiB, from a whole block on; a gap before it is never told to the guest.
+        let end = memory.highSize > 0 ? GuestMemory.highBase + memory.highSize : GuestMemory.highBase
+        let start = (end + Self.hotAddAlignment - 1) / Self.hotAddAlignment * Self.hotAddAlignment
+        let room = (memory.limitAddress > start ? memory.limitAddress - start : 0) / Self.hotAddAlignment * Self.hotAddAlignment
+        let size = min((bytes + Self.hotAddAlignment - 1) / Self.hotAddAlignment * Self.hotAddAlignment, room, Self.largestStep)
+        guard size > 0, memory.resize(to: memory.lowSize + (start - GuestMemory.highBase) + size) else { return }
+        let range = PageRange(first: start / GuestMemory.pageSize, count: size / GuestMemory.pageSize)
+        state.request = .hotAdd(range)
+        // The same pages are the region, so that the guest takes exactly these.
+        send(Message.Kind.hotAddRequest, Message.bytes(range.wire) + Message.bytes(range.wire))
+    }
+
+    /// The guest names pages that it has set aside; they go back to the host.
+    private func ballooned(_ message: [UInt8]) {
+        guard case .balloon(let asked) = state.request else { return }
+        let more: UInt32 = Message.load(message, 12) ?? 0
+        let count: UInt32 = Message.load(message, 16) ?? 0
+        var taken: UInt64 = 0
+        for index in 0..<Int(min(count, 4096)) {
+            guard let wire: UInt64 = Message.load(message, 20 + index * 8) else { break }
+            let range = PageRange(wire: wire)
+            let bytes = range.count * GuestMemory.pageSize
+            guard range.count > 0, state.ballooned.count < Self.mostRanges, taken + range.count <= asked,
+                memory.contains(range.first * GuestMemory.pageSize, count: bytes),
+                !state.ballooned.contains(where: { $0.first < range.first + range.count && range.first < $0.first + $0.count })
+            else { continue }
+            memory.release(GuestRange(address: range.first * GuestMemory.pageSize, count: Int(bytes)))
+            state.ballooned.append(range)
+            taken += range.count
+        }
+        guard more & 1 == 0 else {
+            state.request = .balloon(asked - taken)
+            return
+        }
+        state.request = nil
+        // A guest that could give little shall not be asked again at once.
+        if taken * 2 < asked { state.patience = 30 }
+    }
+
+    private func added(_ message: [UInt8]) {
+        guard case .hotAdd(let range) = state.request else { return }
+        let pages: UInt32 = Message.load(message, 8) ?? 0
+        let result: UInt32 = Message.load(message, 12) ?? 0
+        state.request = nil
+        let isTaken = result == 1 && pages > 0
+        if !isTaken { state.hotAddFailed = true }
+        let taken = isTaken ? min(UInt64(pages), range.count) * GuestMemory.pageSize : 0
+        let start = range.first * GuestMemory.pageSize - GuestMemory.highBase
+        _ = memory.resize(to: max(memory.initialSize, memory.lowSize + start + taken))
+        // New memory has to be set up by the guest before its figures show it.
+        state.patience = 5
+    }
+
+    // MARK: State
+
+    package func saveState() throws(StateError) -> State { state }
+
+    package func restoreState(_ state: State, version: Int) throws(StateError) {
+        guard state.ballooned.count <= Self.mostRanges,
+            state.ballooned.allSatisfy({ $0.count < 1 << 40 && memory.contains($0.first << 12, count: $0.count << 12) })
+        else { throw StateError(.inconsistent, unit: unitName, detail: "its balloon does not lie in RAM") }
+        self.state = state
+    }
+}
+
+/// The service's ids, those of Hyper-V.
+enum DynamicMemoryIdentity {
+    static let interface = id("525074dc-8985-46e2-8057-a307dc18a502")
+    static let instance = id("1eccfd72-4b41-45ef-b73a-4a6e44c12924")
+
+    private static func id(_ text: String) -> GUID {
+        guard let id = GUID(text) else { preconditionFailure("the text above is a GUID") }
+        return id
+    }
+}

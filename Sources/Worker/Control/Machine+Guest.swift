@@ -1,0 +1,146 @@
+import Basics
+import DeviceModel
+import Glibc
+import Persistence
+import Services
+import Synchronization
+import WorkerProtocol
+
+/// Talking with the guest through its integration services.
+extension Machine: GuestControlling {
+    package func apply(_ changes: [ConfigurationChange], _ devices: HandedDevices) throws {
+        try exclusively { () throws(MachineError) in
+            do { try stack.apply(changes, devices) } catch let error as MachineError { throw error } catch {
+                throw MachineError(.assembly, detail: "\(error)", cause: error as? any DescribedError)
+            }
+        }
+    }
+
+    package func shutDownGuest(_ request: ShutdownRequest) throws {
+        let service = stack.integration.shutdown
+        let _: Void = try answer(service, within: request.timeoutSeconds) { done in
+            service.requestShutdown(
+                request.kind == .restart ? .restart : .powerOff, force: request.isForced, reason: request.reason, completion: done)
+        }
+    }
+
+    package func change(keyValues: [KeyValueRequest.Change]) throws {
+        let service = stack.integration.keyValueExchange
+        for change in keyValues {
+            let _: Void = try answer(service) { done in
+                switch change {
+                case .set(let key, let value): service.setHostItem(key: key, value: value, completion: done)
+                case .remove(let key): service.removeHostItem(key: key, completion: done)
+                }
+            }
+        }
+    }
+
+    package func configure(ip: IPConfiguration, adapter: GUID) throws {
+        let service = stack.integration.keyValueExchange
+        let isIPv6 = ip.addresses.first?.contains(":") ?? false
+        let settings = GuestAddressSettings(
+            adapter: adapter, dhcp: ip.usesDHCP, family: isIPv6 ? .ipv6 : .ipv4, addresses: ip.addresses, subnets: ip.subnets,
+            gateways: ip.gateways, dnsServers: ip.nameServers)
+        let _: Void = try answer(service) { done in service.setAddresses(settings, completion: done) }
+    }
+
+    package func freeze(_ isFrozen: Bool) throws {
+        let service = stack.integration.vss
+        let _: Void = try answer(service, within: 90) { done in
+            if isFrozen { service.freeze(completion: done) } else { service.thaw(completion: done) }
+        }
+    }
+
+    package func copyFile(_ request: FileCopyRequest, from descriptor: Int32, progress: (FileCopyProgress) -> Bool) throws {
+        let service = stack.integration.fileCopy
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_size >= 0 else {
+            throw WorkerError("CopySourceUnreadable", .readError, "The file to copy cannot be read.")
+        }
+        let size = UInt64(status.st_size)
+        let copy = GuestFileCopy(
+            destination: request.destination, size: size, overwrite: request.overwrites, createPath: request.createsFolders,
+            read: { offset, count in
+                var bytes = [UInt8](repeating: 0, count: count)
+                let taken = pread(descriptor, &bytes, count, off_t(offset))
+                guard taken == count else {
+                    throw WorkerError("CopySourceUnreadable", .readError, "The file to copy cannot be read, or became shorter.")
+                }
+                return bytes
+            })
+        let answer = Answer<Void>()
+        let reached = Atomic<UInt64>(0)
+        stack.control.perform {
+            service.copy(copy, progress: { reached.store($0, ordering: .relaxed) }, completion: answer.set)
+        }
+        var isCancelled = false
+        while true {
+            if let result = answer.wait(seconds: 0.2) { return try checked(result, service) }
+            if !isCancelled, !progress(FileCopyProgress(done: reached.load(ordering: .relaxed), total: size)) {
+                isCancelled = true
+                stack.control.perform { service.cancel() }
+            }
+        }
+    }
+
+    // MARK: One question, one answer
+
+    /// Asks in the services' pump and waits, at most `seconds` of host time.
+    private func answer<Value>(
+        _ service: IntegrationDevice, within seconds: Double = 35, _ ask: (@escaping (Result<Value, IntegrationError>) -> Void) -> Void
+    ) throws -> Value {
+        let answer = Answer<Value>()
+        stack.control.perform { ask(answer.set) }
+        guard let result = answer.wait(seconds: seconds) else {
+            throw WorkerError(
+                "GuestNotResponding", .operationTimeout,
+                "The guest of “\(configuration.name)” does not answer (\(service.identity.name)) within \(Int(seconds)) s.",
+                target: configuration.name)
+        }
+        return try checked(result, service)
+    }
+
+    /// The guest's answer, or its error in the words of the control protocol.
+    private func checked<Value>(_ result: Result<Value, IntegrationError>, _ service: IntegrationDevice) throws -> Value {
+        switch result {
+        case .success(let value): return value
+        case .failure(let error):
+            let identifier =
+                switch error.code {
+                case .notConnected, .disconnected, .notSupported: "IntegrationServiceMissing"
+                case .timedOut: "GuestNotResponding"
+                case .alreadyExists: "GuestFileExists"
+                case .diskFull: "GuestDiskFull"
+                case .cannotWrite: "GuestPathNotFound"
+                case .refused, .malformedAnswer: "GuestRefused"
+                default: error.identifier
+                }
+            throw WorkerError(
+                identifier, error.category, error.message, action: error.recommendedAction, target: configuration.name)
+        }
+    }
+}
+
+/// An answer that one thread gives and another waits for.
+private final class Answer<Value>: @unchecked Sendable {
+    private let lock = HostLock()
+    // Safety: guarded by `lock`.
+    private var result: Result<Value, IntegrationError>?
+
+    func set(_ result: Result<Value, IntegrationError>) {
+        lock.withLock {
+            if self.result == nil { self.result = result }
+            lock.wakeAll()
+        }
+    }
+
+    /// nil: not within the time.
+    func wait(seconds: Double) -> Result<Value, IntegrationError>? {
+        let deadline = hostMonotonicNanoseconds() &+ UInt64(max(seconds, 0) * 1e9)
+        return lock.withLock {
+            while result == nil, hostMonotonicNanoseconds() < deadline { lock.wait(untilMonotonic: deadline) }
+            return result
+        }
+    }
+}

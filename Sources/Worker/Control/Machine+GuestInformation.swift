@@ -1,0 +1,73 @@
+import Basics
+import Persistence
+import Services
+import WorkerProtocol
+
+/// What the guest reports, as the control protocol carries it.
+extension Machine {
+    package func guestInformation() -> WorkerProtocol.GuestInformation {
+        var result = WorkerProtocol.GuestInformation()
+        let services = stack.integration
+        stack.control.perform {
+            let enabled = stack.offeredServices
+            for service in IntegrationService.allCases {
+                guard let device = services.device(named: service.rawValue) else { continue }
+                let isEnabled = enabled.contains(service.rawValue)
+                let (status, words) = Self.words(device.status, isEnabled: isEnabled)
+                result.services.append(
+                    .init(
+                        name: service.rawValue, isEnabled: isEnabled, primaryStatus: status, description: words,
+                        protocolVersion: device.negotiatedVersion?.description))
+            }
+            let hasHeartbeat = enabled.contains(IntegrationService.heartbeat.rawValue)
+            result.heartbeat = hasHeartbeat ? services.heartbeat.heartbeat.rawValue : "Disabled"
+            let known = services.keyValueExchange.information
+            for pair in known.intrinsic { result.keyValues[pair.key] = pair.value }
+            for pair in known.guest { result.keyValues[pair.key] = pair.value }
+            result.integrationServicesVersion = known.intrinsic.first { $0.key == "IntegrationServicesVersion" }?.value ?? ""
+            result.integrationServicesState = known.isDaemonPresent ? "UpToDate" : ""
+            if let dynamic = stack.dynamicMemory {
+                result.memory.assigned = dynamic.assigned
+                result.memory.demand = dynamic.demand ?? 0
+                result.memory.status = dynamic.statusWord
+                result.memory.isReady = dynamic.isReady
+            }
+            for (id, _) in stack.inventory.adapters {
+                var adapter = WorkerProtocol.GuestInformation.Adapter(id: id)
+                adapter.ipAddresses = known.adapters.first { $0.adapter == id }?.addresses ?? []
+                result.adapters.append(adapter)
+            }
+        }
+        for (index, (_, adapter)) in stack.inventory.adapters.enumerated() where index < result.adapters.count {
+            let counters = adapter.device.statistics
+            result.adapters[index].isLinkUp = adapter.device.isConnected
+            result.adapters[index].isOpen = counters.guestIsReady
+            result.adapters[index].receivedPackets = counters.receivedFrames
+            result.adapters[index].receivedBytes = counters.receivedBytes
+            result.adapters[index].sentPackets = counters.sentFrames
+            result.adapters[index].sentBytes = counters.sentBytes
+            result.adapters[index].droppedPackets = counters.droppedSends &+ counters.droppedReceives
+        }
+        for (id, controller) in stack.inventory.controllers {
+            for (location, target) in controller.device.targets.sorted(by: { $0.key < $1.key }) {
+                var disk = WorkerProtocol.GuestInformation.Disk(controller: id, location: location)
+                let counters = target.counters.snapshot
+                (disk.readOperations, disk.readBytes) = (counters.reads, counters.bytesRead)
+                (disk.writeOperations, disk.writtenBytes) = (counters.writes, counters.bytesWritten)
+                disk.flushes = counters.flushes
+                result.disks.append(disk)
+            }
+        }
+        result.resets = resets.load(ordering: .relaxed)
+        return result
+    }
+
+    private static func words(_ contact: IntegrationContact, isEnabled: Bool) -> (status: String, description: String) {
+        guard isEnabled else { return ("Disabled", "The service is off.") }
+        return switch contact {
+        case .ok: ("Ok", "OK")
+        case .incompatible: ("ProtocolMismatch", "The guest speaks no version of the service that is known here.")
+        case .noContact, .negotiating: ("NoContact", "No Contact")
+        }
+    }
+}

@@ -1,0 +1,196 @@
+import Basics
+import DeviceModel
+import Network
+import Persistence
+import Services
+import Storage
+import VMBus
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The synthetic devices of one machine besides the integration services: its controllers and adapters with what stands behind them.
+struct StackInventory {
+    struct Controller {
+        let device: StorageController
+        let pump: any MachinePump
+    }
+
+    struct Adapter {
+        let device: NetworkAdapter
+        let pump: any MachinePump
+        var port: SwitchPortClient?
+    }
+
+    /// In the order of the configuration.
+    var controllers: [(id: GUID, controller: Controller)] = []
+    var adapters: [(id: GUID, adapter: Adapter)] = []
+
+    var units: [any StatefulUnit] {
+        controllers.map { $0.controller.device as any StatefulUnit } + adapters.map { $0.adapter.device as any StatefulUnit }
+    }
+
+    /// Closes images and leaves switches. Precondition: the pumps have ended.
+    mutating func close() {
+        for (_, controller) in controllers { _ = controller.device.close() }
+        for (_, adapter) in adapters { adapter.port?.close() }
+        (controllers, adapters) = ([], [])
+    }
+}
+
+extension VirtualizationStack {
+    /// Puts the configuration's devices on the bus: one list, each line an offer. Before anything runs.
+    func populate(_ configuration: VirtualMachineConfiguration, _ devices: HandedDevices) throws(MachineError) {
+        (machineId, machineName) = (configuration.id, configuration.name)
+        for service in IntegrationService.allCases where configuration.isEnabled(service) {
+            if let device = integration.device(named: service.rawValue) { offer(device) }
+        }
+        _ = server.add(integration.keyboard)
+        let dynamic = DynamicMemoryService(settings: configuration.memory.serviceSettings, memory: world.memory, pump: control)
+        dynamicMemory = dynamic
+        _ = server.add(dynamic)
+        if let folder = world.folder { serveSockets(folder) }
+        for (number, described) in configuration.controllers.enumerated() {
+            let device = makeController(described.id, number: number)
+            var targets: [Int: any ScsiTarget] = [:]
+            for drive in described.drives { targets[drive.location] = try makeTarget(drive, controller: described.id, devices) }
+            device.setDisks(targets)
+            _ = server.add(device)
+        }
+        for described in configuration.adapters { try addAdapter(described, devices) }
+        tellAdapters(configuration.adapters)
+    }
+
+    /// Tells the key-value service which adapters' addresses to ask the guest for.
+    func tellAdapters(_ adapters: [VirtualMachineConfiguration.NetworkAdapter]) {
+        let adapters = adapters.map { GuestAdapter(id: $0.id, macAddress: macAddress($0)) }
+        control.perform { integration.keyValueExchange.setAdapters(adapters) }
+    }
+
+    /// Puts an integration service on the bus.
+    func offer(_ service: IntegrationDevice) {
+        guard !offeredServices.contains(service.identity.name), server.add(service) else { return }
+        offeredServices.insert(service.identity.name)
+    }
+
+    /// Takes an integration service off the bus.
+    func withdraw(_ service: IntegrationDevice) {
+        guard offeredServices.remove(service.identity.name) != nil else { return }
+        server.remove(service, then: {})
+    }
+
+    private func serveSockets(_ folder: Int32) {
+        let pump = makePump("sockets")
+        let service = SocketService(
+            folder: folder, pump: pump, add: { [server] in server.add($0) }, remove: { [server] in server.remove($0, then: {}) })
+        sockets = (service, pump)
+        server.onConnectRequest = { [weak service] request in
+            guard let service else { return request.answer(status: SocketService.refusal) }
+            service.guestConnects(endpoint: request.endpoint, service: request.service) { request.answer(status: $0) }
+        }
+        if !pump.perform({ service.start() }) { world.note("The socket for programs of the host cannot be made in the VM's folder.") }
+    }
+
+    // MARK: Storage
+
+    private func makeController(_ id: GUID, number: Int) -> StorageController {
+        let pump = makePump("scsi \(number)")
+        let device = StorageController(instance: id, pump: pump)
+        device.onTrouble = world.note
+        device.onDiskFull = { [world] location, error in
+            let place = "SCSI controller \(number), location \(location)"
+            world.diskFull("There is no room for the disk at \(place): \(error.message) Make room, then resume the VM.")
+        }
+        inventory.controllers.append((id, StackInventory.Controller(device: device, pump: pump)))
+        return device
+    }
+
+    /// Opens the image that was handed over for a drive; nil where the drive is empty.
+    func openImage(_ drive: VirtualMachineConfiguration.Drive, controller: GUID, _ devices: HandedDevices) throws(MachineError) -> (
+        any Disk
+    )? {
+        guard let path = drive.path else { return nil }
+        guard let (disk, descriptors) = devices.takeDisk(controller: controller, location: drive.location) else {
+            throw MachineError(.assembly, detail: "the configuration changed meanwhile, “\(path)” was not handed over; repeat the command")
+        }
+        var chain: [DiskChainEntry] = []
+        for (file, descriptor) in zip(disk.chain, descriptors) {
+            guard let format = DiskFormat(rawValue: file.format) else { continue }
+            chain.append(DiskChainEntry(descriptor: descriptor, path: file.path, format: format))
+        }
+        guard chain.count == descriptors.count else {
+            for descriptor in descriptors { Glibc.close(descriptor) }
+            throw MachineError(.assembly, detail: "“\(path)” was handed over in a format that is not known")
+        }
+        do throws(DiskOpenError) { return try VirtualDisk.open(chain, readOnly: disk.readOnly) } catch {
+            throw MachineError(.disk, cause: error)
+        }
+    }
+
+    /// What a drive's LUN answers with.
+    func makeTarget(
+        _ drive: VirtualMachineConfiguration.Drive, controller: GUID, _ devices: HandedDevices
+    ) throws(MachineError) -> any ScsiTarget {
+        let disk = try openImage(drive, controller: controller, devices)
+        switch drive.kind {
+        case .dvd: return ScsiDVD(disk)
+        case .hardDisk:
+            guard let disk else { throw MachineError(.assembly, detail: "the hard disk at location \(drive.location) has no image") }
+            // A disk without an identity of its own is known by its place.
+            var identifier = controller.bytes
+            identifier[15] ^= UInt8(truncatingIfNeeded: drive.location)
+            return ScsiDisk(disk, fallbackIdentifier: identifier)
+        }
+    }
+
+    // MARK: Network
+
+    /// Puts an adapter on the bus, connected to its switch if it has one.
+    func addAdapter(_ described: VirtualMachineConfiguration.NetworkAdapter, _ devices: HandedDevices) throws(MachineError) {
+        let port = try makePort(described, devices)
+        let pump = makePump("net \(described.id.description.prefix(8))")
+        let settings = NetworkAdapterSettings(instance: described.id, address: macAddress(described), name: described.name)
+        let device = NetworkAdapter(settings, pump: pump)
+        device.setPort(port)
+        inventory.adapters.append((described.id, StackInventory.Adapter(device: device, pump: pump, port: port)))
+        _ = server.add(device)
+    }
+
+    /// A port of the switch whose folder was handed over for the adapter; nil where it is not connected.
+    func makePort(
+        _ described: VirtualMachineConfiguration.NetworkAdapter, _ devices: HandedDevices
+    ) throws(MachineError) -> SwitchPortClient? {
+        guard described.switchId != nil else { return nil }
+        guard let (_, folder) = devices.takePort(adapter: described.id) else {
+            throw MachineError(
+                .assembly,
+                detail: "the configuration changed meanwhile, the switch of “\(described.name)” was not handed over; repeat the command")
+        }
+        do {
+            return try SwitchPortClient(folderDescriptor: folder, settings: try portSettings(described))
+        } catch {
+            throw MachineError(.network, detail: "“\(described.name)” cannot be connected", cause: error as? any DescribedError)
+        }
+    }
+
+    func portSettings(_ described: VirtualMachineConfiguration.NetworkAdapter) throws -> PortSettings {
+        try PortSettings(adapter: described, virtualMachineId: machineId, virtualMachineName: machineName)
+    }
+
+    private func macAddress(_ described: VirtualMachineConfiguration.NetworkAdapter) -> [UInt8] {
+        let digits = Array(described.macAddress.utf8.prefix(12))
+        return stride(from: 0, to: 12, by: 2).map { position in
+            guard position + 2 <= digits.count else { return 0 }
+            return UInt8(String(decoding: digits[position..<position + 2], as: UTF8.self), radix: 16) ?? 0
+        }
+    }
+
+    // MARK: After a pause or a restore
+
+    /// The machine goes on after it stood still: kept requests are repeated, the guest's clock is set right.
+    func resumed() {
+        for (_, controller) in inventory.controllers where controller.device.isHoldingRequest { controller.device.resumeRequests() }
+        control.perform { integration.timeSynchronization.resynchronize() }
+    }
+}

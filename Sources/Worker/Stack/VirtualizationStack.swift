@@ -1,0 +1,140 @@
+import Basics
+import DeviceModel
+import HypervisorCore
+import Persistence
+import Services
+import Synchronization
+import VMBus
+
+/// The parent partition's virtualization stack of one machine: the VMBus server, its services, and the pumps they run in.
+///
+/// Its services are one list in one place (`StackInventory`). It stops after the virtual processors and goes on before them, so that it
+/// answers nobody while the machine stands still.
+final class VirtualizationStack: @unchecked Sendable {
+    /// What the stack does to the world around it; called in a pump, must be quick.
+    struct Surroundings {
+        var memory: GuestMemory
+        var timers: any TimerService
+        var wallClock: any WallClock
+        /// The VM's folder, for the host's ends of sockets; nil: there are none.
+        var folder: Int32?
+        /// Exact mode's scheduler.
+        var exactScheduler: ExactScheduler?
+        /// Something for the VM's events; may hold a guest's text.
+        var note: @Sendable (String) -> Void
+        /// A disk of the host is full: the machine must stand still until there is room.
+        var diskFull: @Sendable (String) -> Void
+    }
+
+    let world: Surroundings
+    let server: VMBusServer
+    /// The bus's own pump, which the integration services share.
+    let control: any MachinePump
+    let integration: IntegrationServices
+    var dynamicMemory: DynamicMemoryService?
+    var sockets: (service: SocketService, pump: any MachinePump)?
+    private let outside: OutsideWatch?
+    private let lock = HostLock()
+    // Safety: guarded by `lock`.
+    private var pumps: [any MachinePump]
+    private var isRunning = false
+
+    // Safety: changed by the machine's verbs, one at a time.
+    var inventory = StackInventory()
+    /// Names of the integration services that are on the bus.
+    var offeredServices: Set<String> = []
+    var machineId = GUID()
+    var machineName = ""
+
+    init(_ world: Surroundings, hypervisor: Hypervisor, child: Partition) {
+        self.world = world
+        outside = world.exactScheduler == nil ? nil : OutsideWatch()
+        control = Self.makePump("vmbus", world, outside)
+        pumps = [control]
+        server = VMBusServer(memory: world.memory, transport: HypervisorTransport(hypervisor: hypervisor, child: child), pump: control)
+        server.onNote = world.note
+        integration = IntegrationServices(pump: control, wallClock: world.wallClock)
+        server.start()
+    }
+
+    private static func makePump(_ name: String, _ world: Surroundings, _ outside: OutsideWatch?) -> any MachinePump {
+        if let scheduler = world.exactScheduler, let outside {
+            return TimedPump(name: name, scheduler: scheduler, timers: world.timers, outside: outside)
+        }
+        return ThreadPump(name: name, timers: world.timers)
+    }
+
+    /// A pump for one device. `name` is unique within the machine.
+    func makePump(_ name: String) -> any MachinePump {
+        let pump = Self.makePump(name, world, outside)
+        lock.withLock {
+            pumps.append(pump)
+            if isRunning { pump.run() }
+        }
+        return pump
+    }
+
+    /// Ends a pump whose device is gone.
+    func endPump(_ pump: any MachinePump) {
+        lock.withLock { pumps.removeAll { $0 === pump } }
+        pump.stop()
+        pump.close()
+    }
+
+    private var allPumps: [any MachinePump] { lock.withLock { pumps } }
+
+    // MARK: The machine's steps
+
+    func run() {
+        lock.withLock {
+            isRunning = true
+            for pump in pumps { pump.run() }
+        }
+        outside?.run()
+    }
+
+    /// Precondition: the virtual processors stand. Afterwards all of the stack does, with nothing half done between its parts.
+    func stop() {
+        outside?.stop()
+        lock.withLock { isRunning = false }
+        let pumps = allPumps
+        for pump in pumps { pump.stop() }
+        var isMoving = true
+        while isMoving { isMoving = pumps.reduce(false) { $1.drain() || $0 } }
+        server.settle()
+    }
+
+    /// Power-up state: every channel closed, the offers as the inventory says. Precondition: everything stands.
+    func reset() {
+        server.reset()
+        for pump in allPumps { pump.reset() }
+    }
+
+    func close() {
+        outside?.close()
+        for pump in allPumps { pump.close() }
+        control.perform { integration.interrupt() }
+        if let (service, pump) = sockets { pump.perform { service.stop() } }
+        server.close()
+        inventory.close()
+    }
+
+    /// In the order of saving and restoring: when pumps are due, the bus with its open channels, then each service. Saving and restoring
+    /// happen while the pumps stand still, so nobody else is in their contexts.
+    var units: [any StatefulUnit] {
+        let pumpUnits = allPumps.compactMap(\.unit).sorted { $0.unitName < $1.unitName }
+        // The bus finds the devices of connections by what the sockets' state says.
+        let socketUnits = sockets.map { [$0.service as any StatefulUnit] } ?? []
+        let memoryUnits = dynamicMemory.map { [$0 as any StatefulUnit] } ?? []
+        return pumpUnits + socketUnits + [server as any StatefulUnit] + integration.units + memoryUnits + inventory.units
+    }
+
+    /// Bytes of RAM the guest has, its balloon subtracted.
+    var assignedMemory: UInt64 {
+        guard let dynamicMemory else { return world.memory.size }
+        return control.perform { dynamicMemory.assigned }
+    }
+
+    /// Host processor time of the stack's threads in nanoseconds.
+    var processorTime: UInt64 { allPumps.reduce(0) { $0 &+ $1.processorTime } }
+}
