@@ -117,7 +117,7 @@ extension NetworkAdapter {
             else { return malformed(queue) }
         }
         rangesScratch.append(contentsOf: packet.ranges)
-        if queue.position == 0 { queue.statistics.sentMessages += 1 }
+        if queue.position == 0, fields.load(4, as: UInt32.self) == 0 { queue.statistics.sentMessages += 1 }
         guard let memory else { return malformed(queue) }
         var status: UInt32?
         let done: Void? = memory.withSegments(rangesScratch, writable: false, scratch: &guestSegments) { segments in
