@@ -20,7 +20,7 @@ package enum VMBusProtocol {
     /// From this version the contact names the interrupt source of messages and has no interrupt page.
     package static let version5: UInt32 = 0x5_0000
     /// From this version a change of a channel's target is answered.
-    package static let version5_3: UInt32 = 0x5_0003
+    package static let versionWithModifyAnswer: UInt32 = 0x5_0003
     /// The synthetic interrupt source (SINT) of channel events, and of messages before version 5.
     package static let interruptSource = 2
     /// Connections to which the guest posts control messages: before version 5, and since.

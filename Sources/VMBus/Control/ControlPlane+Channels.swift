@@ -88,7 +88,7 @@ extension ControlPlane {
     mutating func modified(_ relid: UInt32) { answerModify(relid, status: 0) }
 
     private mutating func answerModify(_ relid: UInt32, status: UInt32) {
-        guard phase == .connected, version >= VMBusProtocol.version5_3 else { return }
+        guard phase == .connected, version >= VMBusProtocol.versionWithModifyAnswer else { return }
         send(MessageWriter.words(.modifyResponse, relid, status))
     }
 

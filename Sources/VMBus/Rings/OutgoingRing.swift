@@ -66,6 +66,7 @@ struct OutgoingRing {
             ring.store(.pendingSend, 0)
             awaitsRoom = false
         }
+        ring.willWrite(write, count: total)
         let descriptor = UInt64(kind) | UInt64(start / 8) << 16 | UInt64(length / 8) << 32 | UInt64(flags) << 48
         ring.store64(write, descriptor)
         ring.store64(ring.wrapped(write + 8), transaction)

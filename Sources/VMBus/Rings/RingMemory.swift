@@ -13,7 +13,7 @@ import DeviceModel
 /// Safety: `pointers` hold the host addresses of the ring's guest pages for the channel's life. Guest RAM is mapped once and stays where it
 /// is until `GuestMemory` ends, which this object keeps alive; pages are checked to be RAM when they are looked up. Positions are reduced
 /// to the ring's size by the callers, which keep them as private numbers and never use an index of the guest's unchecked. Everything that
-/// is read is copied out first; before each write decoded code in the range is revoked.
+/// is read is copied out first; before each write decoded code in the range is revoked (`willWrite`, `store`).
 final class RingMemory {
     /// Bytes of data.
     let size: Int
@@ -93,23 +93,23 @@ final class RingMemory {
         }
     }
 
-    /// Copies `source` into the ring.
+    /// Revokes decoded code in [position, position + count), once for all writes of a packet. Precondition: as for reading.
+    @inline(__always) func willWrite(_ position: Int, count: Int) {
+        forEachPiece(position, count) { _, address, length in revoke(address, length) }
+    }
+
+    /// Copies `source` into the ring. Precondition: `willWrite` covers it.
     @inline(__always) func write(_ position: Int, _ source: UnsafeRawBufferPointer) {
         guard let base = source.baseAddress else { return }
         var done = 0
-        forEachPiece(position, source.count) { pointer, address, length in
-            revoke(address, length)
+        forEachPiece(position, source.count) { pointer, _, length in
             memcpy(pointer, base + done, length)
             done += length
         }
     }
 
-    /// Writes one aligned word. Precondition: as `load64`.
-    @inline(__always) func store64(_ position: Int, _ value: UInt64) {
-        let page = position >> 12
-        revoke(addresses[page] + UInt64(position & 4095), 8)
-        lv_store64(pointers[page] + (position & 4095), value)
-    }
+    /// Writes one aligned word. Precondition: as `load64`, and `willWrite` covers it.
+    @inline(__always) func store64(_ position: Int, _ value: UInt64) { lv_store64(pointers[position >> 12] + (position & 4095), value) }
 
     @inline(__always) private func revoke(_ address: UInt64, _ count: Int) { _ = memory.withWritable(address, count: count) { _ in } }
 }

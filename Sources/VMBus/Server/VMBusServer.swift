@@ -39,7 +39,7 @@ package final class VMBusServer: @unchecked Sendable {
     private var departures: [GUID: [() -> Void]] = [:]
     var outgoing: [OutgoingMessage] = []
     /// The version that the devices can see.
-    private var toldVersion: UInt32 = 0
+    var toldVersion: UInt32 = 0
     private var retryTimer: (any PartitionTimer)?
     private var retryDelay = VMBusServer.firstRetry
 
@@ -131,7 +131,7 @@ package final class VMBusServer: @unchecked Sendable {
     }
 
     /// Runs `change` in the control pump, then what follows from it.
-    private func postControl(_ change: @escaping (VMBusServer) -> Void) {
+    func postControl(_ change: @escaping (VMBusServer) -> Void) {
         lock.withLock { control }?.post { [weak self] in
             guard let self else { return }
             change(self)
@@ -140,9 +140,9 @@ package final class VMBusServer: @unchecked Sendable {
     }
 
     /// A device's answer.
-    private func answer(_ change: @escaping (inout ControlPlane) -> Void) { postControl { change(&$0.plane) } }
+    func answer(_ change: @escaping (inout ControlPlane) -> Void) { postControl { change(&$0.plane) } }
 
-    private func forget(_ instance: GUID) {
+    func forget(_ instance: GUID) {
         if let slot = slots.removeValue(forKey: instance) { slot.dispatcher.post { slot.release() } }
         lock.withLock { _ = names.remove(instance) }
         for then in departures.removeValue(forKey: instance) ?? [] { then() }
@@ -173,7 +173,7 @@ package final class VMBusServer: @unchecked Sendable {
         }
     }
 
-    private func flushOutgoing() {
+    func flushOutgoing() {
         var sent = 0
         while sent < outgoing.count,
             transport.post(outgoing[sent].bytes, processor: outgoing[sent].target.processor, source: outgoing[sent].target.source)
@@ -191,103 +191,6 @@ package final class VMBusServer: @unchecked Sendable {
             retryDelay = min(retryDelay * 2, Self.lastRetry)
         }
         if wasFull, outgoing.count < Self.outgoingLimit { controlPump.wake() }
-    }
-
-    // MARK: actions
-
-    /// Performs what the control plane wants, in order.
-    func perform() {
-        while true {
-            let actions = plane.takeActions()
-            if actions.isEmpty { break }
-            for action in actions { perform(action) }
-        }
-        guard plane.version != toldVersion else { return }
-        toldVersion = plane.version
-        for slot in slots.values { slot.setVersion(plane.version) }
-    }
-
-    private func perform(_ action: ControlAction) {
-        switch action {
-        case .send(let bytes, let target):
-            outgoing.append(OutgoingMessage(bytes: bytes, target: target))
-            if outgoing.count == 1 { flushOutgoing() }
-        case .open(let relid): open(relid)
-        case .close(let relid): close(relid)
-        case .tearDown(let gpadl, let relid): tearDown(gpadl, relid)
-        case .established(let gpadl):
-            if let offer = plane.offers[gpadl.relid] { slots[offer.instance]?.establish(gpadl, isPrimary: offer.subIndex == 0) }
-        case .retarget(let relid, let processor):
-            guard let channel = channels[relid], let slot = channel.slot else { return plane.modified(relid) }
-            slot.dispatcher.post { [weak self] in
-                channel.targetProcessor = Int(processor)
-                self?.answer { $0.modified(relid) }
-            }
-        case .connect(let connect): ask(connect)
-        case .released(let instance): forget(instance)
-        case .note(let text): note(text)
-        }
-    }
-
-    private func open(_ relid: UInt32) {
-        guard let offer = plane.offers[relid], let request = offer.request, let slot = slots[offer.instance],
-            let pages = plane.gpadls[request.gpadl]?.pages,
-            let channel = RingChannel(
-                relid: relid, index: Int(offer.subIndex), slot: slot, transport: transport, request: request, pages: pages)
-        else {
-            note("The guest's rings for channel \(relid) hold indices that cannot be.")
-            return plane.opened(relid, accepted: false)
-        }
-        guard transport.openSignalPort(connection: offer.connection, action: { [weak channel] in channel?.signalled() }) else {
-            return plane.opened(relid, accepted: false)
-        }
-        channels[relid] = channel
-        slot.dispatcher.post { [weak self] in
-            channel.activate()
-            let accepted = slot.device?.opened(channel, userData: request.userData) ?? false
-            // Packets may lie there from before the port was open.
-            if accepted { channel.signalled() } else { channel.deactivate() }
-            self?.postControl { server in
-                if !accepted { server.drop(relid) }
-                server.plane.opened(relid, accepted: accepted)
-            }
-        }
-    }
-
-    private func close(_ relid: UInt32) {
-        guard let channel = drop(relid), let slot = channel.slot else { return plane.closed(relid) }
-        slot.dispatcher.post { [weak self] in
-            if channel.isOpen {
-                channel.deactivate()
-                slot.device?.closed(channel)
-            }
-            channel.detach()
-            self?.answer { $0.closed(relid) }
-        }
-    }
-
-    /// The guest's signals for the channel end here.
-    @discardableResult
-    private func drop(_ relid: UInt32) -> RingChannel? {
-        guard let channel = channels.removeValue(forKey: relid) else { return nil }
-        transport.closeSignalPort(connection: VMBusProtocol.firstConnection + relid)
-        return channel
-    }
-
-    private func tearDown(_ gpadl: UInt32, _ relid: UInt32) {
-        guard let offer = plane.offers[relid], let slot = slots[offer.instance] else { return plane.tornDown(gpadl) }
-        slot.dispatcher.post { [weak self] in
-            slot.forget(gpadl: gpadl)
-            slot.device?.tornDown(gpadl: gpadl)
-            self?.answer { $0.tornDown(gpadl) }
-        }
-    }
-
-    private func ask(_ connect: SocketConnect) {
-        let request = SocketConnectRequest(endpoint: connect.endpoint, service: connect.service) { [weak self] status in
-            self?.answer { $0.connected(connect, status: status) }
-        }
-        if let hook = onConnectRequest { hook(request) } else { request.answer(status: VMBusProtocol.connectionRefused) }
     }
 
     // MARK: the machine's life
@@ -373,37 +276,4 @@ package final class VMBusServer: @unchecked Sendable {
         if !outgoing.isEmpty { retryTimer?.arm(at: controlPump.clock.nanoseconds + Self.firstRetry) }
         if !waitingMessages.isEmpty { controlPump.wake() }
     }
-}
-
-/// A message that waits for room in the guest's slot.
-struct OutgoingMessage: Equatable, Sendable, Codable {
-    var bytes: [UInt8]
-    var target: MessageTarget
-}
-
-/// A guest wants to connect to a socket service of the host.
-package struct SocketConnectRequest: Sendable {
-    /// The guest's end; the host's offer names it as its interface instance.
-    package let endpoint: GUID
-    package let service: GUID
-    private let reply: @Sendable (UInt32) -> Void
-
-    init(endpoint: GUID, service: GUID, reply: @escaping @Sendable (UInt32) -> Void) {
-        (self.endpoint, self.service, self.reply) = (endpoint, service, reply)
-    }
-
-    /// 0: the device stands on the bus (added before). Else an NTSTATUS that the guest is told.
-    package func answer(status: UInt32) { reply(status) }
-
-    /// Nobody serves this.
-    package func refuse() { reply(VMBusProtocol.connectionRefused) }
-}
-
-/// One offer, for views.
-package struct ChannelSummary: Sendable, Equatable {
-    package let interfaceInstance: GUID
-    package let relid: UInt32
-    package let subIndex: Int
-    package let isOpen: Bool
-    package let targetProcessor: Int?
 }
