@@ -71,6 +71,8 @@ package final class NetworkAdapter: VMBusDevice, @unchecked Sendable {
     package func setPort(_ port: (any NetworkPort)?) {
         pump.perform {
             let moved = self.port != nil && port != nil
+            // The next port's descriptor may have the same number.
+            unwatchPort()
             self.port = port
             segmentsDelivered = 0
             watchPort()
@@ -142,7 +144,9 @@ package final class NetworkAdapter: VMBusDevice, @unchecked Sendable {
         // The conversation is over; the next one begins with INIT.
         queues = []
         session = NVSPSession()
+        let former = control.filter.address == settings.address ? control.filter.formerAddress : control.filter.address
         control = RNDISControl(address: settings.address)
+        control.filter.formerAddress = former
         (sections, sendBuffer, toeplitz) = (nil, nil, nil)
         (controlMessages, owesSendTable, toldConnected, segmentsDelivered) = ([], false, false, 0)
     }
@@ -177,11 +181,13 @@ package final class NetworkAdapter: VMBusDevice, @unchecked Sendable {
         }
     }
 
-    func watchPort() {
-        if let watched, watched != port?.descriptor {
-            pump.watch(watched, events: nil) {}
-            self.watched = nil
-        }
+    private func unwatchPort() {
+        guard let watched else { return }
+        pump.watch(watched, events: nil) {}
+        self.watched = nil
+    }
+
+    private func watchPort() {
         guard host != nil, let descriptor = port?.descriptor, watched == nil else { return }
         watched = descriptor
         pump.watch(descriptor, events: Int16(POLLIN)) { [weak self] in

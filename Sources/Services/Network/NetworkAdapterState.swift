@@ -52,7 +52,9 @@ extension NetworkAdapter: StatefulUnit {
     package func restoreState(_ state: NetworkAdapterState, version: Int) throws(StateError) {
         func refuse(_ detail: String) -> StateError { StateError(.inconsistent, unit: unitName, detail: detail) }
         (session, control) = (state.session, state.control)
-        guard control.filter.address.count == 6, control.filter.groups.allSatisfy({ $0.count == 6 }) else { throw refuse("an address") }
+        guard control.filter.address.count == 6,
+            (control.filter.groups + [control.filter.formerAddress ?? control.filter.address]).allSatisfy({ $0.count == 6 })
+        else { throw refuse("an address") }
         guard control.scaling.table.count <= ReceiveScaling.mostEntries else { throw refuse("the table of receive-side scaling") }
         if control.scaling.isEnabled, control.scaling.key.count != ReceiveScaling.keySize || control.scaling.table.isEmpty {
             throw refuse("receive-side scaling")

@@ -37,8 +37,9 @@ struct RNDISControl: Codable, Equatable, Sendable {
         switch type {
         case RNDIS.initialize: return initialize(request, body)
         case RNDIS.halt:
-            isInitialized = false
-            self = RNDISControl(address: filter.address)
+            var next = RNDISControl(address: filter.address)
+            next.filter.formerAddress = filter.formerAddress
+            self = next
             return nil
         case RNDIS.keepAlive: return answer(type, [request, RNDIS.success])
         case RNDIS.query:

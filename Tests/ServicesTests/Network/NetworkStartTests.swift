@@ -109,6 +109,9 @@ struct NetworkStartTests {
         let machine = try NetworkMachine()
         let guest = machine.guest
         try guest.start()
+        let utf16 = { (text: String) in text.utf16.flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] } }
+        let value = NetworkGuest.little([20, 28, 2, 48, 24]) + utf16("NetworkAddress") + utf16("02aabbccddee")
+        #expect(guest.set(0x0001_021b, value) == 0)
         _ = guest.request(3, [])
         #expect(guest.channels[0].send(guest.message([103, 0xcafe])))
         #expect(guest.channels[0].send(guest.message([106, 0])))
@@ -132,5 +135,11 @@ struct NetworkStartTests {
         machine.bus.run()
         again.poll()
         #expect(again.frames.map(\.bytes) == [large])
+        // Linux goes on with the address it had set, and does not say so.
+        machine.port.waiting.append(.init(PlainFrame.udp(to: [0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0xee], payload: 20)))
+        machine.pump.fire(machine.port.descriptor)
+        machine.bus.run()
+        again.poll()
+        #expect(again.frames.count == 2)
     }
 }
