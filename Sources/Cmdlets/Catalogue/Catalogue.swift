@@ -117,7 +117,8 @@ public enum CatalogueRules {
                 throw refuse("two parameters of the set “\(set.name)” have the same position.")
             }
             let ordered = positional.sorted { ($0.position ?? 0) < ($1.position ?? 0) }
-            if let optional = ordered.firstIndex(where: { !$0.isMandatory && $0.pipeline.isEmpty }),
+            // The module has such places (Rename-VMNetworkAdapter VM [Name] NewName); a cmdlet of a script shall not.
+            if cmdlet.isUserDefined, let optional = ordered.firstIndex(where: { !$0.isMandatory && $0.pipeline.isEmpty }),
                 let late = ordered[optional...].first(where: \.isMandatory)
             {
                 throw refuse("the mandatory \(late.name) stands after the optional \(ordered[optional].name) in the set “\(set.name)”.")

@@ -7,10 +7,12 @@ extension Cmdlet {
     static let newVM = Cmdlet(
         "New", "VM", synopsis: "Makes a virtual machine.",
         details:
-            "It is off until Start-VM. With -KernelPath it boots a Linux kernel (or a multiboot image) directly; these settings are part of its firmware (Set-VMFirmware).",
+            "It has one SCSI controller and one network adapter, and is off until Start-VM. With -KernelPath it boots a Linux kernel (or a multiboot image) directly; these settings are part of its firmware (Set-VMFirmware).",
         departures: [
             "Generation is 2 unless given.",
             "Names are unique within a store without regard to letter case, and may not contain * ? [ ] or a path's separators.",
+            "There is no firmware that boots from a device yet: -KernelPath boots a kernel, whose root may be the disk (/dev/sda).",
+            "-AllowedParentPath is ours: a differencing disk's parent outside its folder is opened only when it is named so.",
             "Generation 1 is stored, but without a kernel it does not start: there is no BIOS firmware yet.",
         ],
         sets: [
@@ -26,18 +28,14 @@ extension Cmdlet {
             Parameter("Generation", .integer(1...2), "Its generation.", position: 2, default: .integer(2)),
             Parameter("NoVHD", .switched, "Makes no disk, which is what happens without it too.", sets: ["No VHD"]),
             Parameter(
-                "NewVHDPath", .path, "A disk to make.", sets: ["New VHD"], mandatory: true,
-                effect: .refused("there are no virtual hard disks yet; use -NoVHD and an initial ramdisk")),
-            Parameter(
-                "NewVHDSizeBytes", .bytes, "Size of the disk to make.", sets: ["New VHD"], mandatory: true,
-                effect: .refused("there are no virtual hard disks yet; use -NoVHD and an initial ramdisk")),
-            Parameter(
-                "VHDPath", .path, "A disk to attach.", sets: ["Existing VHD"], mandatory: true,
-                effect: .refused("there are no virtual hard disks yet; use -NoVHD and an initial ramdisk")),
+                "NewVHDPath", .path, "A dynamic disk to make and attach (.vhdx or .vhd).", sets: ["New VHD"], mandatory: true,
+                completion: .path),
+            Parameter("NewVHDSizeBytes", .bytes, "Size of the disk to make.", sets: ["New VHD"], mandatory: true),
+            Parameter("VHDPath", .path, "A disk to attach.", sets: ["Existing VHD"], mandatory: true, completion: .path),
             Parameter(
                 "BootDevice", .enumeration("BootDevice", ["Floppy", "CD", "IDE", "LegacyNetworkAdapter", "NetworkAdapter", "VHD"]),
-                "What to boot from.", effect: .refused("there are no boot devices yet; -KernelPath boots a kernel directly")),
-            Parameter("SwitchName", .string, "The virtual switch to connect to.", effect: .refused("there are no virtual switches yet")),
+                "CD adds an empty DVD drive; VHD and NetworkAdapter are there anyway. Which one is booted from has no effect yet."),
+            Parameter("SwitchName", .string, "The virtual switch that its network adapter is connected to."),
             Parameter(
                 "Path", .path, "Where its folder lies.", effect: .refused("folders lie in the store; choose another store with --store")),
             Parameter("Version", .string, "Version of its configuration.", effect: .noEffect("there is one version of configurations")),
@@ -60,6 +58,9 @@ extension Cmdlet {
                 default: .string("Real"), ours: true),
             Parameter("Seed", .integer(0...Int64.max), "Exact mode's seed; without it one is drawn.", ours: true),
             Parameter(
+                "AllowedParentPath", .path, "With -VHDPath: parents of a differencing disk outside its folder that may be opened.",
+                sets: ["Existing VHD"], many: true, completion: .path, ours: true),
+            Parameter(
                 "Count", .integer(1...1000),
                 "Makes that many, with a number from 1 appended to the name; all are checked before the first is made.",
                 ours: true),
@@ -67,6 +68,8 @@ extension Cmdlet {
         output: "VirtualMachine",
         examples: [
             Example("New-VM web01 512MB -NoVHD", "A virtual machine with 512 MiB of memory."),
+            Example(
+                "New-VM web01 1GB -NewVHDPath /srv/web01.vhdx -NewVHDSizeBytes 8GB -SwitchName inside", "One with a new disk, on a switch."),
             Example(
                 "New-VM -Name web01 -KernelPath /boot/vmlinuz -InitialRamdiskPath /boot/initrd.img -KernelArguments 'console=ttyS0'",
                 "One that boots the host's kernel."),
@@ -96,9 +99,11 @@ extension Cmdlet {
                 base.seed = UInt64(seed)
             }
             let host = invocation.context.host
+            try invocation.addDevices(to: &base)
             guard let count = invocation.integer("Count") else {
                 guard try invocation.shouldProcess(name, "New-VM") else { return }
-                return try invocation.emit(.object(VirtualMachineObject(try host.create(base))))
+                let new = try invocation.withNewDisk { try host.create(base) }
+                return try invocation.emit(.object(VirtualMachineObject(new)))
             }
             var specifications: [VirtualMachineSpecification] = []
             for number in 1...count {

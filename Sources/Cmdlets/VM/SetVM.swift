@@ -1,4 +1,5 @@
 import Basics
+import Management
 import Persistence
 
 extension Cmdlet {
@@ -9,7 +10,7 @@ extension Cmdlet {
     static let setVM = Cmdlet(
         "Set", "VM", synopsis: "Changes settings of virtual machines.",
         details:
-            "The settings of one call are changed together or not at all; -NewVMName is done after them. Processor, memory and time settings need the machine to be off.",
+            "The settings of one call are changed together or not at all; -NewVMName is done after them. Processor and time settings and the startup memory need the machine to be off.",
         sets: ParameterSet.verbSets,
         parameters: [.vmName(), .vm()] + Parameter.remote(sets: ["Name"]) + [
             Parameter("ProcessorCount", .integer(1...8), "Number of virtual processors."),
@@ -17,8 +18,7 @@ extension Cmdlet {
             Parameter("MemoryMinimumBytes", .bytes, "Least memory with dynamic memory."),
             Parameter("MemoryMaximumBytes", .bytes, "Most memory with dynamic memory."),
             Parameter("StaticMemory", .switched, "Memory neither grows nor shrinks."),
-            Parameter(
-                "DynamicMemory", .switched, "Lets memory grow and shrink.", effect: .refused("there is no dynamic memory service yet")),
+            Parameter("DynamicMemory", .switched, "Lets memory grow and shrink between its limits."),
             Parameter(
                 "AutomaticStartAction", .enumeration("StartAction", ["Nothing", "StartIfRunning", "Start"]),
                 "What the host's start does with it.", effect: noHostStart),
@@ -28,10 +28,10 @@ extension Cmdlet {
                 "What the host's shutdown does with it.", effect: noHostStart),
             Parameter(
                 "AutomaticCriticalErrorAction", .enumeration("CriticalErrorAction", ["None", "Pause"]),
-                "What a lost disk does with it.", effect: .noEffect("there are no disks to lose")),
+                "What a lost disk does with it.", effect: .noEffect("a machine whose disk is full or lost is always paused")),
             Parameter(
                 "AutomaticCriticalErrorActionTimeout", .integer(0...Int64(Int32.max)), "Minutes that this waits.",
-                effect: .noEffect("there are no disks to lose")),
+                effect: .noEffect("a machine whose disk is full or lost is always paused")),
             Parameter(
                 "AutomaticCheckpointsEnabled", .boolean, "Makes a checkpoint at each start.",
                 effect: .noEffect("there are no checkpoints yet")),
@@ -69,8 +69,13 @@ extension Cmdlet {
         shouldProcess: true,
         body: .perTarget(parameters: ["Name", "VM"]) { invocation, target in
             let machine = try target.virtualMachine()
+            guard !(invocation.isOn("StaticMemory") && invocation.isOn("DynamicMemory")) else {
+                throw ErrorRecord(
+                    "Set-VM: -StaticMemory and -DynamicMemory do not go together.", "AmbiguousParameterSet", .invalidArgument,
+                    target: target.displayName, cmdlet: "Set-VM")
+            }
             let seen = [
-                "ProcessorCount", "MemoryStartupBytes", "MemoryMinimumBytes", "MemoryMaximumBytes", "StaticMemory",
+                "ProcessorCount", "MemoryStartupBytes", "MemoryMinimumBytes", "MemoryMaximumBytes", "StaticMemory", "DynamicMemory",
                 "AutomaticStartAction", "AutomaticStartDelay", "AutomaticStopAction", "CheckpointType", "LockOnDisconnect", "Notes",
                 "TimeMode", "Seed", "PicosecondsPerInstruction",
             ]
@@ -81,6 +86,7 @@ extension Cmdlet {
                     if let bytes = invocation.integer("MemoryMinimumBytes") { configuration.memory.minimumBytes = UInt64(bytes) }
                     if let bytes = invocation.integer("MemoryMaximumBytes") { configuration.memory.maximumBytes = UInt64(bytes) }
                     if invocation.isOn("StaticMemory") { configuration.memory.dynamicMemoryEnabled = false }
+                    if invocation.isOn("DynamicMemory") { configuration.memory.makeDynamic() }
                     if let action = invocation.string("AutomaticStartAction") { configuration.automaticStartAction = action }
                     if let delay = invocation.integer("AutomaticStartDelay") { configuration.automaticStartDelay = Int(delay) }
                     if let action = invocation.string("AutomaticStopAction") { configuration.automaticStopAction = action }

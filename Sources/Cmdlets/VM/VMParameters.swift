@@ -16,6 +16,11 @@ extension Parameter {
             position: 0, pipeline: .byValue, many: true, wildcards: true, completion: .vmName)
     }
 
+    /// -VMName of the cmdlets that take one machine and nothing from the pipeline (Set-VMHardDiskDrive …).
+    static let oneVMName = Parameter(
+        "VMName", .name(of: "VirtualMachine"), "Name of the virtual machine.", sets: ["VMName"], mandatory: true, position: 0,
+        completion: .vmName)
+
     /// -VM, the objects themselves.
     static func vm(sets: [String] = ["VMObject"]) -> Parameter {
         Parameter(
@@ -58,6 +63,10 @@ extension Cmdlet.ParameterSet {
     /// The sets of a verb on virtual machines: nothing, or with -Passthru the machine.
     static let verbSets: [Cmdlet.ParameterSet] = [
         .init("Name", isDefault: true, shape: .passthru(["Name", "VM"])), .init("VMObject", shape: .passthru(["Name", "VM"])),
+    ]
+    /// The sets of Add- on parts: nothing, or with -Passthru the part.
+    static let partActionSets: [Cmdlet.ParameterSet] = [
+        .init("VMName", isDefault: true, shape: .passthru(["VMName", "VM"])), .init("VMObject", shape: .passthru(["VMName", "VM"])),
     ]
     /// The sets of a Get- on parts of which a machine has one.
     static let partSets: [Cmdlet.ParameterSet] = [

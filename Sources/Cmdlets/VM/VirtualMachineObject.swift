@@ -54,11 +54,24 @@ public final class VirtualMachineObject: LiveObject {
         func text(_ value: String?) -> Value { value.map { .string($0) } ?? .null }
         func number(_ value: (some BinaryInteger)?) -> Value { value.map { .integer(Int64(clamping: $0)) } ?? .null }
         func time(_ value: Int64?) -> Value { value.map { .time(Timestamp(unixNanoseconds: $0)) } ?? .null }
+        func drives(_ kind: VirtualMachineConfiguration.Drive.Kind) -> [Value] {
+            (configuration?.drives ?? []).filter { $0.drive.kind == kind }.map { .object(DriveObject(machine, $0)) }
+        }
         let operational = status.isResponding && !status.state.rawValue.hasSuffix("Critical") ? "Ok" : "CommunicationFailed"
         let values: [String: Value] = [
             "Name": .string(status.name), "VMName": .string(status.name), "Id": .string(status.id.description),
             "VMId": .string(status.id.description), "State": .string(status.state.rawValue), "CPUUsage": number(status.cpuUsage as Int?),
-            "MemoryAssigned": bytes(status.memoryAssigned), "MemoryDemand": .integer(0),
+            "MemoryAssigned": bytes(status.memoryAssigned), "MemoryDemand": .count(status.guest?.memoryDemand ?? 0),
+            "MemoryStatus": .string(status.guest?.memoryStatus ?? ""), "Heartbeat": text(status.guest?.heartbeat),
+            "IntegrationServicesState": text(status.guest?.integrationServicesState),
+            "IntegrationServicesVersion": text(status.guest?.integrationServicesVersion),
+            "GuestOperatingSystem": text(status.guest?.keyValues["OSName"]),
+            "GuestInformation": status.guest.map { Self.guestRecord($0) } ?? .null,
+            "NetworkAdapters": .list((configuration?.adapters ?? []).map { .object(NetworkAdapterObject(machine, $0)) }),
+            "HardDrives": .list(drives(.hardDisk)), "DVDDrives": .list(drives(.dvd)),
+            "VMIntegrationService": .list(
+                configuration == nil ? [] : IntegrationService.allCases.map { .object(IntegrationServiceObject(machine, $0)) }),
+
             "Uptime": .duration(TimeSpan(ticks: Int64(clamping: status.uptimeNanoseconds / 1_000_000 * 10_000))),
             "Status": .string(status.statusText), "Version": .string(status.version),
             "Generation": number(configuration?.generation), "ProcessorCount": number(configuration?.processor.count),
@@ -83,6 +96,11 @@ public final class VirtualMachineObject: LiveObject {
         return Record(typeName: "VirtualMachine", Self.objectType.properties.map { ($0.name, values[$0.name] ?? .null) })
     }
 
+    /// The pairs of the key-value exchange by their keys.
+    private static func guestRecord(_ guest: GuestSummary) -> Value {
+        .record(Record(guest.keyValues.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
+    }
+
     public static let objectType = ObjectType(
         name: "VirtualMachine",
         properties: [
@@ -90,7 +108,7 @@ public final class VirtualMachineObject: LiveObject {
             .init("State", "VMState", "Off, Starting, Running, Paused, Saved and so on."),
             .init("CPUUsage", "Int32", "Percent of the host's processor time that it used lately."),
             .init("MemoryAssigned", "Int64", "Bytes of host memory given to the guest; 0 when off."),
-            .init("MemoryDemand", "Int64", "Bytes that the guest asks for; 0, for no guest reports it yet."),
+            .init("MemoryDemand", "Int64", "Bytes that the guest asks for; 0 while it reports nothing."),
             .init("Uptime", "TimeSpan", "How long it has run since its last start, pauses left out."),
             .init("Status", "String", "How it does, in words."),
             .init("Version", "String", "Version of its configuration."),
@@ -103,6 +121,16 @@ public final class VirtualMachineObject: LiveObject {
             .init("MemoryMinimum", "Int64", "Least bytes with dynamic memory."),
             .init("MemoryMaximum", "Int64", "Most bytes with dynamic memory."),
             .init("DynamicMemoryEnabled", "Boolean", "Whether its memory may grow and shrink."),
+            .init("MemoryStatus", "String", "OK, Low or Warning; empty while the guest reports nothing."),
+            .init("Heartbeat", "VMHeartbeatStatus", "Whether its heartbeat is heard; nil when off."),
+            .init("IntegrationServicesState", "String", "Whether the guest's services are of the host's version; nil when off."),
+            .init("IntegrationServicesVersion", "Version", "Version of the services that the guest agreed to; nil when off."),
+            .init("GuestOperatingSystem", "String", "The guest's system, as it names it; nil when it has not said."),
+            .init("GuestInformation", "Hashtable", "All that the guest tells through its key-value exchange; nil when off."),
+            .init("NetworkAdapters", "VMNetworkAdapter[]", "Its network adapters."),
+            .init("HardDrives", "HardDiskDrive[]", "Its hard disk drives."),
+            .init("DVDDrives", "DvdDrive[]", "Its DVD drives."),
+            .init("VMIntegrationService", "VMIntegrationComponent[]", "Its integration services."),
             .init("Notes", "String", "Free text of its owner."),
             .init("CreationTime", "DateTime", "When it was made."),
             .init("Path", "String", "Its folder."),
@@ -138,6 +166,7 @@ extension LiveObject {
     func virtualMachine() throws -> VirtualMachine {
         if let object = self as? VirtualMachineObject { return object.machine }
         if let object = self as? ComponentObject, let machine = object.machine { return machine }
+        if let part = self as? any MachinePart { return part.machine }
         throw ErrorRecord(
             "The \(type.name) “\(displayName)” belongs to no virtual machine.", "VirtualMachineMissing", .invalidArgument,
             target: displayName)

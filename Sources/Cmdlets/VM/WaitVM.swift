@@ -4,23 +4,24 @@ import Management
 extension Cmdlet {
     /// `Wait-VM`.
     static let waitVM = Cmdlet(
-        "Wait", "VM", synopsis: "Waits until virtual machines are off, or until a text appears on their console.",
+        "Wait", "VM", synopsis: "Waits for the guests of virtual machines, until they are off, or until a text appears on their console.",
         details:
             "-For Console also matches text that was printed before it was called, back to the machine's last start or reset, unless -Since says otherwise. When -Timeout is over the error is WaitTimeout.",
         departures: [
-            "-For Off and -For Console are ours; -For Heartbeat and -For IPAddress fail until the services that report them are there.",
-            "Without -For it waits for the console when -Pattern is given; the module's default, Heartbeat, is not there yet.",
+            "-For Off and -For Console are ours.",
+            "Without -For it waits for the console when -Pattern is given, else, as the module, for the heartbeat.",
         ],
         sets: ParameterSet.verbSets,
         parameters: [.vmName(), .vm()] + Parameter.remote(sets: []) + [
             .asJob, .passthru,
             Parameter(
-                "For", .enumeration("WaitVMTypes", ["Heartbeat", "IPAddress", "Off", "Console"]),
-                "What to wait for: Off (no longer running) or Console (a text on its console)."),
+                "For", .enumeration("WaitVMTypes", ["Heartbeat", "IPAddress", "MemoryOperations", "Reboot", "Off", "Console"]),
+                "What to wait for: Heartbeat, IPAddress, MemoryOperations (its memory driver), Reboot (from now on), Off (no longer running) or Console (a text on its console)."
+            ),
             Parameter(
                 "Timeout", .integer(-1...2_147_483_647), "Seconds to wait; -1, the default, is without end.", aliases: ["TimeoutSec"]),
             Parameter(
-                "Delay", .integer(1...65535), "Seconds between two looks.", effect: .noEffect("it is told of changes and need not look")),
+                "Delay", .integer(1...65535), "Seconds between two looks at what the guest reports; four a second unless given."),
             Parameter("Pattern", .string, "Regular expression that the console's text shall match.", ours: true),
             Parameter("SimpleMatch", .switched, "The pattern is plain text.", ours: true),
             Parameter("CaseSensitive", .switched, "Letter case counts.", ours: true),
@@ -30,6 +31,7 @@ extension Cmdlet {
         output: "VirtualMachine",
         examples: [
             Example("Wait-VM web01 -For Console -Pattern 'login:' -Timeout 60", "Waits at most a minute for the login prompt."),
+            Example("Wait-VM web01 -For IPAddress -Timeout 120", "Waits at most two minutes for an address of the guest."),
             Example("Wait-VM web01 -For Off", "Waits until web01 has stopped."),
         ],
         body: .perTarget(parameters: ["Name", "VM"]) { invocation, target in
@@ -58,10 +60,11 @@ extension Cmdlet {
                     for: .console(port: Int(invocation.integer("Port") ?? 1), since: since, matches: { try text.matches($0) }),
                     timeout: timeout, isCancelled: isCancelled)
             default:
-                throw ErrorRecord(
-                    "Wait-VM -For \(wanted): the service that reports it is not there yet.", "ServiceMissing", .notImplemented,
-                    target: target.displayName, action: "Wait for a text with -For Console -Pattern, or for the end with -For Off.",
-                    cmdlet: "Wait-VM")
+                let conditions: [String: GuestCondition] = [
+                    "IPAddress": .ipAddress, "MemoryOperations": .memoryOperations, "Reboot": .reboot(),
+                ]
+                try machine.wait(
+                    forGuest: conditions[wanted] ?? .heartbeat, timeout: timeout, interval: invocation.interval, isCancelled: isCancelled)
             }
             try invocation.passthru(target)
         })

@@ -54,7 +54,7 @@ extension VirtualMachineConfiguration.Drive {
                 "DiskFormatInvalid", .invalidArgument, "“\(path)” cannot be \(what) image: its name does not end in \(names).",
                 action: "The name says the format; rename the file if it has another.", target: path)
         }
-        self.init(kind: kind, location: location, path: Paths.absolute(path), format: format.rawValue)
-        if !allowedParents.isEmpty { self.allowedParents = allowedParents.map(Paths.absolute) }
+        self.init(kind: kind, location: location, path: DiskOperations.absolutePath(path), format: format.rawValue)
+        if !allowedParents.isEmpty { self.allowedParents = allowedParents.map(DiskOperations.absolutePath) }
     }
 }

@@ -11,8 +11,8 @@ public enum GuestCondition: Sendable {
     case ipAddress
     /// The guest's memory driver is there.
     case memoryOperations
-    /// The guest restarts after the call.
-    case reboot
+    /// The guest has restarted since its count of resets was this (`VirtualMachine.resetCount`); nil: since the call.
+    case reboot(since: UInt64? = nil)
 
     /// Completes “… within N s”.
     var missing: String {
@@ -35,6 +35,9 @@ public enum GuestCondition: Sendable {
 }
 
 extension VirtualMachine {
+    /// How often the guest was reset or restarted since its worker began; 0 when off.
+    public func resetCount() throws -> UInt64 { try guestInformation()?.resets ?? 0 }
+
     /// Waits until the guest reports the condition, looking every `interval` seconds. Errors: `WaitTimeout`, `OperationStopped`,
     /// `IntegrationServiceDisabled` at once when the service that would report it is off.
     public func wait(
@@ -50,9 +53,10 @@ extension VirtualMachine {
                     "The integration service “\(service.rawValue)” of “\(name)” is off, so nothing could be waited for.",
                     action: "Enable-VMIntegrationService '\(service.rawValue)' \(name)", target: name)
             }
-            if condition == .reboot {
+            if case .reboot(let since) = condition {
                 let status = try status()
-                let now = (start: status.startTime, resets: try guestInformation()?.resets ?? 0)
+                let now = (start: status.startTime, resets: try resetCount())
+                if let since, status.state == .running, now.resets > since { return }
                 if let first, status.state == .running, now.start != first.start || now.resets > first.resets { return }
                 if first == nil { first = now }
             } else if let information = try guestInformation(), condition.holds(information) {

@@ -87,8 +87,8 @@ public struct GuestSummary: Codable, Equatable, Sendable {
     public var integrationServicesState: String
     public var memoryDemand: UInt64
     public var memoryStatus: String
-    /// As the guest names its system; hostile text.
-    public var operatingSystem: String?
+    /// The guest-to-host pairs, long ones shortened; hostile text.
+    public var keyValues: [String: String]
 
     public init(_ information: GuestInformation) {
         heartbeat = information.heartbeat
@@ -96,7 +96,8 @@ public struct GuestSummary: Codable, Equatable, Sendable {
         integrationServicesState = information.integrationServicesState
         memoryDemand = information.memory.demand
         memoryStatus = information.memory.status
-        operatingSystem = information.keyValues["OSName"].map { String($0.prefix(256)) }
+        let few = information.keyValues.sorted { $0.key < $1.key }.prefix(64)
+        keyValues = Dictionary(few.map { (String($0.key.prefix(128)), String($0.value.prefix(512))) }) { first, _ in first }
     }
 }
 

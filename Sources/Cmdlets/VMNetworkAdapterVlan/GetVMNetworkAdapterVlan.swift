@@ -1,0 +1,16 @@
+extension Cmdlet {
+    /// `Get-VMNetworkAdapterVlan`.
+    static let getVMNetworkAdapterVlan = Cmdlet(
+        "Get", "VMNetworkAdapterVlan", synopsis: "Gets the VLAN settings of network adapters.",
+        details: "Without a machine it gives those of all.",
+        sets: ["VMName", "VMSnapshot", "ResourceObject", "ManagementOS", "VMObject"].map {
+            .init($0, isDefault: $0 == "VMName", shape: .many)
+        },
+        parameters: Parameter.adapterMachines(mandatory: false) + [.vmSnapshot, .vmNetworkAdapter(many: true), .longAdapterName],
+        output: "VMNetworkAdapterVlanSetting",
+        examples: [Example("Get-VMNetworkAdapterVlan web01", "The VLANs of web01's adapters.")],
+        body: .perTarget(parameters: ["VMName", "VM", "VMNetworkAdapter"]) { invocation, target in
+            let (machine, adapters) = try invocation.adapters(of: target)
+            for adapter in adapters { try invocation.emit(.object(VlanSettingObject(machine, adapter))) }
+        })
+}
