@@ -106,7 +106,7 @@ import Testing
         return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             for position in 0..<count {
                 if position & 7 == 0 { value = value &* 0x9e37_79b9_7f4a_7c15 &+ 0x1234_5679 }
-                buffer[position] = UInt8(truncatingIfNeeded: value >> UInt64(position & 7) * 8)
+                buffer[position] = UInt8(truncatingIfNeeded: value >> (UInt64(position & 7) * 8))
             }
             initialized = count
         }
