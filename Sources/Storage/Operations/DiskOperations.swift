@@ -73,3 +73,8 @@ public struct DiskOperations: Sendable {
         }
     }
 }
+
+extension DiskOperations {
+    /// The path from the root, without `.`, `..` and doubled slashes, taken from the current folder where it is relative.
+    public static func absolutePath(_ path: String) -> String { ParentSearch.normalised(path) }
+}

@@ -1,0 +1,41 @@
+import Storage
+
+extension Cmdlet {
+    /// `Convert-VHD`.
+    static let convertVHD = Cmdlet(
+        "Convert", "VHD", synopsis: "Copies a virtual hard disk into another format or kind.",
+        details:
+            "The names say the formats: .vhdx, .vhd, .raw or .img. Only what is not zero takes room. The new file has a temporary name until it is whole. "
+            + parentRule,
+        departures: ["Raw disks (.raw, .img) are converted too, both ways."],
+        sets: [.init("Default", shape: .passthru(["Path"]))],
+        parameters: [
+            .vhdPath(many: false),
+            Parameter("DestinationPath", .path, "The file to make.", mandatory: true, position: 1, completion: .path),
+            Parameter(
+                "VHDType", .enumeration("VhdType", ["Unknown", "Fixed", "Dynamic", "Differencing"]),
+                "Kind of the new disk; the source's unless given, and dynamic for a differencing one."),
+            Parameter("ParentPath", .path, "Parent of a new differencing disk, which holds what differs from it.", completion: .path),
+            Parameter("BlockSizeBytes", .bytes, "Bytes of a block of the new disk."),
+            Parameter("DeleteSource", .switched, "Removes the source when the new disk is whole."), .allowedParentPath, .asJob, .passthru,
+        ] + Parameter.remote(sets: []),
+        output: "VirtualHardDisk",
+        examples: [
+            Example("Convert-VHD old.vhd new.vhdx -DeleteSource", "Moves a disk to the newer format."),
+            Example("Convert-VHD -Path disk.raw -DestinationPath disk.vhdx -VHDType Dynamic", "Makes a disk of another program's image."),
+        ],
+        shouldProcess: true,
+        body: .perCall { invocation in
+            let destination = DiskOperations.absolutePath(invocation.string("DestinationPath") ?? "")
+            let kind = invocation.string("VHDType").flatMap { DiskKind(rawValue: $0) }
+            try invocation.forEachDisk("Convert-VHD") { path in
+                try invocation.withDisks("Converting \(path)") { disks in
+                    try disks.convert(
+                        path, to: destination, kind: kind, blockSize: invocation.integer("BlockSizeBytes").map { UInt32(clamping: $0) },
+                        parentPath: invocation.string("ParentPath").map { DiskOperations.absolutePath($0) },
+                        deletingSource: invocation.isOn("DeleteSource"))
+                }
+                try invocation.passthruDisk(destination)
+            }
+        })
+}

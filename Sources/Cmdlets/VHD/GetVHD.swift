@@ -1,0 +1,35 @@
+extension Cmdlet {
+    /// `Get-VHD`.
+    static let getVHD = Cmdlet(
+        "Get", "VHD", synopsis: "Gets what virtual hard disk files say about themselves.",
+        details:
+            "The file's name says its format: .vhdx, .avhdx, .vhd, .avhd, .raw, .img or .iso. Parents are not needed. MinimumSize needs the whole chain and a partition table.",
+        departures: [
+            "Files of raw disks and ISO images are described too.",
+            "Attached is true when the file is open for writing; a disk that is only read by others does not show it.",
+        ],
+        sets: [
+            .init("Path", isDefault: true, shape: .oneIfSingle(["Path"])), .init("Disk", shape: .one), .init("VMId", shape: .many),
+        ],
+        parameters: [
+            .vhdPath(many: true, sets: ["Path"]),
+            Parameter(
+                "DiskNumber", .integer(0...Int64(UInt32.max)), "Number of a mounted disk.", aliases: ["Number"], sets: ["Disk"],
+                mandatory: true, position: 0, pipeline: .byPropertyName,
+                effect: .refused("images are not mounted on this host; name the file with -Path")),
+            Parameter(
+                "VMId", .guid, "Identifiers of virtual machines.", aliases: ["Id"], sets: ["VMId"], mandatory: true, position: 0,
+                pipeline: [.byValue, .byPropertyName], many: true,
+                effect: .refused("the drives of a machine are listed by Get-VMHardDiskDrive; pipe them to Get-VHD")),
+        ] + Parameter.remote(sets: []),
+        output: "VirtualHardDisk",
+        examples: [
+            Example("Get-VHD /srv/disks/web01.vhdx", "Format, kind and sizes of the disk."),
+            Example("(Get-VHD web01.avhdx).ParentPath", "Where its parent should be."),
+        ],
+        body: .perCall { invocation in
+            for value in invocation.list("Path") ?? [] {
+                do { try invocation.emitDisk(value.text) } catch { try invocation.report(error) }
+            }
+        })
+}

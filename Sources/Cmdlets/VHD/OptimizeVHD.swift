@@ -1,0 +1,28 @@
+import Storage
+
+extension Cmdlet {
+    /// `Optimize-VHD`.
+    static let optimizeVHD = Cmdlet(
+        "Optimize", "VHD", synopsis: "Makes the files of dynamic virtual hard disks smaller.",
+        details:
+            "Full and Prezeroed look for blocks that hold only zeros; the other modes let go what is known to be unused and read no content. The disk's content stays as it is. "
+            + parentRule,
+        departures: ["The guest's file systems are not read: room that a guest freed goes when it was discarded (fstrim) or zeroed."],
+        sets: [.init("Default", shape: .passthru(["Path"]))],
+        parameters: [
+            .vhdPath(many: true),
+            Parameter(
+                "Mode", .enumeration("VhdCompactMode", ["Full", "Quick", "Retrim", "Pretrimmed", "Prezeroed"]),
+                "How to look for unused room.", default: .string("Full")), .allowedParentPath, .asJob, .passthru,
+        ] + Parameter.remote(sets: []),
+        output: "VirtualHardDisk",
+        examples: [Example("Optimize-VHD web01.vhdx -Mode Full", "Gives unused room back to the host.")],
+        shouldProcess: true,
+        body: .perCall { invocation in
+            let mode = invocation.string("Mode").flatMap { DiskOperations.CompactMode(rawValue: $0) } ?? .full
+            try invocation.forEachDisk("Optimize-VHD") { path in
+                try invocation.withDisks("Optimizing \(path)") { try $0.compact(path, mode: mode) }
+                try invocation.passthruDisk(path)
+            }
+        })
+}
