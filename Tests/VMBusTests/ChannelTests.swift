@@ -234,6 +234,23 @@ import VMBusTestSupport
         #expect(try #require(bus.open(fresh)).exchange([1]) != nil)
     }
 
+    @Test func aRemovedDeviceEndsThoughItsPumpRunsNoMore() throws {
+        let (bus, _, _) = try start()
+        weak var gone: EchoDevice?
+        do {
+            let pump = ManualPump()
+            let device = EchoDevice(pump: pump, instance: EchoDevice.instance(8))
+            gone = device
+            #expect(bus.server.add(device))
+            pump.run()
+            let offer = try #require(bus.newOffers().first)
+            bus.server.remove(device)
+            bus.run()
+            bus.release(offer.relid)
+        }
+        #expect(gone == nil)
+    }
+
     @Test func aDeviceThatTheGuestNeverSawGoesAtOnce() {
         let bus = GuestBus()
         let device = EchoDevice(pump: bus.makePump(), instance: EchoDevice.instance(3))

@@ -3,8 +3,8 @@ import DeviceModel
 
 /// A device's place on the bus: what it may ask of it, its channels and the guest memory lent to it.
 final class DeviceSlot: VMBusDeviceHost, @unchecked Sendable {
-    /// nil when it is off the bus: devices and their places hold each other until then. Belongs to the pump.
-    private(set) var device: (any VMBusDevice)?
+    /// nil when it is off the bus: devices and their places hold each other until then.
+    var device: (any VMBusDevice)? { lock.withLock { holder } }
     let instance: GUID
     let dispatcher: PumpDispatcher
     let memory: GuestMemory
@@ -14,11 +14,12 @@ final class DeviceSlot: VMBusDeviceHost, @unchecked Sendable {
 
     // Safety: under `lock`; written by the control plane, read by the device.
     private let lock = HostLock()
+    private var holder: (any VMBusDevice)?
     private var buffers: [UInt32: (relid: UInt32, isPrimary: Bool, buffer: GuestBuffer)] = [:]
     private var negotiated: UInt32 = 0
 
     init(device: any VMBusDevice, dispatcher: PumpDispatcher, server: VMBusServer) {
-        (self.device, self.dispatcher, self.server) = (device, dispatcher, server)
+        (holder, self.dispatcher, self.server) = (device, dispatcher, server)
         instance = device.offer.interfaceInstance
         (memory, processorCount) = (server.memory, server.processorCount)
     }
@@ -27,7 +28,14 @@ final class DeviceSlot: VMBusDeviceHost, @unchecked Sendable {
     func rescind() { if let device { server?.remove(device) } }
 
     /// The device is off the bus.
-    func release() { device = nil }
+    func release() {
+        // Its end, if this was the last to hold it, comes after the lock.
+        let former = lock.withLock {
+            defer { holder = nil }
+            return holder
+        }
+        withExtendedLifetime(former) {}
+    }
 
     var version: UInt32 { lock.withLock { negotiated } }
 

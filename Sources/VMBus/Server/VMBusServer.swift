@@ -143,7 +143,7 @@ package final class VMBusServer: @unchecked Sendable {
     func answer(_ change: @escaping (inout ControlPlane) -> Void) { postControl { change(&$0.plane) } }
 
     func forget(_ instance: GUID) {
-        if let slot = slots.removeValue(forKey: instance) { slot.dispatcher.post { slot.release() } }
+        slots.removeValue(forKey: instance)?.release()
         lock.withLock { _ = names.remove(instance) }
         for then in departures.removeValue(forKey: instance) ?? [] { then() }
     }
