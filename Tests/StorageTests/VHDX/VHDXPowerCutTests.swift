@@ -32,13 +32,28 @@ import Testing
         }
         /// Nil when all is well, otherwise the first wrong sector.
         func firstMistake(in image: VHDXImage) throws -> String? {
-            for sector in last.keys.sorted() {
-                let bytes = try image.bytes(at: sector * 512, count: 512)
-                let tag = bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
-                let allowed = (stable[sector] ?? [initial(sector)]).union(unflushed[sector] ?? [])
-                guard allowed.contains(tag), bytes == VHDXPowerCutTests.sectors(tag, 1) else {
-                    return "sector \(sector) has \(tag), allowed \(allowed.sorted())"
+            let sectors = last.keys.sorted()
+            var first = 0
+            while first < sectors.count {
+                var end = first + 1
+                while end < sectors.count, sectors[end] == sectors[end - 1] + 1 { end += 1 }
+                let bytes = try image.bytes(at: sectors[first] * 512, count: (end - first) * 512)
+                let wrong = bytes.withUnsafeBytes { raw in
+                    (first..<end).first { number in
+                        let words = raw.baseAddress.map { $0 + (number - first) * 512 }
+                        guard let words else { return true }
+                        let tag = words.loadUnaligned(as: UInt64.self)
+                        for word in 1..<64 where words.loadUnaligned(fromByteOffset: word * 8, as: UInt64.self) != tag { return true }
+                        let sector = sectors[number]
+                        return stable[sector]?.contains(tag) != true && unflushed[sector]?.contains(tag) != true
+                            && (stable[sector] != nil || tag != initial(sector))
+                    }
                 }
+                if let wrong {
+                    let allowed = (stable[sectors[wrong]] ?? [initial(sectors[wrong])]).union(unflushed[sectors[wrong]] ?? [])
+                    return "sector \(sectors[wrong]) has none of \(allowed.sorted())"
+                }
+                first = end
             }
             return nil
         }
@@ -122,7 +137,7 @@ import Testing
             cuts += 1
             verify(file.afterPowerLoss(using: &cutRandom), again: cuts % 3 == 0)
         }
-        for step in 0..<60 {
+        for step in 0..<50 {
             let sector = UInt64.random(in: 0..<size / 512 - 16, using: &random)
             let count = Int.random(in: 1...16, using: &random)
             switch random.next() % 12 {
@@ -154,7 +169,7 @@ import Testing
         }
         try image.close()
         #expect(mistakes.isEmpty, "\(mistakes.joined(separator: "\n"))")
-        #expect(cuts > 60)
+        #expect(cuts > 40)
     }
 
     @Test("an interrupted creation leaves no image")
