@@ -38,7 +38,15 @@ package final class HandedDevices: Sendable {
         try self.init(handover, descriptors: descriptors)
     }
 
-    deinit { files.withLock { for descriptor in $0.values { close(descriptor) } } }
+    deinit { closeAll() }
+
+    /// Closes what nobody has taken.
+    package func closeAll() {
+        files.withLock { files in
+            for descriptor in files.values { close(descriptor) }
+            files = [:]
+        }
+    }
 
     /// The image chain of a drive, child first; the descriptors are the caller's from here on. nil: none was handed over, or it was
     /// taken before.

@@ -157,6 +157,8 @@ extension WorkerInstance {
             return phase.machine
         }
         machine?.close()
+        // Before anybody hears that the VM has ended: its images are free for others then.
+        devices.closeAll()
         record.withLock { record in
             guard record != nil else { return }
             record = nil

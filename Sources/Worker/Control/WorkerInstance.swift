@@ -82,6 +82,7 @@ package final class WorkerInstance: Sendable {
         do {
             server = try takeOver()
         } catch {
+            devices.closeAll()
             report(error)
             return 1
         }
