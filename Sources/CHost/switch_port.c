@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <linux/ethtool.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -100,12 +100,15 @@ int lv_interface_up(const char *name) {
 }
 
 int lv_interface_kind(const char *name) {
-    char path[80];
-    if (strlen(name) == 0 || strlen(name) >= IFNAMSIZ || strchr(name, '/') || if_nametoindex(name) == 0) return -ENODEV;
-    snprintf(path, sizeof path, "/sys/class/net/%s/bridge", name);
-    if (access(path, F_OK) == 0) return 1;
-    snprintf(path, sizeof path, "/sys/class/net/%s/tun_flags", name);
-    return access(path, F_OK) == 0 ? 2 : 0;
+    if (strlen(name) == 0 || strlen(name) >= IFNAMSIZ || if_nametoindex(name) == 0) return -ENODEV;
+    struct ifreq interface;
+    struct ethtool_drvinfo driver;
+    memset(&driver, 0, sizeof driver);
+    driver.cmd = ETHTOOL_GDRVINFO;
+    named(&interface, name);
+    interface.ifr_data = (char *)&driver;
+    if (interface_request(SIOCETHTOOL, &interface) < 0) return 0;
+    return strcmp(driver.driver, "bridge") == 0 ? 1 : strcmp(driver.driver, "tun") == 0 ? 2 : 0;
 }
 
 int lv_bridge_add(const char *bridge, const char *port) {

@@ -144,7 +144,8 @@ final class SwitchInstance {
         var wake: [Int32] = [-1, -1]
         guard let memory = try? PortMemory(), lv_socket_pair(&wake) == 0 else {
             close(signal)
-            port.answer(TransportedError(message: "the switch has no memory left", identifier: "SwitchFailed", category: .resourceUnavailable))
+            port.answer(
+                TransportedError(message: "the switch has no memory left", identifier: "SwitchFailed", category: .resourceUnavailable))
             port.isOver = true
             return
         }

@@ -102,7 +102,9 @@ struct Noise {
                 switch noise.next() % 6 {
                 case 0: lv_shared_store(control + Int(noise.next() % 2) * 1024 + Int(noise.next() % 4) * 128, noise.next())
                 case 1: lv_shared_store(control + Int(noise.next() % 2) * 1024 + Int(noise.next() % 4) * 128, noise.next() % 4096 * 16)
-                case 2: (control + 4096 + Int(noise.next() % 4096) * 16).storeBytes(of: UInt32(truncatingIfNeeded: noise.next()), as: UInt32.self)
+                case 2:
+                    (control + 4096 + Int(noise.next() % 4096) * 16).storeBytes(
+                        of: UInt32(truncatingIfNeeded: noise.next()), as: UInt32.self)
                 case 3: _ = send(worker, [UInt8](repeating: 3, count: 14 + Int(noise.next() % 2000)))
                 case 4: _ = send(switching, [UInt8](repeating: 4, count: 14 + Int(noise.next() % 2000)))
                 default:
@@ -111,7 +113,9 @@ struct Noise {
                         while budget > 0,
                             end.receive({ header, bytes in
                                 #expect(bytes.count >= 14 && bytes.count <= FrameRing.largestFrame)
-                                #expect(header.checksum != .partial || Int(header.checksumStart) + Int(header.checksumOffset) + 2 <= bytes.count)
+                                #expect(
+                                    header.checksum != .partial || Int(header.checksumStart) + Int(header.checksumOffset) + 2 <= bytes.count
+                                )
                                 return bytes.reduce(0, ^) <= 255
                             }) == true
                         { budget -= 1 }
@@ -173,11 +177,12 @@ struct Noise {
         }
         let process = try running.status().processId
         let frame = TestFrame.udp(from: macA, to: macB)
-        #expect(good.1.wait {
-            _ = good.0.send(frame)
-            good.0.flush()
-            return good.1.next(seconds: 0.05)?.bytes == frame
-        })
+        #expect(
+            good.1.wait {
+                _ = good.0.send(frame)
+                good.0.flush()
+                return good.1.next(seconds: 0.05)?.bytes == frame
+            })
         #expect(try running.status().processId == process, "the same process all the while")
         for descriptor in [bad, wake] + sockets { close(descriptor) }
     }

@@ -70,7 +70,11 @@ import Testing
 
     @Test func guards() throws {
         func offer(_ port: UInt16) -> [UInt8] { TestFrame.udp(from: macA, to: everybody, ports: (port, 68)) }
-        var core = try make(settings(macA) { $0.dhcpGuard = true; $0.routerGuard = true }, settings(macB))
+        var core = try make(
+            settings(macA) {
+                $0.dhcpGuard = true
+                $0.routerGuard = true
+            }, settings(macB))
         #expect(core.ports(offer(67), from: 0).isEmpty)
         #expect(core.ports(offer(68), from: 0) == [1])
         func ipv6(_ next: UInt8, _ payload: [UInt8]) -> [UInt8] {

@@ -6,7 +6,11 @@ import Testing
     @Test func mirroredTrafficIsACaptureFile() throws {
         let running = try RunningSwitch()
         let (a, b) = (
-            try running.client(settings(macA) { $0.mirroring = "Source"; $0.vlan = .access(7) }),
+            try running.client(
+                settings(macA) {
+                    $0.mirroring = "Source"
+                    $0.vlan = .access(7)
+                }),
             try running.client(settings(macB) { $0.vlan = .access(7) })
         )
         let monitor = try running.client(settings(macC) { $0.mirroring = "Destination" })
@@ -28,14 +32,7 @@ import Testing
         #expect(a.wait { (try? Data(contentsOf: URL(fileURLWithPath: path)).count) == 24 + 2 * (16 + there.count + 4) })
         let tshark = "/usr/bin/tshark"
         guard FileManager.default.isExecutableFile(atPath: tshark) else { return }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: tshark)
-        process.arguments = ["-n", "-r", path, "-T", "fields", "-e", "vlan.id", "-e", "eth.src", "-e", "udp.dstport"]
-        let (output, errors) = (Pipe(), Pipe())
-        (process.standardOutput, process.standardError) = (output, errors)
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
+        let text = HostCommand.run("\(tshark) -n -r \(path) -T fields -e vlan.id -e eth.src -e udp.dstport 2>/dev/null")
         #expect(text == "7\t00:15:5d:00:00:0a\t2000\n7\t00:15:5d:00:00:0b\t2000\n")
     }
 }

@@ -26,13 +26,15 @@ final class FrameGuest {
         put(
             TestFrame.ethernet(from: mac, to: everybody, type: 0x0806) + hardware + [0, 1] + TestFrame.mac(mac) + address
                 + [0, 0, 0, 0, 0, 0] + target)
-        let answer = try #require(port.next { $0.count >= 42 && Array($0[12..<14]) == [8, 6] && $0[21] == 2 && Array($0[28..<32]) == target })
+        let answer = try #require(
+            port.next { $0.count >= 42 && Array($0[12..<14]) == [8, 6] && $0[21] == 2 && Array($0[28..<32]) == target })
         return answer.bytes[22..<28].reduce(0) { $0 << 8 | UInt64($1) }
     }
 
     /// DISCOVER or REQUEST (RFC 2131); the reply's BOOTP part.
     func dhcp(_ kind: UInt8, options: [UInt8] = []) throws -> (message: [UInt8], options: [UInt8: [UInt8]], header: FrameHeader) {
-        let bootp: [UInt8] = [1, 1, 6, 0, 0x39, 3, 0xF3, 0x26, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 16) + TestFrame.mac(mac)
+        let bootp: [UInt8] =
+            [1, 1, 6, 0, 0x39, 3, 0xF3, 0x26, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 16) + TestFrame.mac(mac)
             + [UInt8](repeating: 0, count: 202) + [99, 130, 83, 99, 53, 1, kind] + options + [255]
         put(
             TestFrame.udp(
@@ -78,7 +80,9 @@ final class FrameGuest {
             let sum = ~TestFrame.checksum(address + target + [0, 6] + TestFrame.word(UInt16(20 + text.count)))
             (frame[50], frame[51]) = (UInt8(sum >> 8), UInt8(truncatingIfNeeded: sum))
             var header = FrameHeader()
-            (header.checksum, header.checksumStart, header.checksumOffset, header.segmentSize, header.headerCount) = (.partial, 34, 16, 1000, 54)
+            (header.checksum, header.checksumStart, header.checksumOffset, header.segmentSize, header.headerCount) = (
+                .partial, 34, 16, 1000, 54
+            )
             put(frame, header)
         } else {
             put(segment(0x18, text))
@@ -190,7 +194,8 @@ final class EchoServer {
         var configuration = try SwitchFolder(id: running.id, folder: try Folder(path: running.path)).readConfiguration()
         configuration.mappings = [
             .init(
-                id: 0, transport: "TCP", externalAddress: "127.0.0.1", externalPort: Int(number), internalAddress: "10.77.5.15", internalPort: 80)
+                id: 0, transport: "TCP", externalAddress: "127.0.0.1", externalPort: Int(number), internalAddress: "10.77.5.15",
+                internalPort: 80)
         ]
         func apply() throws {
             _ = try running.ask(SwitchConfigureRequest(document: String(decoding: try Document.encode(configuration), as: UTF8.self)))

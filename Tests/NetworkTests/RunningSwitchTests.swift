@@ -40,7 +40,9 @@ final class RunningSwitch {
         var decoder = FrameDecoder()
         func exchange(_ frame: Frame) throws -> Frame {
             let bytes = frame.encoded
-            guard lv_send(socket.descriptor, bytes, bytes.count, nil, 0) == bytes.count else { throw NetworkError("Test", .notSpecified, "closed") }
+            guard lv_send(socket.descriptor, bytes, bytes.count, nil, 0) == bytes.count else {
+                throw NetworkError("Test", .notSpecified, "closed")
+            }
             while true {
                 if let frame = try decoder.next() { return frame }
                 var polled = pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0)
@@ -95,7 +97,9 @@ final class RunningSwitch {
         }
         // Large frames with their offloads go through whole.
         var header = FrameHeader()
-        (header.checksum, header.checksumStart, header.checksumOffset, header.segmentSize, header.headerCount) = (.partial, 34, 16, 1448, 66)
+        (header.checksum, header.checksumStart, header.checksumOffset, header.segmentSize, header.headerCount) = (
+            .partial, 34, 16, 1448, 66
+        )
         header.tag = nil
         let large = TestFrame.ethernet(from: macA, to: macB, type: 0x0800) + (0..<65_500).map { UInt8(truncatingIfNeeded: $0) }
         #expect(a.send(large, header))
@@ -116,11 +120,12 @@ final class RunningSwitch {
         wanted.vlan = .access(5)
         b.configure(wanted)
         // The switch takes changes and frames in any order: send until none comes.
-        #expect(b.wait {
-            _ = a.send(aToB)
-            a.flush()
-            return b.next(seconds: 0.02) == nil
-        })
+        #expect(
+            b.wait {
+                _ = a.send(aToB)
+                a.flush()
+                return b.next(seconds: 0.02) == nil
+            })
         wanted.vlan = .untagged
         wanted.isConnected = false
         b.configure(wanted)
@@ -128,11 +133,12 @@ final class RunningSwitch {
         wanted.isConnected = true
         b.configure(wanted)
         #expect(b.wait { b.isLinkUp })
-        #expect(b.wait {
-            _ = a.send(aToB)
-            a.flush()
-            return b.next(seconds: 0.02) != nil
-        })
+        #expect(
+            b.wait {
+                _ = a.send(aToB)
+                a.flush()
+                return b.next(seconds: 0.02) != nil
+            })
         a.close()
         #expect(b.wait { (try? running.status().ports.count) == 1 })
     }
@@ -157,6 +163,24 @@ final class RunningSwitch {
             #expect(got.bytes[42...45].elementsEqual(withUnsafeBytes(of: UInt32(received)) { Array($0) }))
             received += 1
         }
+        #expect(try running.status().ports.allSatisfy { $0.droppedIn == 0 && $0.droppedOut == 0 })
+    }
+
+    @Test func bandwidthHoldsFramesBackAndLosesNone() throws {
+        let running = try RunningSwitch()
+        let a = try running.client(settings(macA) { $0.maximumBandwidth = 8_000_000 })
+        let b = try running.client(settings(macB))
+        try #require(a.wait { a.isLinkUp } && b.wait { b.isLinkUp })
+        #expect(b.send(bToA))
+        b.flush()
+        #expect(a.next()?.bytes == bToA)
+        let frame = TestFrame.udp(from: macA, to: macB, payload: [UInt8](repeating: 1, count: 1400))
+        let begin = monotonic()
+        for _ in 0..<300 { try #require(a.send(frame)) }
+        a.flush()
+        for _ in 0..<300 { #expect(b.next()?.bytes.count == frame.count) }
+        // 432,600 bytes, of which 131 KiB may go at once, at a million a second.
+        #expect(monotonic() - begin > 250_000_000)
         #expect(try running.status().ports.allSatisfy { $0.droppedIn == 0 && $0.droppedOut == 0 })
     }
 

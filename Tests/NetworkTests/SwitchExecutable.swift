@@ -7,6 +7,7 @@ import SwitchHost
 private let becomeSwitch:
     @convention(c) (Int32, UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> Void =
         { count, words, _ in
-            guard count == 4, let words, let word = words[1], let name = words[2], let options = words[3], strcmp(word, "switch") == 0 else { return }
+            guard count == 4, let words, let word = words[1], let name = words[2], let options = words[3], strcmp(word, "switch") == 0
+            else { return }
             exit(SwitchMain.run(arguments: [String(cString: name), String(cString: options)]))
         }

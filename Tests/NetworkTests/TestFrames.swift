@@ -44,7 +44,8 @@ enum TestFrame {
         source: [UInt8], destination: [UInt8], ports: (UInt16, UInt16), sequence: UInt32, acknowledgement: UInt32, flags: UInt8,
         payload: [UInt8] = []
     ) -> [UInt8] {
-        var segment = word(ports.0) + word(ports.1) + long(sequence) + long(acknowledgement) + [0x50, flags] + word(65535) + [0, 0, 0, 0] + payload
+        var segment =
+            word(ports.0) + word(ports.1) + long(sequence) + long(acknowledgement) + [0x50, flags] + word(65535) + [0, 0, 0, 0] + payload
         let sum = checksum(source + destination + [0, 6] + word(UInt16(segment.count)) + segment)
         (segment[16], segment[17]) = (UInt8(sum >> 8), UInt8(truncatingIfNeeded: sum))
         return ipv4(source: source, destination: destination, number: 6, payload: segment)

@@ -76,7 +76,9 @@ extension Parameter {
     }
 
     static func natNames(_ set: String) -> Parameter {
-        Parameter("NatName", .string, "Names of NAT switches; wildcards are accepted.", sets: [set], pipeline: .byPropertyName, many: true, wildcards: true)
+        Parameter(
+            "NatName", .string, "Names of NAT switches; wildcards are accepted.", sets: [set], pipeline: .byPropertyName, many: true,
+            wildcards: true)
     }
 }
 

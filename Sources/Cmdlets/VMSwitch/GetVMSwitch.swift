@@ -20,7 +20,8 @@ extension Cmdlet {
         ] + Parameter.remote(sets: []),
         output: "VMSwitch",
         examples: [
-            Example("Get-VMSwitch", "All virtual switches."), Example("Get-VMSwitch -SwitchType NAT", "Those that need no privilege to lead out."),
+            Example("Get-VMSwitch", "All virtual switches."),
+            Example("Get-VMSwitch -SwitchType NAT", "Those that need no privilege to lead out."),
         ],
         body: .perCall { invocation in
             let host = invocation.context.host

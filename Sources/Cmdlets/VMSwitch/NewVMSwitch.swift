@@ -32,7 +32,8 @@ extension Cmdlet {
                 "NatSubnet", .string, "With -SwitchType NAT: its network, like 192.168.100.0/24; without it a free one is chosen.",
                 sets: ["SwitchType"], ours: true),
             Parameter(
-                "AllowManagementOS", .boolean, "Whether this host is on the switch.", sets: ["NetAdapterName", "NetAdapterInterfaceDescription"],
+                "AllowManagementOS", .boolean, "Whether this host is on the switch.",
+                sets: ["NetAdapterName", "NetAdapterInterfaceDescription"],
                 effect: .noEffect("the host is on the bridge's network in any case")),
             Parameter("Notes", .string, "Free text.", allowsEmpty: true),
             Parameter(

@@ -2,7 +2,8 @@ extension Cmdlet {
     /// `Remove-VMSwitch`.
     static let removeVMSwitch = Cmdlet(
         "Remove", "VMSwitch", synopsis: "Removes virtual switches.",
-        details: "One that an adapter of a virtual machine is connected to is refused; with -Force it goes, and these adapters are connected to nothing.",
+        details:
+            "One that an adapter of a virtual machine is connected to is refused; with -Force it goes, and these adapters are connected to nothing.",
         sets: [.init("Name", isDefault: true, shape: .nothing), .init("SwitchObject", shape: .nothing)],
         parameters: [
             .switchName(sets: ["Name"]), .switchObject(sets: ["SwitchObject"]), .switchPool(),

@@ -3,7 +3,9 @@ import Persistence
 
 extension Cmdlet {
     private static let nameSets = ["SwitchName_SwitchType", "SwitchName_NetAdapterInterfaceDescription", "SwitchName_NetAdapterName"]
-    private static let objectSets = ["SwitchObject_SwitchType", "SwitchObject_NetAdapterInterfaceDescription", "SwitchObject_NetAdapterName"]
+    private static let objectSets = [
+        "SwitchObject_SwitchType", "SwitchObject_NetAdapterInterfaceDescription", "SwitchObject_NetAdapterName",
+    ]
     private static let queues = Parameter.Effect.noEffect("a port's queues are the guest's own affair here")
 
     /// `Set-VMSwitch`.
@@ -29,20 +31,24 @@ extension Cmdlet {
                 "AllowManagementOS", .boolean, "Whether this host is on the switch.",
                 effect: .noEffect("the host is on an internal switch and on a bridge's network in any case, on others never")),
             Parameter("Notes", .string, "Free text.", allowsEmpty: true),
-            Parameter("DefaultFlowMinimumBandwidthAbsolute", .integer(0...Int64.max), "Reserved bandwidth.", effect: Parameter.bandwidthReservation),
-            Parameter("DefaultFlowMinimumBandwidthWeight", .integer(0...100), "Reserved bandwidth.", effect: Parameter.bandwidthReservation),
+            Parameter(
+                "DefaultFlowMinimumBandwidthAbsolute", .integer(0...Int64.max), "Reserved bandwidth.",
+                effect: Parameter.bandwidthReservation),
+            Parameter(
+                "DefaultFlowMinimumBandwidthWeight", .integer(0...100), "Reserved bandwidth.", effect: Parameter.bandwidthReservation),
             Parameter("DefaultQueueVrssEnabled", .boolean, "Receive side scaling.", effect: queues),
             Parameter("DefaultQueueVmmqEnabled", .boolean, "Several queues.", effect: queues),
             Parameter("DefaultQueueVmmqQueuePairs", .integer(0...4_294_967_295), "How many queues.", effect: queues),
             Parameter("Extensions", .any, "Switch extensions.", many: true, effect: .refused("there are no switch extensions")),
             .passthru,
-        ] + Parameter.remote(sets: []).map { parameter in
-            guard parameter.name != "Credential" else { return parameter }
-            var copy = parameter
-            copy.aliases = parameter.name == "ComputerName" ? ["PSComputerName"] : []
-            if parameter.name == "CimSession" { copy.pipeline = .byPropertyName }
-            return copy
-        },
+        ]
+            + Parameter.remote(sets: []).map { parameter in
+                guard parameter.name != "Credential" else { return parameter }
+                var copy = parameter
+                copy.aliases = parameter.name == "ComputerName" ? ["PSComputerName"] : []
+                if parameter.name == "CimSession" { copy.pipeline = .byPropertyName }
+                return copy
+            },
         output: "VMSwitch",
         examples: [Example("Set-VMSwitch inside -Notes 'for the test network'", "Writes a note.")],
         shouldProcess: true,

@@ -20,7 +20,10 @@ public final class VirtualSwitchObject: LiveObject {
             return Record(
                 typeName: "VMSwitch",
                 Self.objectType.properties.map {
-                    ($0.name, $0.name == "Name" ? .string(displayName) : $0.name == "Id" ? .string(identity) : .boolean($0.name == "IsDeleted"))
+                    (
+                        $0.name,
+                        $0.name == "Name" ? .string(displayName) : $0.name == "Id" ? .string(identity) : .boolean($0.name == "IsDeleted")
+                    )
                 }.map { ($0.0, ["Name", "Id", "IsDeleted"].contains($0.0) ? $0.1 : .null) })
         }
         // What cannot be asked is not known; the configuration is.
@@ -94,9 +97,12 @@ extension Parameter {
 
     static func switchPool(position: Int = 1) -> Parameter {
         Parameter(
-            "ResourcePoolName", .string, "A resource pool.", position: position, many: true, effect: .refused("there are no resource pools"))
+            "ResourcePoolName", .string, "A resource pool.", position: position, many: true, effect: .refused("there are no resource pools")
+        )
     }
 
-    static let bandwidthReservation = Parameter.Effect.noEffect("bandwidth is limited (Set-VMNetworkAdapter -MaximumBandwidth), not reserved")
-    static let hardwarePath = Parameter.Effect.noEffect("frames go through memory shared with the switch, not through a card's own functions")
+    static let bandwidthReservation = Parameter.Effect.noEffect(
+        "bandwidth is limited (Set-VMNetworkAdapter -MaximumBandwidth), not reserved")
+    static let hardwarePath = Parameter.Effect.noEffect(
+        "frames go through memory shared with the switch, not through a card's own functions")
 }

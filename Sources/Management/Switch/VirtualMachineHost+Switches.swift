@@ -123,7 +123,8 @@ extension VirtualMachineHost {
             if let range = SubnetText.range(text), !taken.contains(where: { $0.overlaps(range) }) { return text }
         }
         throw ManagementError(
-            "NatSubnetInUse", .resourceUnavailable, "All networks 192.168.x.0/24 belong to NAT switches.", action: "Name one with -NatSubnet.")
+            "NatSubnetInUse", .resourceUnavailable, "All networks 192.168.x.0/24 belong to NAT switches.",
+            action: "Name one with -NatSubnet.")
     }
 
     /// The adapters that are connected to a switch, running or not.
@@ -144,7 +145,9 @@ enum SubnetText {
     /// The addresses of a network like 192.168.100.0/24 with a prefix of 8 to 27; nil for anything else.
     static func range(_ text: String) -> ClosedRange<UInt32>? {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 2, let first = address(parts[0]), let prefix = UInt32(parts[1]), 8...27 ~= prefix, first != 0 else { return nil }
+        guard parts.count == 2, let first = address(parts[0]), let prefix = UInt32(parts[1]), 8...27 ~= prefix, first != 0 else {
+            return nil
+        }
         let rest = UInt32.max >> prefix
         return first & rest == 0 ? first...(first + rest) : nil
     }
@@ -161,7 +164,8 @@ enum HostNetwork {
             throw ManagementError(
                 "PrivilegeMissing", .permissionDenied, "\(what) needs the privilege CAP_NET_ADMIN, which this user does not have.",
                 action:
-                    "Run as root, give the program the privilege (setcap cap_net_admin+ep), or use a switch that needs none: -SwitchType NAT.")
+                    "Run as root, give the program the privilege (setcap cap_net_admin+ep), or use a switch that needs none: -SwitchType NAT."
+            )
         }
         guard access("/dev/net/tun", R_OK | W_OK) == 0 else {
             throw ManagementError(
@@ -175,7 +179,8 @@ extension ManagementError {
     static func switchNotFound(_ name: String, nearest: String?) -> ManagementError {
         ManagementError(
             "SwitchNotFound", .objectNotFound, "There is no virtual switch “\(name)” in this store.",
-            action: nearest.map { "Did you mean “\($0)”? Get-VMSwitch lists them all." } ?? "Get-VMSwitch lists those that exist; New-VMSwitch makes one.",
+            action: nearest.map { "Did you mean “\($0)”? Get-VMSwitch lists them all." }
+                ?? "Get-VMSwitch lists those that exist; New-VMSwitch makes one.",
             target: name)
     }
 }

@@ -55,7 +55,8 @@ public final class VirtualSwitch: Sendable, Hashable {
             } catch is WorkerClient.Failure {
                 throw ManagementError(
                     "SwitchNotResponding", .operationTimeout, "The process of the switch “\(name)” does not answer.",
-                    action: "Wait and repeat the command; a switch may be ended (its log is \(folder.folder.path(of: "switch.log"))), it starts anew.",
+                    action:
+                        "Wait and repeat the command; a switch may be ended (its log is \(folder.folder.path(of: "switch.log"))), it starts anew.",
                     target: name)
             }
         }

@@ -32,7 +32,10 @@ package enum AddressPattern: Equatable, Sendable {
             self = .ipv4(value: prefix == 0 ? 0 : value & (.max << (32 - UInt32(prefix))), prefix: prefix)
         } else if inet_pton(AF_INET6, parts[0], &six) == 1, let prefix = prefix(128) {
             let (high, low) = withUnsafeBytes(of: &six) {
-                (UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)), UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+                (
+                    UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)),
+                    UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+                )
             }
             let (highMask, lowMask) = Self.masks(prefix)
             self = .ipv6(high: high & highMask, low: low & lowMask, prefix: prefix)

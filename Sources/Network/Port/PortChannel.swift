@@ -42,7 +42,10 @@ package struct PortMessageReader: ~Copyable {
     private var waiting: [UInt8] = []
     private var descriptors: [Int32] = []
 
-    package enum Outcome { case message([UInt8]), waiting, ended }
+    package enum Outcome {
+        case message([UInt8])
+        case waiting, ended
+    }
 
     /// `socket` stays the caller's.
     package init(socket: Int32) { self.socket = socket }

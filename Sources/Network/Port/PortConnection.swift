@@ -17,8 +17,6 @@ final class PortConnection: @unchecked Sendable {
         var isChanged = false
         var mustReconnect = false
         var end: PortEnd?
-        /// Counts changes of `end`.
-        var generation = 0
         var failure: String? = "the switch has not answered yet"
     }
 
@@ -28,6 +26,8 @@ final class PortConnection: @unchecked Sendable {
     private let starter: SwitchStarter
     private let state: Mutex<State>
     let isLinkUp = Atomic(false)
+    /// Counts changes of the end to use.
+    let generation = Atomic(0)
     let signalReader: Int32
     /// Handed to every switch; ours stays open, so the reader never sees an end.
     private let signalWriter: Int32
@@ -70,8 +70,9 @@ final class PortConnection: @unchecked Sendable {
     /// The end to use from now on, when it changed since `generation`; its own nil: none.
     func newEnd(after generation: inout Int) -> (end: PortEnd?, Void)? {
         state.withLock { state in
-            guard state.generation != generation else { return nil }
-            generation = state.generation
+            let now = self.generation.load(ordering: .acquiring)
+            guard now != generation else { return nil }
+            generation = now
             return (state.end, ())
         }
     }
@@ -85,7 +86,7 @@ final class PortConnection: @unchecked Sendable {
 
     private func publish(_ end: PortEnd?, failure: String?, linkUp: Bool) {
         state.withLock {
-            if end != nil || $0.end != nil { $0.generation += 1 }
+            if end != nil || $0.end != nil { generation.add(1, ordering: .releasing) }
             ($0.end, $0.failure) = (end, failure)
         }
         isLinkUp.store(linkUp, ordering: .releasing)
@@ -155,7 +156,8 @@ final class PortConnection: @unchecked Sendable {
         guard taken == 0 else { throw Trouble(message: "the switch's lock: \(String(cString: strerror(-taken)))") }
         let code = starter.start(folder, lock)
         if code != 0 { lv_lock_release(lock) }
-        throw Trouble(message: code == 0 ? "the switch is being started" : "the switch cannot be started: \(String(cString: strerror(code)))")
+        throw Trouble(
+            message: code == 0 ? "the switch is being started" : "the switch cannot be started: \(String(cString: strerror(code)))")
     }
 
     /// One connection from beginning to end; throws when it did not come to one.

@@ -43,6 +43,7 @@ package final class SwitchPortClient: NetworkPort, @unchecked Sendable {
     package var isLinkUp: Bool { connection.isLinkUp.load(ordering: .acquiring) }
 
     package func send(_ header: FrameHeader, _ segments: UnsafeBufferPointer<iovec>) -> Bool {
+        refresh()
         guard let current else { return true }
         let taken = current.send(header, segments)
         if current.isBroken { lose() }
@@ -50,6 +51,7 @@ package final class SwitchPortClient: NetworkPort, @unchecked Sendable {
     }
 
     package func receive(_ body: (FrameHeader, UnsafeRawBufferPointer) -> Bool) -> Bool? {
+        refresh()
         guard let current else { return nil }
         let taken = current.receive(body)
         if current.isBroken { lose() }
@@ -60,7 +62,12 @@ package final class SwitchPortClient: NetworkPort, @unchecked Sendable {
 
     package func acknowledge() {
         lv_signal_take(descriptor)
-        guard let new = connection.newEnd(after: &generation) else { return }
+        refresh()
+    }
+
+    /// Goes over to a new connection's memory; one load when there is none.
+    private func refresh() {
+        guard connection.generation.load(ordering: .relaxed) != generation, let new = connection.newEnd(after: &generation) else { return }
         current = new.end
     }
 

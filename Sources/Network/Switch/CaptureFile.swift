@@ -25,7 +25,9 @@ package final class CaptureFile {
     package func append(_ head: UnsafeRawBufferPointer, _ rest: UnsafeRawBufferPointer, tag: UInt16?, wallTime: Int64) {
         guard head.count >= 12 else { return }
         let count = head.count + rest.count + (tag == nil ? 0 : 4)
-        for word in [wallTime / 1_000_000_000, wallTime % 1_000_000_000, Int64(count), Int64(count)] { put(UInt32(truncatingIfNeeded: word)) }
+        for word in [wallTime / 1_000_000_000, wallTime % 1_000_000_000, Int64(count), Int64(count)] {
+            put(UInt32(truncatingIfNeeded: word))
+        }
         buffer += head[..<12]
         if let tag { buffer += [0x81, 0x00, UInt8(tag >> 8), UInt8(truncatingIfNeeded: tag)] }
         buffer += head[12...]
@@ -33,7 +35,9 @@ package final class CaptureFile {
         if buffer.count >= 1 << 20 { flush() }
     }
 
-    private func put(_ word: UInt32) { for shift in stride(from: UInt32(0), to: 32, by: 8) { buffer.append(UInt8(truncatingIfNeeded: word >> shift)) } }
+    private func put(_ word: UInt32) {
+        for shift in stride(from: UInt32(0), to: 32, by: 8) { buffer.append(UInt8(truncatingIfNeeded: word >> shift)) }
+    }
 
     /// Writes what waits. A file that cannot be written is given up until the next flush; what waited is lost.
     package func flush() {

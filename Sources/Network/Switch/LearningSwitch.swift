@@ -75,16 +75,20 @@ package struct LearningSwitch: Sendable {
     /// Whether headers beyond the addresses are to be read at all.
     package var needsHeaders: Bool { anyNeedsHeaders }
 
-    /// Decides about one frame of `bytes` bytes with `tag` from port `from`; `now` in seconds. Fills `deliveries`; returns whether the frame
-    /// is part of mirrored traffic.
+    /// A frame that belongs to mirrored traffic, with the tag of its network.
+    package struct Mirrored: Equatable, Sendable {
+        package var tag: UInt16?
+    }
+
+    /// Decides about one frame of `bytes` bytes with `tag` from port `from`; `now` in seconds. Fills `deliveries`. nil: not mirrored.
     package mutating func forward(
         _ frame: FrameSummary, tag: UInt16?, bytes: Int, from: Int, now: UInt64, _ deliveries: inout [Delivery]
-    ) -> Bool {
+    ) -> Mirrored? {
         deliveries.removeAll(keepingCapacity: true)
-        guard ports.indices.contains(from), let source = ports[from]?.rules else { return false }
+        guard ports.indices.contains(from), let source = ports[from]?.rules else { return nil }
         guard let network = admit(frame, tag: tag, bytes: bytes, from: from, source) else {
             ports[from]?.counters.droppedSent += 1
-            return false
+            return nil
         }
         ports[from]?.counters.sentFrames += 1
         ports[from]?.counters.sentBytes += UInt64(bytes)
@@ -100,8 +104,10 @@ package struct LearningSwitch: Sendable {
                 deliver(frame, bytes, network, priority, to: number, &mirrored, &deliveries)
             }
         }
-        if mirrored { mirror(network, priority, from: from, &deliveries) }
-        return mirrored
+        guard mirrored else { return nil }
+        let mark = Mirrored(tag: network == 0 ? nil : priority | UInt16(truncatingIfNeeded: network))
+        mirror(mark, from: from, &deliveries)
+        return mark
     }
 
     private mutating func admit(_ frame: FrameSummary, tag: UInt16?, bytes: Int, from: Int, _ rules: PortRules) -> Int? {
@@ -117,7 +123,9 @@ package struct LearningSwitch: Sendable {
         _ frame: FrameSummary, _ bytes: Int, _ network: Int, _ priority: UInt16, to number: Int, _ mirrored: inout Bool,
         _ deliveries: inout [Delivery]
     ) {
-        guard let rules = ports[number]?.rules, rules.isConnected, let tag = rules.tagOut(network: network, priority: priority) else { return }
+        guard let rules = ports[number]?.rules, rules.isConnected, let tag = rules.tagOut(network: network, priority: priority) else {
+            return
+        }
         guard passes(frame, bytes, rules, port: number, inbound: true) else {
             ports[number]?.counters.droppedReceived += 1
             return
@@ -135,11 +143,10 @@ package struct LearningSwitch: Sendable {
         return decision.isAllowed
     }
 
-    private mutating func mirror(_ network: Int, _ priority: UInt16, from: Int, _ deliveries: inout [Delivery]) {
-        let tag = network == 0 ? nil : priority | UInt16(truncatingIfNeeded: network)
+    private func mirror(_ mark: Mirrored, from: Int, _ deliveries: inout [Delivery]) {
         for number in mirrorDestinations where number != from && !deliveries.contains(where: { $0.port == number }) {
             guard ports[number]?.rules.isConnected == true else { continue }
-            deliveries.append(Delivery(port: number, tag: tag, isMirror: true))
+            deliveries.append(Delivery(port: number, tag: mark.tag, isMirror: true))
         }
     }
 

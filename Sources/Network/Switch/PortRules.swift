@@ -29,7 +29,8 @@ package struct PortRules: Sendable {
         }
         func check(_ id: Int, _ range: ClosedRange<Int>) throws {
             guard range ~= id else {
-                throw refuse("VlanIdOutOfRange", "the VLAN id \(id) is not within \(range.lowerBound) to \(range.upperBound).", "Use 1 to 4094.")
+                throw refuse(
+                    "VlanIdOutOfRange", "the VLAN id \(id) is not within \(range.lowerBound) to \(range.upperBound).", "Use 1 to 4094.")
             }
         }
         switch settings.vlan {
@@ -46,7 +47,8 @@ package struct PortRules: Sendable {
         case "None": mirroring = .none
         case "Source": mirroring = .source
         case "Destination": mirroring = .destination
-        default: throw refuse("PortMirroringInvalid", "“\(settings.mirroring)” is no kind of mirroring.", "Use None, Source or Destination.")
+        default:
+            throw refuse("PortMirroringInvalid", "“\(settings.mirroring)” is no kind of mirroring.", "Use None, Source or Destination.")
         }
         guard settings.accessRules.count <= 1024 else {
             throw refuse("AccessRulesTooMany", "it has \(settings.accessRules.count) access rules.", "Use at most 1024.")
@@ -127,7 +129,8 @@ struct AccessEntry: Sendable {
         let localEnd: KeyPath<FrameSummary, FrameSummary.End> = inbound ? \.destination : \.source
         let remoteEnd: KeyPath<FrameSummary, FrameSummary.End> = inbound ? \.source : \.destination
         // A side that names nothing is fulfilled by whatever the other side's kind is.
-        guard let localLength = length(local, other: remote, frame, localEnd), let remoteLength = length(remote, other: local, frame, remoteEnd)
+        guard let localLength = length(local, other: remote, frame, localEnd),
+            let remoteLength = length(remote, other: local, frame, remoteEnd)
         else { return nil }
         return localLength + remoteLength
     }

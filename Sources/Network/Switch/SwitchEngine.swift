@@ -220,7 +220,7 @@ package final class SwitchEngine: @unchecked Sendable {
         let summary = FrameSummary(bytes, isWhole: rest.isEmpty)
         let mirrored = core.forward(
             summary, tag: header.tag, bytes: count + rest.count, from: from, now: now / 1_000_000_000, &deliveries)
-        if mirrored { capture?.append(bytes, rest, tag: header.tag, wallTime: SwitchClock.wall()) }
+        if let mirrored { capture?.append(bytes, rest, tag: mirrored.tag, wallTime: SwitchClock.wall()) }
         guard !deliveries.isEmpty else { return }
         withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { parts in
             parts[0] = iovec(iov_base: head, iov_len: count)

@@ -85,7 +85,9 @@ package final class NATUplink: Uplink {
         var count = 0
         let fits = flat.withUnsafeMutableBytes { target -> Bool in
             for segment in segments {
-                guard let from = segment.iov_base, count + segment.iov_len <= target.count, let place = target.baseAddress else { return false }
+                guard let from = segment.iov_base, count + segment.iov_len <= target.count, let place = target.baseAddress else {
+                    return false
+                }
                 memcpy(place + count, from, segment.iov_len)
                 count += segment.iov_len
             }
@@ -217,7 +219,9 @@ private enum SlirpCallbacks {
     }
 
     static let events: SlirpGetREventsCb = { index, opaque in
-        guard let list = opaque?.assumingMemoryBound(to: ArraySlice<pollfd>.self), list.pointee.indices.contains(Int(index)) else { return 0 }
+        guard let list = opaque?.assumingMemoryBound(to: ArraySlice<pollfd>.self), list.pointee.indices.contains(Int(index)) else {
+            return 0
+        }
         let ours = Int32(list.pointee[Int(index)].revents)
         var theirs = 0
         for pair in pairs where ours & pair.ours != 0 { theirs |= pair.theirs }
