@@ -40,9 +40,8 @@ import Testing
     @Test func theReportNamesEveryLimit() {
         let report = CatalogueReport.markdown(catalogue)
         #expect(report.contains("| Get-VM | Hyper-V |"))
-        #expect(
-            report.contains(
-                "| -AsJob | New-VM, Remove-VM, Restart-VM, Resume-VM, Save-VM, Start-VM, Stop-VM, Suspend-VM, Wait-VM | refused |"))
+        let jobs = report.split(separator: "\n").first { $0.hasPrefix("| -AsJob |") && $0.contains("refused") } ?? ""
+        for name in ["Copy-VMFile", "New-VM", "Restart-VM", "Stop-VM", "Wait-VM"] { #expect(jobs.contains(name), "\(name)") }
     }
 
     @Test func namesAreSortedAndUnique() {
@@ -91,7 +90,7 @@ import Testing
     /// Parameters of the real module have its aliases, positions, lists, pipeline binding and words.
     @Test func declarationsAgreeWithTheModule() throws {
         var cmdlet: Cmdlet?
-        for line in ModuleFacts.text.split(separator: "\n") {
+        for line in (ModuleFacts.text + "\n" + ModuleFacts.devices).split(separator: "\n") {
             let fields = line.split(separator: " ").map(String.init)
             func list(_ field: Int) -> [String] { fields[field] == "-" ? [] : fields[field].split(separator: ",").map(String.init) }
             if fields[0] == "cmdlet" {

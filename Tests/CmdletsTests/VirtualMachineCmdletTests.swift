@@ -121,9 +121,11 @@ import Testing
         #expect(try context.call("Get-VMHost").value.text.isEmpty == false)
         #expect(try context.call("Get-VirtualProcessor", .word("web01")).values.isEmpty)
         #expect(try context.call("Get-VMEvent", .word("web01")).values.count >= 1)
-        #expect(
-            context.failure { _ = try context.call("Wait-VM", .word("web01"), .named("For", .string("Heartbeat"))) }?.identifier
-                == "ServiceMissing")
+        let seconds = RawArgument.named("Timeout", .integer(0))
+        for state in ["Heartbeat", "IPAddress", "MemoryOperations", "Reboot"] {
+            let error = context.failure { _ = try context.call("Wait-VM", .word("web01"), .named("For", .string(state)), seconds) }
+            #expect(error?.identifier == "WaitTimeout", "\(state)")
+        }
         _ = try context.call("Wait-VM", .word("web01"), .named("For", .string("Off")), .named("Timeout", .integer(5)))
     }
 

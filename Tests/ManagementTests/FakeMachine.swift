@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 import Persistence
 import Synchronization
@@ -14,13 +15,25 @@ final class FakeMachine: MachineControlling {
     }
     private let inside = Mutex(Inside())
     private let request: MachineRequest
+    let guest = FakeGuest()
+    var configuration: VirtualMachineConfiguration { request.configuration }
     // The real machine does not keep its delegate alive either.
     private weak let delegate: (any MachineDelegate)?
 
     init(_ request: MachineRequest, _ delegate: any MachineDelegate) throws {
         self.request = request
         self.delegate = delegate
+        try guest.hold(request.configuration, request.devices)
+        Self.last.withLock { $0[request.configuration.id] = Weak(machine: self) }
     }
+
+    private struct Weak {
+        weak var machine: FakeMachine?
+    }
+    private static let last = Mutex<[GUID: Weak]>([:])
+
+    /// The machine that runs a VM of this process.
+    static func running(_ id: GUID) -> FakeMachine? { last.withLock { $0[id]?.machine } }
 
     @Sendable
     static func assemble(_ request: MachineRequest, _ delegate: any MachineDelegate) throws -> any MachineControlling {
@@ -31,7 +44,7 @@ final class FakeMachine: MachineControlling {
 
     var state: VirtualMachineState { inside.withLock { $0.state } }
 
-    private func change(_ state: VirtualMachineState) {
+    func change(_ state: VirtualMachineState) {
         inside.withLock { $0.state = state }
         delegate?.machine(changedTo: state)
     }
@@ -72,7 +85,7 @@ final class FakeMachine: MachineControlling {
         change(.paused)
     }
 
-    func close() {}
+    func close() { guest.end() }
 
     func sendConsole(port: Int, _ bytes: [UInt8]) throws -> Int {
         let taken = Array(bytes.prefix(100))

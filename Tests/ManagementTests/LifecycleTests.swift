@@ -44,16 +44,6 @@ import WorkerProtocol
         }
     }
 
-    @Test func shutDownNamesTheMissingServiceAndChangesNothing() throws {
-        let test = try TestHost()
-        let machine = try test.machine()
-        #expect(identifier { try machine.shutDown() } == "InvalidState")
-        try machine.start()
-        #expect(identifier { try machine.shutDown() } == "ShutdownServiceMissing")
-        #expect(try machine.status().state == .running)
-        try machine.turnOff()
-    }
-
     @Test func whatMayChangeWhileRunningChanges() throws {
         let test = try TestHost()
         let machine = try test.machine()

@@ -7,6 +7,7 @@ extension Cmdlet {
         "Stop", "VM", aliases: ["spvm"], synopsis: "Shuts down, turns off or saves virtual machines.",
         details:
             "Without -TurnOff or -Save the guest is asked to shut down, and the machine is waited for, up to five minutes. When the guest cannot be asked or does not stop, you are asked whether to turn it off; -Force answers yes, and where nobody can be asked it is an error and the machine runs on.",
+        departures: ["Where nobody can be asked, a guest that cannot be shut down is an error without -Force, and nothing is changed."],
         sets: ParameterSet.verbSets,
         parameters: Parameter.verbTargets + [
             Parameter("TurnOff", .switched, "Turns it off at once, as by its power switch; what the guest had not written is lost."),

@@ -13,7 +13,9 @@ extension Cmdlet {
             "Everything but the MAC address may change while the machine runs. Without -Name it acts on all adapters of the machine. -MaximumBandwidth counts bits per second; 0 takes the limit away.",
         sets: ParameterSet.adapterSets(),
         parameters: [
-            .partVMName(),
+            Parameter(
+                "VMName", .name(of: "VirtualMachine"), "Name of the virtual machine.", sets: ["VMName"], mandatory: true, position: 0,
+                pipeline: .byValue, completion: .vmName),
             Parameter(
                 "VM", .object("VirtualMachine"), "A virtual machine object.", sets: ["VMObject"], mandatory: true, position: 0,
                 pipeline: .byValue, completion: .vmName),

@@ -56,7 +56,7 @@ extension VirtualMachineHost {
         configuration.adapters[0].switchId = specification.connectedTo?.id
         configuration.adapters[0].switchName = specification.connectedTo?.name
         try configuration.check()
-        for placed in configuration.drives { try checkImage(placed.drive, for: configuration.name) }
+        for placed in configuration.drives where placed.drive.path != nil { try checkImage(placed.drive, for: configuration.name) }
         try BootFiles.check(configuration, old: nil)
         return configuration
     }
