@@ -75,7 +75,7 @@ import Testing
         #expect(identifier { try copy(source, "x") } == "GuestPathInvalid")
         #expect(identifier { try copy(source, "/proc/x") } == "GuestRefused")
         var fractions: [Double] = []
-        try machine.copyFile(from: source, to: "/tmp/x", createsFolders: false, overwrites: true) { fractions.append($0) }
+        try machine.copyFile(from: source, to: "/tmp/x", createsFolders: false, overwrites: true, progress: { fractions.append($0) })
         #expect(fractions.last == 1 && fractions == fractions.sorted())
         #expect(FakeMachine.running(machine.id)?.guest.inside.withLock { $0.copied } == Array(content.utf8))
         try machine.turnOff()
