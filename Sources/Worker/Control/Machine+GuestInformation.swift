@@ -42,11 +42,11 @@ extension Machine {
             let counters = adapter.device.statistics
             result.adapters[index].isLinkUp = adapter.device.isConnected
             result.adapters[index].isOpen = counters.guestIsReady
-            result.adapters[index].receivedPackets = counters.receivedFrames
-            result.adapters[index].receivedBytes = counters.receivedBytes
-            result.adapters[index].sentPackets = counters.sentFrames
-            result.adapters[index].sentBytes = counters.sentBytes
-            result.adapters[index].droppedPackets = counters.droppedSends &+ counters.droppedReceives
+            result.adapters[index].receivedPackets = counters.total.receivedFrames
+            result.adapters[index].receivedBytes = counters.total.receivedBytes
+            result.adapters[index].sentPackets = counters.total.sentFrames
+            result.adapters[index].sentBytes = counters.total.sentBytes
+            result.adapters[index].droppedPackets = counters.total.droppedSends &+ counters.total.droppedReceives
         }
         for (id, controller) in stack.inventory.controllers {
             for (location, target) in controller.device.targets.sorted(by: { $0.key < $1.key }) {
