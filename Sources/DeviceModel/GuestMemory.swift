@@ -152,14 +152,16 @@ package final class GuestMemory: @unchecked Sendable {
         try body(base, descriptor)
     }
 
-    /// Host address of a range that lies wholly in RAM; for `GuestRange`'s closures.
-    func hostPointer(_ address: UInt64, count: Int) -> UnsafeMutableRawPointer? {
+    /// Host address of a range that lies wholly in RAM; for `GuestRange`'s closures only, which are inlined into their callers.
+    @usableFromInline
+    package func hostPointer(_ address: UInt64, count: Int) -> UnsafeMutableRawPointer? {
         guard count >= 0, let offset = offset(of: address, count: UInt64(count)) else { return nil }
         return base + Int(offset)
     }
 
     /// Tells every VP that host code is about to change the range.
-    func revoke(_ range: GuestRange) {
+    @usableFromInline
+    package func revoke(_ range: GuestRange) {
         let listeners = writers.withLock { $0 }
         for listener in listeners { listener.hostWillWrite(range.address, count: UInt64(range.count)) }
     }

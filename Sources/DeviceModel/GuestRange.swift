@@ -15,6 +15,7 @@ extension GuestMemory {
     /// several ranges; the pointers live only inside. nil, and nothing done, when any range is not wholly RAM.
     ///
     /// `scratch` is the caller's and keeps its room from call to call, so that a request allocates nothing.
+    @inlinable
     package func withSegments<Result, Failure: Error>(
         _ ranges: [GuestRange], writable: Bool, scratch: inout [iovec],
         _ body: (UnsafeBufferPointer<iovec>) throws(Failure) -> Result
@@ -37,6 +38,7 @@ extension GuestMemory {
     }
 
     /// Copies bytes out of the ranges one after another into `target`, as many as both have; nil when a range is not RAM.
+    @inlinable
     package func read(_ ranges: [GuestRange], into target: UnsafeMutableRawBufferPointer) -> Int? {
         var position = 0
         for range in ranges {
@@ -49,6 +51,7 @@ extension GuestMemory {
     }
 
     /// Copies `source` into the ranges one after another, as many bytes as both have; nil when a range is not RAM.
+    @inlinable
     package func write(_ source: UnsafeRawBufferPointer, into ranges: [GuestRange]) -> Int? {
         var position = 0
         for range in ranges {

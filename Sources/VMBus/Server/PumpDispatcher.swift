@@ -32,8 +32,11 @@ final class PumpDispatcher: @unchecked Sendable {
             tasks.append(task)
             return tasks.count == 1
         }
-        if isFirst { pump?.wake() }
+        if isFirst { runSoon() }
     }
+
+    /// Posted rather than woken for: in Exact mode nothing of it is left over between two instructions.
+    private func runSoon() { pump?.post { [weak self] in self?.runTasks() } }
 
     /// Gives the channel a turn. Any thread.
     func enqueue(_ channel: RingChannel) {
@@ -47,7 +50,7 @@ final class PumpDispatcher: @unchecked Sendable {
     /// Something is to be shown to the guest when the batch ends. In the pump's context.
     func markDirty(_ channel: RingChannel) {
         dirty.append(channel)
-        if !isRunning, dirty.count == 1 { pump?.wake() }
+        if !isRunning, dirty.count == 1 { runSoon() }
     }
 
     var isSettled: Bool { lock.withLock { tasks.isEmpty } && dirty.isEmpty }

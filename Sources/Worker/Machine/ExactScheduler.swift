@@ -1,5 +1,10 @@
 import DeviceModel
 import HypervisorCore
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// Exact mode: all VPs on one thread, round robin, timers at exact counts; when all are idle, time jumps to the next deadline.
 ///
@@ -30,6 +35,8 @@ final class ExactScheduler: Scheduler, @unchecked Sendable {
     private var isFrozen = true, isStanding = true, isClosed = false
     private var inputs: [(UInt64?) -> Void] = []
     private var thread: HostThread?
+    /// The thread that is inside `perform` while everything stands; 0: none.
+    private let performer = Atomic<pthread_t>(0)
 
     init(processors: [VirtualProcessor], clock: ExactClock, timers: ExactTimers, client: any SchedulerClient) {
         (self.processors, self.clock, self.timers, self.client) = (processors, clock, timers, client)
@@ -64,7 +71,9 @@ final class ExactScheduler: Scheduler, @unchecked Sendable {
         lock.lock()
         defer { lock.unlock() }
         if isStanding {
+            performer.store(pthread_self(), ordering: .relaxed)
             body(clock.count)
+            performer.store(0, ordering: .relaxed)
             return
         }
         var isDone = false
@@ -78,7 +87,11 @@ final class ExactScheduler: Scheduler, @unchecked Sendable {
 
     /// Runs `body` where nothing else touches devices: at once on the thread of the virtual processors, else as input from outside.
     func performInside(_ body: @escaping () -> Void) {
-        if clock.isOwner { body() } else { perform { _ in body() } }
+        if clock.isOwner || performer.load(ordering: .relaxed) == pthread_self() {
+            body()
+        } else {
+            perform { _ in body() }
+        }
     }
 
     func close() {

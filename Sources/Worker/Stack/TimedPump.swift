@@ -56,9 +56,10 @@ final class TimedPump: ServicePump, StatefulUnit, @unchecked Sendable {
         }
     }
 
-    /// Precondition: the caller may touch devices (it is a pump's context, or the machine stands still).
     func post(_ body: @escaping () -> Void) {
-        if isInside { posted.append(body) } else { enter(body) }
+        scheduler.performInside { [unowned self] in
+            if isInside { posted.append(body) } else { enter(body) }
+        }
     }
 
     func makeTimer(name: String, action: @escaping () -> Void) -> any PartitionTimer {
