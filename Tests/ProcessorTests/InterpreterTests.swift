@@ -254,4 +254,18 @@ import Testing
         #expect(machine.engine.state.cr2 == 0x80000)
         #expect(machine[5] == 0x80000)
     }
+
+    @Test(.timeLimit(.minutes(1))) func `a call through memory ends where its two pages share a TLB entry`() throws {
+        // loop: call [rdx]; dec ecx; jnz loop; hlt; target: inc eax; ret
+        let machine = try FlatMachine(.long, [0xff, 0x12, 0xff, 0xc9, 0x75, 0xfa, 0xf4, 0xff, 0xc0, 0xc3])
+        // 4 MiB, which is the TLB's 1024 pages, above the stack's page; mapped to the same memory.
+        _ = machine.memory.store(0x3010, 0x4007 as UInt64)
+        machine[2] = 0x40_0000 + 0x7_f000
+        machine[1] = 50
+        _ = machine.memory.store(0x7_f000, FlatMachine.code + 7)
+        #expect(machine.run() == .halted)
+        #expect(machine.vector == nil)
+        #expect(machine[0] == 50)
+        #expect(machine[4] == 0x80000)
+    }
 }

@@ -263,8 +263,8 @@ func shiftRegister<W: OperandWidth>(_ vp: VP, _ op: UOp, _: W.Type, _ operation:
     return dispatch(vp, header)
 }
 
-@inline(__always) private func callTarget(_ vp: VP, _ op: UOp, _ target: UInt64) -> Int32 {
-    guard let header = cachedBlock(vp, target) else { return fallBack(vp, op) }
+@inline(__always) func callRegister(_ vp: VP, _ op: UOp) -> Int32 {
+    guard let header = cachedBlock(vp, registers(vp)[Int(op.pointee.b)]) else { return fallBack(vp, op) }
     let pointer = registers(vp)[4] &- 8
     guard let host = writePointer(vp, pointer, 8) else { return miss(vp, op, pointer, 8 | 256) }
     lv_store64(host, addressBehind(vp, op))
@@ -272,12 +272,17 @@ func shiftRegister<W: OperandWidth>(_ vp: VP, _ op: UOp, _: W.Type, _ operation:
     return dispatch(vp, header)
 }
 
-@inline(__always) func callRegister(_ vp: VP, _ op: UOp) -> Int32 { callTarget(vp, op, registers(vp)[Int(op.pointee.b)]) }
-
+/// The one handler with two places in memory. A stack that the TLB does not serve is left to the routine: where both places share a TLB
+/// entry, filling it for one of them evicts the other, and running the micro-op again would never end.
 @inline(__always) func callMemory(_ vp: VP, _ op: UOp) -> Int32 {
     let linear = AnyForm.address(vp, op)
     guard let pointer = readPointer(vp, linear, 8) else { return miss(vp, op, linear, 8) }
-    return callTarget(vp, op, lv_load64(pointer))
+    guard let header = cachedBlock(vp, lv_load64(pointer)) else { return fallBack(vp, op) }
+    let stack = registers(vp)[4] &- 8
+    guard let host = writePointer(vp, stack, 8) else { return fallBack(vp, op) }
+    lv_store64(host, addressBehind(vp, op))
+    registers(vp)[4] = stack
+    return dispatch(vp, header)
 }
 
 /// A Jcc with an even condition; for the odd ones the block writer exchanges the links.
