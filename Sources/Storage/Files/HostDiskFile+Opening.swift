@@ -100,6 +100,8 @@ extension HostDiskFile {
         }
         let result = lv_disk_lock(descriptor, readOnly ? 0 : 1)
         guard result == 0 else { throw DiskOpenError.system(-result, path) }
+        // Whoever held the lock until now may have removed the file, as a merge does.
+        guard fstat(descriptor, &status) == 0, status.st_nlink > 0 else { throw DiskOpenError.system(ENOENT, path) }
         return file
     }
 }

@@ -4,8 +4,12 @@ import Basics
 struct ParentReference: Equatable {
     /// VHD: the parent's identifier; VHDX: its data write identifier.
     var identifier: GUID
+    /// One more that is right too, while the parent is merged into.
+    var otherIdentifier: GUID?
     /// As they stand in the image with `/` between the parts, relative ones first.
     var paths: [String]
+
+    func names(_ found: GUID?) -> Bool { found == identifier || found != nil && found == otherIdentifier }
 
     /// What `file`, which must be of this format, says; nil: it has no parent.
     static func of(_ file: any DiskFile, format: DiskFormat) throws(DiskOpenError) -> ParentReference? {
@@ -20,7 +24,8 @@ struct ParentReference: Equatable {
             case .vhdx:
                 let metadata = try VHDXOpening(file, readOnly: true).metadata
                 guard metadata.hasParent, let link = metadata.parentLink else { return nil }
-                return ParentReference(identifier: link.linkage, paths: [link.relativePath, link.absolutePath].compactMap(\.self))
+                return ParentReference(
+                    identifier: link.linkage, otherIdentifier: link.otherLinkage, paths: [link.relativePath, link.absolutePath].compactMap(\.self))
             }
         } catch {
             throw DiskOpenError(error)

@@ -8,6 +8,9 @@ protocol DiskImage: MappedDisk {
     var linkIdentifier: GUID { get }
     /// The parent's link identifier as this image wrote it down; nil: it has no parent.
     var recordedParentIdentifier: GUID? { get }
+    /// Lets `child` know the link identifier that this image's first change of content will give, beside the present one, so that the chain
+    /// opens at every moment between; nothing where identifiers do not change. Afterwards `setParent` tells the child the new one alone.
+    func announceChange(to child: any DiskImage, _ paths: ParentPaths) throws(DiskFormatError)
     /// Makes it longer or shorter; what lies behind a new end is lost.
     func resize(to size: UInt64, losingData: Bool) throws(DiskFormatError)
     /// Gives unused room back; false: `progress` stopped it.
@@ -57,4 +60,6 @@ extension VHDImage: DiskImage {
     }
 
     func problems() throws(DiskFormatError) -> [String] { [] }
+
+    func announceChange(to child: any DiskImage, _ paths: ParentPaths) {}
 }

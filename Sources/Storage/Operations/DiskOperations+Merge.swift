@@ -22,12 +22,12 @@ extension DiskOperations {
         let images = try Self.open(chain, format, target: target)
         defer { try? images[0].close() }
         try write(images, target, chain, path)
-        try images[0].close()
-        // The uppermost first: what is left of a chain stays usable.
+        // The uppermost first: what is left of a chain stays usable. Their locks still hold, so that nobody begins to use them meanwhile.
         for entry in chain.entries[..<target] {
             unlink(entry.path)
             NewImageFile.synchroniseFolder(of: entry.path)
         }
+        try images[0].close()
     }
 
     private static func position(of destination: String?, in chain: DiskChain, _ path: String) throws -> Int {
@@ -79,17 +79,16 @@ extension DiskOperations {
 
     private func write(_ images: [any DiskImage], _ position: Int, _ chain: DiskChain, _ path: String) throws {
         let (child, target, nearest) = (images[0], images[position], images[position - 1])
-        if child.size > target.size { try target.resize(to: child.size, losingData: false) }
+        let paths = ParentPaths(parent: chain.entries[position].path, child: chain.entries[position - 1].path)
+        // A VHDX that is written gets a new identifier for its children: the child knows both while the first write changes it.
         let known = target.linkIdentifier
-        let (nearestPath, targetPath) = (chain.entries[position - 1].path, chain.entries[position].path)
-        // A VHDX that is written gets a new identifier for its children: the first write changes it, and the child learns it at once.
+        try target.announceChange(to: nearest, paths)
+        if child.size > target.size { try target.resize(to: child.size, losingData: false) }
         if let first = try nearest.nextOwnRange(from: 0) {
             try target.write(bytes: try nearest.bytes(at: first.lowerBound, count: target.logicalSectorSize), at: first.lowerBound)
             try target.flush()
         }
-        if target.linkIdentifier != known {
-            try nearest.setParent(target.linkIdentifier, ParentPaths(parent: targetPath, child: nearestPath))
-        }
+        if target.linkIdentifier != known { try nearest.setParent(target.linkIdentifier, paths) }
         for (count, image) in images[..<position].reversed().enumerated() {
             let share = 1 / Double(position)
             try DiskCopy { progress((Double(count) + $0) * share) }.copyOwnContent(of: image, to: target, file: path)

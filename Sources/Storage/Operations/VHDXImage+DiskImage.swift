@@ -24,6 +24,15 @@ extension VHDXImage: DiskImage {
         try setParentLink(VHDXParentLink(linkage: identifier, relativePath: paths.relative, absolutePath: paths.absolute))
     }
 
+    func announceChange(to child: any DiskImage, _ paths: ParentPaths) throws(DiskFormatError) {
+        guard let child = child as? VHDXImage else { return }
+        let next = GUID()
+        var link = VHDXParentLink(linkage: dataWriteGUID, relativePath: paths.relative, absolutePath: paths.absolute)
+        link.otherLinkage = next
+        try child.setParentLink(link)
+        nextDataWriteGUID = next
+    }
+
     func giveBackRoom(findingZeros: Bool, progress: (Double) -> Bool) throws(DiskFormatError) -> Bool {
         // The image stays whole when it is stopped, but does not say so itself.
         var goesOn = true

@@ -11,6 +11,7 @@ extension VHDImage {
     /// The same, giving the block a place at the file's end if it has none. The table in the file follows with the next flush.
     func allocate(_ header: VHDDynamicHeader, _ block: Int) throws(DiskError) -> UInt64 {
         if let data = dataOffset(header, block) { return data }
+        try renewCopy()
         let start = Self.aligned(footerOffset, header)
         let newFooterOffset = start + header.blockBytes
         guard start / 512 < UInt64(VHDLayout.unused) else {
@@ -36,8 +37,21 @@ extension VHDImage {
         needsFooter = false
         table[block] = UInt32(start / 512)
         changedEntries.insert(block)
+        dropCleanBitmaps()
         bitmaps[block] = bitmap
         return start + header.bitmapBytes
+    }
+
+    /// Brings the footer's copy at the beginning up to date, which alone counts while the last footer moves.
+    func renewCopy() throws(DiskError) {
+        guard needsCopy else { return }
+        try file.write(footer.bytes, at: 0)
+        try file.synchronise()
+        needsCopy = false
+    }
+
+    private func dropCleanBitmaps() {
+        if bitmaps.count > 2 * Self.mostChangedBitmaps { bitmaps = bitmaps.filter { changedBitmaps.contains($0.key) } }
     }
 
     /// The first place at or behind `offset` where a block's sectors begin on a page of the host.
@@ -48,7 +62,7 @@ extension VHDImage {
     /// The bitmap of a block that has a place.
     func bitmap(_ header: VHDDynamicHeader, _ block: Int) throws(DiskError) -> SectorBitmap {
         if let known = bitmaps[block] { return known }
-        if bitmaps.count > 2 * Self.mostChangedBitmaps { bitmaps = bitmaps.filter { changedBitmaps.contains($0.key) } }
+        dropCleanBitmaps()
         let bitmap = SectorBitmap(try file.bytes(at: UInt64(table[block]) * 512, count: Int(header.bitmapBytes)))
         bitmaps[block] = bitmap
         return bitmap
@@ -65,6 +79,7 @@ extension VHDImage {
     public func flush() throws(DiskError) {
         try checkOpen()
         guard !isReadOnly else { return }
+        try renewCopy()
         if needsFooter {
             try file.write(footer.bytes, at: footerOffset)
             needsFooter = false

@@ -98,7 +98,8 @@ extension VHDImage {
         var position: UInt64 = 0
         for region in used.sorted(by: { $0.lowerBound < $1.lowerBound }) {
             var start = Self.aligned(position, header)
-            while start + header.blockBytes <= region.lowerBound {
+            // More gaps than blocks could move into are of no use, and a sparse file may have any number of them.
+            while start + header.blockBytes <= region.lowerBound, gaps.count < used.count {
                 gaps.append(start)
                 start = Self.aligned(start + header.blockBytes, header)
             }

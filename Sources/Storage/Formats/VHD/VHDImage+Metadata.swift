@@ -7,7 +7,7 @@ extension VHDImage {
             throw DiskFormatError(.invalidOption, "“\(file.name)” is not a differencing disk and has no parent to change.", file: file.name)
         }
         try changing { () throws(DiskError) in try flush() }
-        let headerOffset = footerOffset
+        let headerOffset = (footerOffset + 511) / 512 * 512
         header.locators = Self.locators(at: headerOffset + UInt64(VHDDynamicHeader.byteCount))
         let end = headerOffset + UInt64(VHDDynamicHeader.byteCount) + 2 * UInt64(VHDParentLink.locatorSpace)
         var changed = footer
@@ -38,13 +38,11 @@ extension VHDImage {
         try changing { () throws(DiskError) in
             try file.write(changed.bytes, at: footerOffset)
             try file.synchronise()
-            if changed.kind != .fixed {
-                try file.write(changed.bytes, at: 0)
-                try file.synchronise()
-            }
+            // From here on the image is the changed one, whatever becomes of the copy.
+            footer = changed
+            (needsFooter, needsCopy) = (false, changed.kind != .fixed)
+            try renewCopy()
         }
-        footer = changed
-        needsFooter = false
     }
 
     /// Runs a change of the whole image and gives its failure the type of such operations.

@@ -57,12 +57,12 @@ extension VHDImage {
         var bytes = [UInt8](repeating: 0xff, count: (blocks * 4 + 511) / 512 * 512)
         for (position, entry) in table.enumerated() { bytes.setBigEndian(entry, at: position * 4) }
         var changed = header
-        (changed.tableOffset, changed.entryCount) = (footerOffset, UInt32(blocks))
-        let end = footerOffset + UInt64(bytes.count)
+        (changed.tableOffset, changed.entryCount) = ((footerOffset + 511) / 512 * 512, UInt32(blocks))
+        let end = changed.tableOffset + UInt64(bytes.count)
         do throws(DiskFormatError) {
             try changing { () throws(DiskError) in
                 try file.write(footer.bytes, at: end)
-                try file.write(bytes, at: footerOffset)
+                try file.write(bytes, at: changed.tableOffset)
                 try file.synchronise()
             }
         } catch {

@@ -24,6 +24,8 @@ public final class VHDImage: MappedDisk, @unchecked Sendable {
     var changedBitmaps: Set<Int> = []
     /// The footer in the file is missing or older than `footer`.
     var needsFooter: Bool
+    /// The copy of the footer at the beginning is missing or older than `footer`: a power cut came between the two.
+    var needsCopy: Bool
     /// Reads need the parent and none was given.
     let isDetached: Bool
     var isClosed = false
@@ -45,7 +47,7 @@ public final class VHDImage: MappedDisk, @unchecked Sendable {
         let layout = try VHDLayout(file)
         (self.file, self.parent, isReadOnly) = (file, parent, readOnly || file.isReadOnly)
         (footer, header, table, parentLink) = (layout.footer, layout.header, layout.table, layout.parentLink)
-        (footerOffset, needsFooter) = (layout.footerOffset, layout.needsFooter)
+        (footerOffset, needsFooter, needsCopy) = (layout.footerOffset, layout.needsFooter, layout.needsCopy)
         isDetached = parentRule == .detached && layout.footer.kind == .differencing
         guard layout.footer.kind == .differencing else {
             if parent != nil { throw DiskFormatError(.parentMismatch, "“\(file.name)” has no parent but was given one.", file: file.name) }

@@ -18,6 +18,8 @@ struct VHDLayout {
     var footerOffset: UInt64
     /// The footer at the end is missing or is not the one at the beginning: an image that was not closed.
     var needsFooter = false
+    /// The copy at the beginning is missing or is not the last footer: it must be made anew before the last footer may move.
+    var needsCopy = false
 
     static let unused: UInt32 = 0xffff_ffff
 
@@ -33,6 +35,7 @@ struct VHDLayout {
         let (last, first) = (try file.structure(at: fileSize - 512, count: 512), try file.structure(at: 0, count: 512))
         (footer, needsFooter) = try Self.footer(last: last, first: first, name: name)
         footerOffset = needsFooter ? (fileSize + 511) / 512 * 512 : fileSize - 512
+        needsCopy = footer.kind != .fixed && !needsFooter && first != last
         guard footer.kind != .fixed else {
             guard footer.size <= fileSize - 512 else { throw Self.truncated(name, needs: footer.size + 512, has: fileSize) }
             return

@@ -5,9 +5,10 @@ extension VHDXImage {
     /// Before the first change: the headers get new write identifiers, so that children and copies notice.
     func begin(changingData: Bool) throws(DiskError) {
         guard !hasBegun else { return }
+        let nextDataWriteGUID = nextDataWriteGUID
         try header.update(file) { header in
             header.fileWriteGUID = GUID()
-            if changingData { header.dataWriteGUID = GUID() }
+            if changingData { header.dataWriteGUID = nextDataWriteGUID ?? GUID() }
         }
         if changingData { hasBegun = true }
     }

@@ -46,6 +46,8 @@ public final class VHDXImage: Disk, @unchecked Sendable {
     var isUnsynchronised = false
     /// The headers say that this image is being changed.
     var hasBegun = false
+    /// The `dataWriteGUID` that the first change of the content gives; nil: a random one.
+    var nextDataWriteGUID: GUID?
     var isClosed = false
     /// Length of the file in MiB, rounded up.
     var fileUnits: Int
@@ -110,7 +112,7 @@ public final class VHDXImage: Disk, @unchecked Sendable {
                 .parentMismatch, "the parent of “\(file.name)” must be a VHDX with sectors of \(metadata.logicalSectorSize) bytes",
                 file: file.name)
         }
-        guard rule == .ignoringIdentifier || image.dataWriteGUID == link.linkage else {
+        guard rule == .ignoringIdentifier || link.names(image.dataWriteGUID) else {
             throw DiskFormatError(
                 .parentMismatch,
                 "the parent “\(image.file.name)” of “\(file.name)” is another disk or was changed since the child was made",

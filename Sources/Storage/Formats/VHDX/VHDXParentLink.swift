@@ -4,6 +4,8 @@ import Basics
 public struct VHDXParentLink: Sendable, Equatable {
     /// The parent's `dataWriteGUID` when the child was made.
     public var linkage: GUID
+    /// A second `dataWriteGUID` that is right too (`parent_linkage2`): what the parent is about to get while it is merged into. Nil: none.
+    public var otherLinkage: GUID?
     /// From the child's folder; parts are separated by `/`.
     public var relativePath: String?
     public var absolutePath: String?
@@ -11,6 +13,9 @@ public struct VHDXParentLink: Sendable, Equatable {
     public init(linkage: GUID, relativePath: String? = nil, absolutePath: String? = nil) {
         (self.linkage, self.relativePath, self.absolutePath) = (linkage, relativePath, absolutePath)
     }
+
+    /// True for a parent with this `dataWriteGUID`.
+    func names(_ identifier: GUID) -> Bool { identifier == linkage || identifier == otherLinkage }
 
     /// Parses the metadata item; nil when it contradicts itself.
     init?(_ item: [UInt8]) {
@@ -26,6 +31,11 @@ public struct VHDXParentLink: Sendable, Equatable {
         }
         guard let linkage = values["parent_linkage"].flatMap({ GUID($0) }) else { return nil }
         self.linkage = linkage
+        if let second = values["parent_linkage2"] {
+            guard let second = GUID(second) else { return nil }
+            // Zeros stand for none.
+            otherLinkage = second == VHDXLayout.noGUID ? nil : second
+        }
         relativePath = values["relative_path"].map { path in
             let plain = String(path.map { $0 == "\\" ? "/" : $0 })
             return plain.hasPrefix("./") ? String(plain.dropFirst(2)) : plain
@@ -36,6 +46,7 @@ public struct VHDXParentLink: Sendable, Equatable {
     /// The metadata item; nil when it would be longer than its fields can say.
     var item: [UInt8]? {
         var pairs = [("parent_linkage", "{\(linkage)}")]
+        if let otherLinkage { pairs.append(("parent_linkage2", "{\(otherLinkage)}")) }
         if let relativePath {
             let plain = relativePath.hasPrefix("./") || relativePath.hasPrefix("../") ? relativePath : "./" + relativePath
             pairs.append(("relative_path", String(plain.map { $0 == "/" ? "\\" : $0 })))

@@ -7,7 +7,8 @@ final class VHDXReplayedFile: DiskFile, @unchecked Sendable {
     private let base: any DiskFile
     private let replayedSize: UInt64
     private var pages: [UInt64: [UInt8]] = [:]
-    private var zeros: [Range<UInt64>] = []
+    /// Numbers of pages that the log clears; `VHDXLayout.maximumReplayedZeros` bounds them.
+    private var zeros: Set<UInt64> = []
     private let slicer = SegmentSlicer()
 
     init(_ base: any DiskFile, size: UInt64) { (self.base, replayedSize) = (base, size) }
@@ -15,8 +16,10 @@ final class VHDXReplayedFile: DiskFile, @unchecked Sendable {
     func set(_ bytes: [UInt8], at offset: UInt64) { pages[offset] = bytes }
 
     func clear(_ range: Range<UInt64>) {
-        pages = pages.filter { !range.contains($0.key) }
-        zeros.append(range)
+        for number in range.lowerBound / 4096..<range.upperBound / 4096 {
+            pages[number * 4096] = nil
+            zeros.insert(number)
+        }
     }
 
     var name: String { base.name }
@@ -27,9 +30,7 @@ final class VHDXReplayedFile: DiskFile, @unchecked Sendable {
         guard let count = SegmentSlicer.count(segments), count > 0 else { return }
         // Data lies apart from the tables; most requests touch nothing that was replayed.
         let touched = offset / 4096...(offset + count - 1) / 4096
-        let isTouched =
-            zeros.contains { $0.overlaps(offset..<offset + count) }
-            || (touched.count <= 64 ? touched.contains { pages[$0 * 4096] != nil } : pages.keys.contains { touched.contains($0 / 4096) })
+        let isTouched = !(pages.isEmpty && zeros.isEmpty) && touched.contains { pages[$0 * 4096] != nil || zeros.contains($0) }
         guard isTouched else { return try base.read(into: segments, at: offset) }
         var position = SegmentSlicer.Position()
         var place = offset
@@ -44,7 +45,7 @@ final class VHDXReplayedFile: DiskFile, @unchecked Sendable {
                     bytes.withUnsafeBytes { target.copyBytes(from: $0[start..<start + segment.iov_len]) }
                     start += segment.iov_len
                 }
-            } else if zeros.contains(where: { $0.contains(place) }) {
+            } else if zeros.contains(page / 4096) {
                 SegmentSlicer.fillWithZeros(target)
             } else {
                 try base.read(into: target, at: place)
