@@ -19,7 +19,7 @@ struct ParentSearch {
             do throws(DiskOpenError) {
                 let file = try open(path)
                 let identifier = try ParentReference.identifier(of: file, format: format)
-                guard accepting || identifier == reference.identifier else {
+                guard accepting || reference.names(identifier) else {
                     throw DiskOpenError(
                         .parentMismatch,
                         "“\(file.name)” is not the disk that “\(childPath)” was made from, or was changed since.", file: childPath,
@@ -55,7 +55,12 @@ struct ParentSearch {
     /// The error that helps most: what was found and refused counts more than what was not found.
     private func worst(of failures: [DiskOpenError], tried paths: [String]) -> DiskOpenError {
         if let found = failures.first(where: { $0.code != .notFound && $0.code != .parentNotAllowed }) { return found }
-        if let refused = failures.first(where: { $0.code == .parentNotAllowed }) { return refused }
+        // A refused path that spells a file of the child's folder, which was looked for there, says no more than that it is missing.
+        let inFolder = Set(paths.filter { !$0.hasPrefix("/") }.map { Self.normalised(folder + "/" + $0) })
+        let isElsewhere = paths.contains {
+            $0.hasPrefix("/") && !inFolder.contains(Self.normalised($0)) || $0.split(separator: "/").contains("..")
+        }
+        if isElsewhere, let refused = failures.first(where: { $0.code == .parentNotAllowed }) { return refused }
         let places = paths.isEmpty ? "it names no path" : "looked for: " + paths.map { "“\($0)”" }.joined(separator: ", ")
         return DiskOpenError(
             .parentMissing, "The parent of “\(childPath)” is not there (\(places)).", file: childPath,
