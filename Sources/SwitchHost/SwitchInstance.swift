@@ -225,7 +225,8 @@ final class SwitchInstance {
     private func configure(_ new: SwitchConfiguration) throws {
         try new.check()
         guard new.id == configuration.id else { throw ProtocolError.malformed("the configuration of another switch") }
-        try applyUplink(of: new, old: configuration)
+        // An uplink that could not be made is no state to go on from.
+        try applyUplink(of: new, old: uplinkFailure == nil ? configuration : nil)
         do {
             try folder.write(new)
         } catch {
@@ -264,7 +265,12 @@ final class SwitchInstance {
         for forwarding in forwardings {
             let failure = engine.perform { engine in TransportedError.of { try engine.nat?.add(forwarding) } } ?? nil
             guard let failure else { continue }
-            if old == nil { SwitchMain.say(failure.message) } else { throw failure }
+            guard let old else {
+                SwitchMain.say(failure.message)
+                continue
+            }
+            try? applyUplink(of: old, old: nil)
+            throw failure
         }
     }
 

@@ -7,7 +7,8 @@ package struct TokenBucket: Sendable {
 
     /// `now` in nanoseconds of a clock that only grows.
     package init(bitsPerSecond: UInt64, now: UInt64) {
-        rate = max(bitsPerSecond, 8)
+        // 10 Tbit/s is no limit at all; products below stay within 64 bits.
+        rate = min(max(bitsPerSecond, 8), 10_000_000_000_000)
         burst = Int64(clamping: max(rate / 100, UInt64(FrameRing.largestFrame) * 16))
         (tokens, last) = (burst, now)
     }
