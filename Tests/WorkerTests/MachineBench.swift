@@ -55,7 +55,9 @@ final class MachineBench: MachineDelegate, @unchecked Sendable {
     static func configuration(
         exact: Bool = false, processors: Int = 1, megabytes: UInt64 = 32
     ) -> VirtualMachineConfiguration {
-        var configuration = VirtualMachineConfiguration(id: GUID(), name: "bench", creationTime: 1_795_363_323_000_000_000)
+        // One identity for all: machines are compared and restored into each other, and devices are named after it.
+        let id = GUID(bytes: Array(1...16))
+        var configuration = VirtualMachineConfiguration(id: id, name: "bench", creationTime: 1_795_363_323_000_000_000)
         configuration.memory.startupBytes = megabytes << 20
         configuration.processor.count = processors
         configuration.timeMode = exact ? .exact : .real

@@ -59,7 +59,7 @@ main:   mov eax, 0x40000000
         xor eax, eax
         mov ecx, 512
         rep stosq
-        mov dword [INPUT], 1            ; connection 1
+        mov dword [INPUT], 2            ; connection 2: VMBus has 1 and 4
         mov dword [INPUT + 8], 1        ; message type
         mov dword [INPUT + 12], 8       ; payload size
         mov rcx, 0x5C
