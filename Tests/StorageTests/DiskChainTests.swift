@@ -107,6 +107,11 @@ import Testing
         #expect(code("child.vhd") == .parentMismatch)
         _ = try makeVHD("orphan.vhd", parent: .init(identifier: base, relativePath: "gone.vhd", absolutePath: nil))
         #expect(code("orphan.vhd") == .parentMissing)
+        // Both of its paths name the missing file of its own folder: missing is what matters.
+        _ = try makeVHD("twice.vhd", parent: .init(identifier: base, relativePath: "./gone.vhd", absolutePath: folder("gone.vhd")))
+        #expect(code("twice.vhd") == .parentMissing)
+        _ = try makeVHD("moved.vhd", parent: .init(identifier: base, relativePath: "gone.vhd", absolutePath: "/elsewhere/gone.vhd"))
+        #expect(code("moved.vhd") == .parentNotAllowed)
         _ = try makeVHD("self.vhd", parent: .init(identifier: base, relativePath: "self.vhd", absolutePath: nil))
         #expect(code("self.vhd") == .chainLoop)
         _ = try makeVHD("nameless.vhd", parent: .init(identifier: base, relativePath: nil, absolutePath: nil))

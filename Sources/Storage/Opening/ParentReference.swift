@@ -25,7 +25,8 @@ struct ParentReference: Equatable {
                 let metadata = try VHDXOpening(file, readOnly: true).metadata
                 guard metadata.hasParent, let link = metadata.parentLink else { return nil }
                 return ParentReference(
-                    identifier: link.linkage, otherIdentifier: link.otherLinkage, paths: [link.relativePath, link.absolutePath].compactMap(\.self))
+                    identifier: link.linkage, otherIdentifier: link.otherLinkage,
+                    paths: [link.relativePath, link.absolutePath].compactMap(\.self))
             }
         } catch {
             throw DiskOpenError(error)

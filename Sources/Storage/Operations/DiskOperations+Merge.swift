@@ -21,7 +21,7 @@ extension DiskOperations {
         }
         let images = try Self.open(chain, format, target: target)
         defer { try? images[0].close() }
-        try write(images, target, chain, path)
+        try mergeContent(of: Array(images[...target]), at: chain.entries[...target].map(\.path))
         // The uppermost first: what is left of a chain stays usable. Their locks still hold, so that nobody begins to use them meanwhile.
         for entry in chain.entries[..<target] {
             unlink(entry.path)
@@ -77,9 +77,13 @@ extension DiskOperations {
         return images
     }
 
-    private func write(_ images: [any DiskImage], _ position: Int, _ chain: DiskChain, _ path: String) throws {
-        let (child, target, nearest) = (images[0], images[position], images[position - 1])
-        let paths = ParentPaths(parent: chain.entries[position].path, child: chain.entries[position - 1].path)
+    /// Writes what open images, the child first and each on the next, hold into the last one. `files` are their paths.
+    package func mergeContent(of disks: [any MappedDisk], at files: [String]) throws {
+        let images = disks.compactMap { $0 as? any DiskImage }
+        guard let path = files.first, let child = images.first, images.count > 1, images.count == files.count else { return }
+        let position = images.count - 1
+        let (target, nearest) = (images[position], images[position - 1])
+        let paths = ParentPaths(parent: files[position], child: files[position - 1])
         // A VHDX that is written gets a new identifier for its children: the child knows both while the first write changes it.
         let known = target.linkIdentifier
         try target.announceChange(to: nearest, paths)

@@ -31,7 +31,7 @@ import Testing
             unflushed = [:]
         }
         /// Nil when all is well, otherwise the first wrong sector.
-        func firstMistake(in image: VHDXImage) throws -> String? {
+        func firstMistake(in image: any Disk) throws -> String? {
             let sectors = last.keys.sorted()
             var first = 0
             while first < sectors.count {
