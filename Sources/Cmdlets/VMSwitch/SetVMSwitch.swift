@@ -1,3 +1,4 @@
+import Basics
 import Management
 import Persistence
 
@@ -60,7 +61,16 @@ extension Cmdlet {
                     if type != .nat { (configuration.natSubnet, configuration.mappings) = (nil, nil) }
                     if type != .external { configuration.netAdapterName = nil }
                 }
-                if let subnet = invocation.string("NatSubnet") { configuration.natSubnet = subnet }
+                if let subnet = invocation.string("NatSubnet") {
+                    guard configuration.switchType == .nat else {
+                        throw ErrorRecord(
+                            "Set-VMSwitch -NatSubnet belongs to NAT switches; “\(configuration.name)” is \(configuration.switchType.rawValue).",
+                            "ParameterConflict", .invalidArgument, target: configuration.name,
+                            action: "Add -SwitchType NAT to make it one.",
+                            cmdlet: "Set-VMSwitch")
+                    }
+                    configuration.natSubnet = subnet
+                }
                 if let adapter = invocation.string("NetAdapterName") {
                     (configuration.switchType, configuration.netAdapterName) = (.external, adapter)
                     (configuration.natSubnet, configuration.mappings) = (nil, nil)

@@ -6,9 +6,8 @@ extension VirtualSwitch {
     public func addMapping(
         transport: String, externalAddress: String, externalPort: Int, internalAddress: String, internalPort: Int
     ) throws -> SwitchConfiguration.Mapping {
-        let taken = try host.switches().flatMap { (try? $0.configuration().mappings) ?? [] }.map(\.id)
-        let mapping = SwitchConfiguration.Mapping(
-            id: (taken.max() ?? -1) + 1, transport: transport, externalAddress: externalAddress, externalPort: externalPort,
+        var mapping = SwitchConfiguration.Mapping(
+            id: 0, transport: transport, externalAddress: externalAddress, externalPort: externalPort,
             internalAddress: internalAddress, internalPort: internalPort)
         try configure { configuration in
             guard configuration.switchType == .nat else { throw notNat() }
@@ -21,6 +20,11 @@ extension VirtualSwitch {
                     "\(transport) port \(externalPort) of \(externalAddress) already leads to \(clash.internalAddress) port \(clash.internalPort).",
                     action: "Remove that mapping first: Remove-NetNatStaticMapping -StaticMappingID \(clash.id)", target: name)
             }
+            // Under the store's lock: nobody else takes the number meanwhile.
+            let numbers = 0..<Int(UInt32.max)
+            let taken = Set(try host.switches().flatMap { (try? $0.configuration().mappings) ?? [] }.map(\.id))
+            let next = (taken.filter(numbers.contains).max() ?? -1) + 1
+            mapping.id = numbers.contains(next) ? next : numbers.first { !taken.contains($0) } ?? 0
             configuration.mappings = (configuration.mappings ?? []) + [mapping]
         }
         return mapping
