@@ -125,6 +125,17 @@ import Testing
         #expect(core.ports(aToB, from: 0) == [1])
     }
 
+    @Test func noLimitIsTooLargeToCompute() {
+        for rate: UInt64 in [0, 1, 1 << 62, UInt64(Int64.max), .max] {
+            var bucket = TokenBucket(bitsPerSecond: rate, now: 0)
+            for now: UInt64 in [0, 1, 5_000_000, 10_000_000_000, 1 << 62] {
+                _ = bucket.wait(now)
+                for _ in 0..<100 { bucket.spend(FrameRing.largestFrame) }
+                #expect(bucket.wait(now) <= 1_000_000_000)
+            }
+        }
+    }
+
     @Test func bandwidthIsKeptOnAverage() {
         let second: UInt64 = 1_000_000_000
         for rate: UInt64 in [100_000, 8_000_000, 10_000_000_000] {
