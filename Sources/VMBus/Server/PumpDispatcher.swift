@@ -58,6 +58,9 @@ final class PumpDispatcher: @unchecked Sendable {
     /// Channels with a signal that the device has not seen.
     var waiting: [RingChannel] { lock.withLock { signalled.filter(\.isUsable) } }
 
+    /// Signals that no device has seen are forgotten: their channels are gone.
+    func forgetSignals() { lock.withLock { signalled.removeAll() } }
+
     /// Never calls anything again.
     func close() {
         lock.withLock {

@@ -42,7 +42,7 @@ extension VMBusServer: StatefulUnit {
                 offers: plane.orderedOffers, gpadls: plane.gpadls.values.sorted { $0.id < $1.id },
                 connects: plane.connects.sorted { ($0.endpoint, $0.service) < ($1.endpoint, $1.service) },
                 leaving: plane.leaving.sorted(), incoming: waitingMessages, outgoing: outgoing, signalled: waitingChannels,
-                failed: channels.values.filter { !$0.isOpen }.map(\.relid).sorted())
+                failed: plane.orderedOffers.filter { $0.channel == .open && channels[$0.relid]?.isOpen != true }.map(\.relid))
         }
     }
 
@@ -70,6 +70,7 @@ extension VMBusServer: StatefulUnit {
         (plane.offersRequested, plane.nextRelid) = (state.offersRequested, state.nextRelid)
         (plane.pendingContact, plane.unloadAwaitsAnswer) = (state.pendingContact, state.unloadAwaitsAnswer)
         plane.leaving = Set(state.leaving)
+        for instance in state.leaving { awaitDeparture(instance) }
         plane.connects = Set(state.connects)
         outgoing = state.outgoing
         waitingMessages = Array(state.incoming.prefix(Self.incomingLimit))

@@ -22,11 +22,13 @@ package final class VMBusServer: @unchecked Sendable {
     let controlPump: any ServicePump
     package let processorCount: Int
 
-    // Safety: `lock` guards incoming, names, notes and hooks; everything else belongs to the control pump's context.
+    // Safety: `lock` guards incoming, names, leavers, notes and hooks; everything else belongs to the control pump's context.
     let lock = HostLock()
     private var control: PumpDispatcher?
     private var incoming: [[UInt8]] = []
     private var names: Set<GUID> = []
+    /// Of these the guest is still to let go, and what is to take its place then.
+    private var leavers: [GUID: (any VMBusDevice)?] = [:]
     private var notesLeft = VMBusServer.noteLimit
     private var noteHook: (@Sendable (String) -> Void)?
     private var connectHook: (@Sendable (SocketConnectRequest) -> Void)?
@@ -92,10 +94,19 @@ package final class VMBusServer: @unchecked Sendable {
     }
 
     /// Puts a device on the bus, with an offer to a guest that runs. Any thread. false: one with its instance is there, or the bus is full.
+    /// While the guest still has to let go of a removed one with its instance, the device waits for that.
     package func add(_ device: any VMBusDevice) -> Bool {
         let instance = device.offer.interfaceInstance
-        let isNew = lock.withLock { names.count < VMBusProtocol.relids.count && names.insert(instance).inserted }
-        guard isNew else { return false }
+        let (isTaken, isNew) = lock.withLock { () -> (Bool, Bool) in
+            if let waiting = leavers[instance] {
+                guard waiting == nil else { return (false, false) }
+                leavers[instance] = .some(device)
+                return (true, false)
+            }
+            let isNew = names.count < VMBusProtocol.relids.count && names.insert(instance).inserted
+            return (isNew, isNew)
+        }
+        guard isNew else { return isTaken }
         let slot = DeviceSlot(device: device, dispatcher: dispatcher(of: device.pump), server: self)
         slot.dispatcher.post { device.attached(to: slot) }
         postControl { server in
@@ -109,8 +120,12 @@ package final class VMBusServer: @unchecked Sendable {
     /// Takes a device off the bus: its channels are closed and the guest is told. `then` runs in the control pump when the guest has let go.
     package func remove(_ device: any VMBusDevice, then: @escaping () -> Void = {}) {
         let instance = device.offer.interfaceInstance
+        lock.withLock { if names.contains(instance) { leavers[instance] = .some(nil) } }
         postControl { server in
-            guard server.slots[instance]?.device === device else { return then() }
+            guard server.slots[instance]?.device === device else {
+                server.lock.withLock { if !server.plane.leaving.contains(instance) { server.leavers[instance] = nil } }
+                return then()
+            }
             server.departures[instance, default: []].append(then)
             server.plane.remove(instance)
         }
@@ -144,8 +159,23 @@ package final class VMBusServer: @unchecked Sendable {
 
     func forget(_ instance: GUID) {
         slots.removeValue(forKey: instance)?.release()
-        lock.withLock { _ = names.remove(instance) }
+        let next = lock.withLock { () -> (any VMBusDevice)? in
+            names.remove(instance)
+            return leavers.removeValue(forKey: instance) ?? nil
+        }
         for then in departures.removeValue(forKey: instance) ?? [] { then() }
+        if let next { _ = add(next) }
+    }
+
+    /// A restored guest still has to let go of a device; one that this machine has with its instance waits for that.
+    func awaitDeparture(_ instance: GUID) {
+        let slot = slots.removeValue(forKey: instance)
+        let device = slot?.device
+        slot?.release()
+        lock.withLock {
+            names.insert(instance)
+            leavers[instance] = .some(device)
+        }
     }
 
     // MARK: messages
@@ -206,6 +236,8 @@ package final class VMBusServer: @unchecked Sendable {
             perform()
         }
         settle()
+        // Signals for channels that are gone; one left over would keep later ones from waking a pump.
+        for dispatcher in lock.withLock({ dispatchers }) { dispatcher.forgetSignals() }
         controlPump.perform {
             outgoing.removeAll()
             retryTimer?.arm(at: nil)
@@ -236,6 +268,7 @@ package final class VMBusServer: @unchecked Sendable {
         lock.withLock {
             dispatchers.removeAll()
             incoming.removeAll()
+            leavers.removeAll()
         }
     }
 
