@@ -78,7 +78,8 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
     package var demand: UInt64? {
         state.committed.map { committed in
             let pages = committed - min(committed, balloonedBytes / GuestMemory.pageSize)
-            return min(pages * GuestMemory.pageSize, memory.capacity)
+            // Cut before it becomes bytes: the figure is the guest's.
+            return min(pages, memory.capacity / GuestMemory.pageSize) * GuestMemory.pageSize
         }
     }
     /// The guest's driver is there and has agreed on a version.
@@ -213,11 +214,11 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
     /// The guest names pages that it has set aside; they go back to the host.
     private func ballooned(_ message: [UInt8]) {
         guard case .balloon(let asked) = state.request else { return }
-        let more: UInt32 = Message.load(message, 12) ?? 0
-        let count: UInt32 = Message.load(message, 16) ?? 0
+        // Bit 0: more messages follow; above it the number of ranges.
+        let head: UInt32 = Message.load(message, 12) ?? 0
         var taken: UInt64 = 0
-        for index in 0..<Int(min(count, 4096)) {
-            guard let wire: UInt64 = Message.load(message, 20 + index * 8) else { break }
+        for index in 0..<Int(min(head >> 1, 4096)) {
+            guard let wire: UInt64 = Message.load(message, 16 + index * 8) else { break }
             let range = PageRange(wire: wire)
             let bytes = range.count * GuestMemory.pageSize
             guard range.count > 0, state.ballooned.count < Self.mostRanges, taken + range.count <= asked,
@@ -228,7 +229,7 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
             state.ballooned.append(range)
             taken += range.count
         }
-        guard more & 1 == 0 else {
+        guard head & 1 == 0 else {
             state.request = .balloon(asked - taken)
             return
         }

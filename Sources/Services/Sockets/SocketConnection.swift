@@ -35,7 +35,7 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
     private var greeting: [UInt8]
     /// Partition time until which the guest must have taken it; nil: it has.
     private(set) var deadline: UInt64?
-    private var guestHasEnded = false, hostHasEnded = false, finIsSent = false, hasEnded = false
+    private var guestHasEnded = false, hostHasEnded = false, hostIsDeaf = false, finIsSent = false, hasEnded = false
 
     init(
         service: GUID, instance: GUID, fromHost: Bool, socket: Int32?, greeting: [UInt8], deadline: UInt64, pump: any ServicePump,
@@ -72,7 +72,8 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
 
     func ringChanged(_ channel: any ServiceChannel) {
         toHost()
-        if hostHasEnded { tellEnd() } else { watch() }
+        if hostHasEnded { tellEnd() }
+        watch()
     }
 
     // MARK: Guest → host
@@ -94,14 +95,17 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
 
     /// Writes what is left; true: nothing is left.
     private func writeOut() -> Bool {
-        guard let socket else { return true }
+        guard let socket, !hostIsDeaf else {
+            unwritten = []
+            return true
+        }
         while !unwritten.isEmpty {
             let count = unwritten.withUnsafeBytes { lv_send(socket, $0.baseAddress, $0.count, nil, 0) }
             if count == -Int(EAGAIN) { return false }
             guard count > 0 else {
-                // Nobody reads any more: the guest's words go nowhere.
+                // Nobody reads any more: the guest's words go nowhere. What the host said before is still to be read.
                 unwritten = []
-                hostHasEnded = true
+                hostIsDeaf = true
                 return true
             }
             unwritten = unwritten.dropFirst(count)
@@ -123,7 +127,6 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
             }
             guard send(count) else { return channel.fail("a ring that shrinks") }
         }
-        watch()
     }
 
     private func send(_ count: Int) -> Bool {
@@ -144,7 +147,7 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
         endWhenDone()
     }
 
-    /// The socket is ready as far as either direction waits for it.
+    /// Watches the socket for what either direction waits for, and for nothing else: an ended one would be ready for ever.
     private func watch() {
         guard let socket else { return }
         var events: Int32 = 0
@@ -154,6 +157,8 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
             guard let self else { return }
             toHost()
             toGuest()
+            if hostHasEnded { tellEnd() }
+            watch()
         }
     }
 
