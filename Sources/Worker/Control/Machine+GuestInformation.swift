@@ -8,8 +8,9 @@ extension Machine {
     package func guestInformation() -> WorkerProtocol.GuestInformation {
         var result = WorkerProtocol.GuestInformation()
         let services = stack.integration
+        // Values: a change of the configuration may come in between.
+        let (inventory, enabled) = (stack.inventory, stack.offeredServices)
         stack.control.perform {
-            let enabled = stack.offeredServices
             for service in IntegrationService.allCases {
                 guard let device = services.device(named: service.rawValue) else { continue }
                 let isEnabled = enabled.contains(service.rawValue)
@@ -32,13 +33,13 @@ extension Machine {
                 result.memory.status = dynamic.statusWord
                 result.memory.isReady = dynamic.isReady
             }
-            for (id, _) in stack.inventory.adapters {
+            for (id, _) in inventory.adapters {
                 var adapter = WorkerProtocol.GuestInformation.Adapter(id: id)
                 adapter.ipAddresses = known.adapters.first { $0.adapter == id }?.addresses ?? []
                 result.adapters.append(adapter)
             }
         }
-        for (index, (_, adapter)) in stack.inventory.adapters.enumerated() where index < result.adapters.count {
+        for (index, (_, adapter)) in inventory.adapters.enumerated() {
             let counters = adapter.device.statistics
             result.adapters[index].isLinkUp = adapter.device.isConnected
             result.adapters[index].isOpen = counters.guestIsReady
@@ -48,7 +49,7 @@ extension Machine {
             result.adapters[index].sentBytes = counters.total.sentBytes
             result.adapters[index].droppedPackets = counters.total.droppedSends &+ counters.total.droppedReceives
         }
-        for (id, controller) in stack.inventory.controllers {
+        for (id, controller) in inventory.controllers {
             for (location, target) in controller.device.targets.sorted(by: { $0.key < $1.key }) {
                 var disk = WorkerProtocol.GuestInformation.Disk(controller: id, location: location)
                 let counters = target.counters.snapshot

@@ -35,7 +35,7 @@ final class ExactScheduler: Scheduler, @unchecked Sendable {
     private var isFrozen = true, isStanding = true, isClosed = false
     private var inputs: [(UInt64?) -> Void] = []
     private var thread: HostThread?
-    /// The thread that is inside `perform` while everything stands; 0: none.
+    /// The thread that holds the lock while it is inside `perform` or an input; 0: none.
     private let performer = Atomic<pthread_t>(0)
 
     init(processors: [VirtualProcessor], clock: ExactClock, timers: ExactTimers, client: any SchedulerClient) {
@@ -63,7 +63,8 @@ final class ExactScheduler: Scheduler, @unchecked Sendable {
     }
 
     func freeze() {
-        lock.withLock { isFrozen = true }
+        // What `perform` or an input runs holds the lock already.
+        if performer.load(ordering: .relaxed) == pthread_self() { isFrozen = true } else { lock.withLock { isFrozen = true } }
         processors[current].requestAttention()
     }
 
@@ -220,8 +221,9 @@ final class ExactScheduler: Scheduler, @unchecked Sendable {
             lock.lock()
         }
         while isFrozen, !isClosed {
-            // `run` and `stop` in quick succession: it still stands.
+            // `run` and `stop` in quick succession: it still stands. What came from outside meanwhile is not kept waiting.
             if !isStanding {
+                takeInputs()
                 isStanding = true
                 lock.wakeAll()
             }
@@ -235,7 +237,9 @@ final class ExactScheduler: Scheduler, @unchecked Sendable {
         guard !inputs.isEmpty else { return }
         let taken = inputs
         inputs = []
+        performer.store(pthread_self(), ordering: .relaxed)
         for input in taken { input(clock.count) }
+        performer.store(0, ordering: .relaxed)
         lock.wakeAll()
     }
 }

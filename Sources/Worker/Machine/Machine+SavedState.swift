@@ -62,6 +62,8 @@ extension Machine {
     }
 
     private func savedUnits() throws(MachineError) -> [UnitState] {
+        // A device may have come or gone while the machine stood.
+        stack.stop()
         do throws(StateError) { return try saveUnits(units) } catch { throw MachineError(.state, cause: error) }
     }
 

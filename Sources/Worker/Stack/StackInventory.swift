@@ -31,6 +31,8 @@ struct StackInventory {
         controllers.map { $0.controller.device as any StatefulUnit } + adapters.map { $0.adapter.device as any StatefulUnit }
     }
 
+    var pumps: [any MachinePump] { controllers.map(\.controller.pump) + adapters.map(\.adapter.pump) }
+
     /// Closes images and leaves switches. Precondition: the pumps have ended.
     mutating func close() {
         for (_, controller) in controllers { _ = controller.device.close() }
@@ -58,13 +60,13 @@ extension VirtualizationStack {
             device.setDisks(targets)
             _ = server.add(device)
         }
-        for described in configuration.adapters { try addAdapter(described, devices) }
-        tellAdapters(configuration.adapters)
+        for described in configuration.adapters { addAdapter(described, try makePort(described, devices)) }
+        tellAdapters()
     }
 
     /// Tells the key-value service which adapters' addresses to ask the guest for.
-    func tellAdapters(_ adapters: [VirtualMachineConfiguration.NetworkAdapter]) {
-        let adapters = adapters.map { GuestAdapter(id: $0.id, macAddress: macAddress($0)) }
+    func tellAdapters() {
+        let adapters = inventory.adapters.map { GuestAdapter(id: $0.id, macAddress: $0.adapter.device.settings.address) }
         control.perform { integration.keyValueExchange.setAdapters(adapters) }
     }
 
@@ -146,9 +148,8 @@ extension VirtualizationStack {
 
     // MARK: Network
 
-    /// Puts an adapter on the bus, connected to its switch if it has one.
-    func addAdapter(_ described: VirtualMachineConfiguration.NetworkAdapter, _ devices: HandedDevices) throws(MachineError) {
-        let port = try makePort(described, devices)
+    /// Puts an adapter on the bus, connected to its switch by `port` if it has one.
+    func addAdapter(_ described: VirtualMachineConfiguration.NetworkAdapter, _ port: SwitchPortClient?) {
         let pump = makePump("net \(described.id.description.prefix(8))")
         let settings = NetworkAdapterSettings(instance: described.id, address: macAddress(described), name: described.name)
         let device = NetworkAdapter(settings, pump: pump)
@@ -162,14 +163,17 @@ extension VirtualizationStack {
         _ described: VirtualMachineConfiguration.NetworkAdapter, _ devices: HandedDevices
     ) throws(MachineError) -> SwitchPortClient? {
         guard described.switchId != nil else { return nil }
-        guard let (_, folder) = devices.takePort(adapter: described.id) else {
-            throw MachineError(
-                .assembly,
-                detail: "the configuration changed meanwhile, the switch of “\(described.name)” was not handed over; repeat the command")
-        }
         do {
-            return try SwitchPortClient(folderDescriptor: folder, settings: try portSettings(described))
-        } catch {
+            // Before the descriptor is taken, which the port owns from its beginning.
+            let settings = try portSettings(described)
+            guard let (_, folder) = devices.takePort(adapter: described.id) else {
+                throw MachineError(
+                    .assembly,
+                    detail: "the configuration changed meanwhile, the switch of “\(described.name)” was not handed over; repeat the command"
+                )
+            }
+            return try SwitchPortClient(folderDescriptor: folder, settings: settings)
+        } catch let error as MachineError { throw error } catch {
             throw MachineError(.network, detail: "“\(described.name)” cannot be connected", cause: error as? any DescribedError)
         }
     }

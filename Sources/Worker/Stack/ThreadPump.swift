@@ -33,6 +33,10 @@ final class ThreadPump: ServicePump, @unchecked Sendable {
     // Safety: guarded by `lock`.
     private var posted: [() -> Void] = []
     private var watches: [Watch] = []
+    /// Counts changes of `watches`.
+    private var watchRevision = 0
+    /// Threads that wait in `perform` for their turn.
+    private var visitors = 0
     private var isRunning = false, isParked = true, isClosed = false
     private var thread: HostThread?
 
@@ -50,7 +54,17 @@ final class ThreadPump: ServicePump, @unchecked Sendable {
         ring()
     }
 
-    func perform<Result>(_ body: () throws -> Result) rethrows -> Result { try context.withLock(body) }
+    /// A busy pump lets visitors in between two rounds: a plain lock would go to the thread that has just let it go.
+    func perform<Result>(_ body: () throws -> Result) rethrows -> Result {
+        lock.withLock { visitors += 1 }
+        context.lock()
+        lock.withLock {
+            visitors -= 1
+            if visitors == 0 { lock.wakeAll() }
+        }
+        defer { context.unlock() }
+        return try body()
+    }
 
     func post(_ body: @escaping () -> Void) {
         lock.withLock { posted.append(body) }
@@ -65,6 +79,7 @@ final class ThreadPump: ServicePump, @unchecked Sendable {
         lock.withLock {
             watches.removeAll { $0.descriptor == descriptor }
             if let events { watches.append(Watch(descriptor: descriptor, events: events, action: action)) }
+            watchRevision &+= 1
         }
         ring()
     }
@@ -119,12 +134,14 @@ final class ThreadPump: ServicePump, @unchecked Sendable {
     private func runForever() {
         var descriptors: [pollfd] = []
         while stayedOpen() {
-            let watches = lock.withLock { self.watches }
+            let (watches, revision) = lock.withLock { (self.watches, watchRevision) }
             descriptors.removeAll(keepingCapacity: true)
             descriptors.append(pollfd(fd: bell, events: Int16(POLLIN), revents: 0))
             for watch in watches { descriptors.append(pollfd(fd: watch.descriptor, events: watch.events, revents: 0)) }
             isAsleep.store(true, ordering: .sequentiallyConsistent)
-            let isBusy = isPending.load(ordering: .sequentiallyConsistent) || lock.withLock { !posted.isEmpty || !isRunning }
+            let isBusy =
+                isPending.load(ordering: .sequentiallyConsistent)
+                || lock.withLock { !posted.isEmpty || !isRunning || revision != watchRevision }
             // A busy pump only looks; it does so only if there is anything but the bell to look at.
             if !isBusy || descriptors.count > 1 { poll(&descriptors, nfds_t(descriptors.count), isBusy ? 0 : -1) }
             isAsleep.store(false, ordering: .sequentiallyConsistent)
@@ -135,6 +152,7 @@ final class ThreadPump: ServicePump, @unchecked Sendable {
 
     private func round(_ watches: [Watch], _ descriptors: [pollfd]) {
         let bodies = lock.withLock { () -> [() -> Void] in
+            while visitors > 0 { lock.wait() }
             defer { posted = [] }
             return posted
         }

@@ -29,8 +29,11 @@ final class TimedPump: ServicePump, StatefulUnit, @unchecked Sendable {
     init(name: String, scheduler: ExactScheduler, timers: any TimerService, outside: OutsideWatch) {
         unitName = "pump.\(name)"
         (self.scheduler, self.timers, self.outside, clock) = (scheduler, timers, outside, timers.clock)
-        timer = timers.makeTimer(name: unitName) { [unowned self] in enter { work() } }
+        timer = timers.makeTimer(name: unitName) { [weak self] in self?.doWork() }
     }
+
+    // Timers outlive the pump of a device that was removed.
+    private func doWork() { enter(work) }
 
     func setWork(_ work: @escaping () -> Void) { self.work = work }
 
@@ -63,11 +66,14 @@ final class TimedPump: ServicePump, StatefulUnit, @unchecked Sendable {
     }
 
     func makeTimer(name: String, action: @escaping () -> Void) -> any PartitionTimer {
-        timers.makeTimer(name: name) { [unowned self] in enter(action) }
+        timers.makeTimer(name: name) { [weak self] in self?.enter(action) }
     }
 
     func watch(_ descriptor: Int32, events: Int16?, action: @escaping () -> Void) {
-        outside.watch(descriptor, events: events) { [unowned self] in scheduler.performInside { self.enter(action) } }
+        outside.watch(descriptor, events: events) { [weak self] in
+            guard let self else { return }
+            scheduler.performInside { self.enter(action) }
+        }
     }
 
     /// Runs `body`, then what was posted meanwhile.

@@ -27,7 +27,8 @@ extension VirtualizationStack {
             }
             throw error
         }
-        for (change, ready) in zip(changes, prepared) { try carryOut(change, ready, devices) }
+        for (change, ready) in zip(changes, prepared) { try carryOut(change, ready) }
+        tellAdapters()
     }
 
     private func prepare(_ change: ConfigurationChange, _ devices: HandedDevices) throws -> Prepared {
@@ -40,17 +41,23 @@ extension VirtualizationStack {
         case .changeAdapter(let old, let new):
             ready.settings = try portSettings(new)
             if old.switchId != new.switchId { ready.port = try makePort(new, devices) }
-        case .removeDrive, .addAdapter, .removeAdapter, .integrationService, .memory, .settings: break
+        case .addAdapter(let adapter):
+            ready.port = try makePort(adapter, devices)
+        case .removeDrive, .removeAdapter, .integrationService, .memory, .settings: break
         }
         return ready
     }
 
-    private func carryOut(_ change: ConfigurationChange, _ ready: Prepared, _ devices: HandedDevices) throws {
+    private func carryOut(_ change: ConfigurationChange, _ ready: Prepared) throws {
         switch change {
         case .addDrive(let id, let drive):
             if let target = ready.target { try controller(id)?.attach(location: drive.location, target) }
         case .removeDrive(let id, let location):
-            try controller(id)?.detach(location: location).close()
+            let target = try controller(id)?.detach(location: location)
+            // It is gone for the guest whatever its last flush says.
+            do { try target?.close() } catch {
+                world.note("The disk taken from location \(location) could not be closed: \(error.message)")
+            }
         case .changeMedium(let id, let drive):
             if let medium = ready.medium {
                 try controller(id)?.insert(medium, location: drive.location)
@@ -58,7 +65,7 @@ extension VirtualizationStack {
                 try controller(id)?.eject(location: drive.location)
             }
         case .addAdapter(let adapter):
-            try addAdapter(adapter, devices)
+            addAdapter(adapter, ready.port)
         case .removeAdapter(let id):
             removeAdapter(id)
         case .changeAdapter(let old, let new):

@@ -38,11 +38,26 @@ final class VirtualizationStack: @unchecked Sendable {
     // Safety: guarded by `lock`.
     private var pumps: [any MachinePump]
     private var isRunning = false
+    private var devices = StackInventory()
+    private var offered: Set<String> = []
 
-    // Safety: changed by the machine's verbs, one at a time.
-    var inventory = StackInventory()
+    // Safety: changed by the machine's verbs, one at a time; inventory and offered services are read by others too, as values.
+    var inventory: StackInventory {
+        get { lock.withLock { devices } }
+        set {
+            // What only the former value held ends after the lock.
+            let former = lock.withLock { () -> StackInventory in
+                defer { devices = newValue }
+                return devices
+            }
+            withExtendedLifetime(former) {}
+        }
+    }
     /// Names of the integration services that are on the bus.
-    var offeredServices: Set<String> = []
+    var offeredServices: Set<String> {
+        get { lock.withLock { offered } }
+        set { lock.withLock { offered = newValue } }
+    }
     var machineId = GUID()
     var machineName = ""
 
@@ -93,7 +108,8 @@ final class VirtualizationStack: @unchecked Sendable {
         outside?.run()
     }
 
-    /// Precondition: the virtual processors stand. Afterwards all of the stack does, with nothing half done between its parts.
+    /// Precondition: the virtual processors stand. Afterwards all of the stack does, with nothing half done between its parts. May be
+    /// repeated, for what was changed while the machine stood.
     func stop() {
         outside?.stop()
         lock.withLock { isRunning = false }
@@ -122,7 +138,10 @@ final class VirtualizationStack: @unchecked Sendable {
     /// In the order of saving and restoring: when pumps are due, the bus with its open channels, then each service. Saving and restoring
     /// happen while the pumps stand still, so nobody else is in their contexts.
     var units: [any StatefulUnit] {
-        let pumpUnits = allPumps.compactMap(\.unit).sorted { $0.unitName < $1.unitName }
+        let inventory = inventory
+        // Not the pumps of devices that leave: the machine that this state is restored into never had them.
+        let lasting = [control] + (sockets.map { [$0.pump] } ?? []) + inventory.pumps
+        let pumpUnits = lasting.compactMap(\.unit).sorted { $0.unitName < $1.unitName }
         // The bus finds the devices of connections by what the sockets' state says.
         let socketUnits = sockets.map { [$0.service as any StatefulUnit] } ?? []
         let memoryUnits = dynamicMemory.map { [$0 as any StatefulUnit] } ?? []
