@@ -17,6 +17,7 @@ import Glibc
 package struct VirtualMachineFolder: Sendable {
     package static let configurationName = "configuration.json"
     package static let folderLockName = "folder.lock"
+    package static let configurationLockName = "configuration.lock"
     package static let workerLockName = "worker.lock"
     package static let runRecordName = "run.json"
     package static let socketName = "control.sock"
@@ -74,6 +75,12 @@ package struct VirtualMachineFolder: Sendable {
 
     /// True while a worker lives.
     package func hasWorker() throws -> Bool { try FileLock.isHeld(Self.workerLockName, in: folder) }
+
+    /// Held from reading a running VM's configuration until its worker has taken the change: two changes at once would otherwise both
+    /// start from the old one, and the second would undo the first.
+    package func lockConfiguration() throws -> FileLock {
+        try FileLock.wait(Self.configurationLockName, in: folder, seconds: 60)
+    }
 
     package func lockFolder(seconds: Double = 10) throws -> FileLock {
         try FileLock.wait(Self.folderLockName, in: folder, seconds: seconds)

@@ -68,6 +68,20 @@ import Testing
         try other.turnOff()
     }
 
+    @Test func changesMadeAtOnceAllHold() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        let paths = try (0..<6).map { try image(test, "\($0).raw") }
+        for path in paths { try attach(path, to: machine) }
+        try machine.start()
+        try inParallel(paths.count) { number in
+            try machine.configure { $0.controllers[0].drives.removeAll { $0.path == paths[number] } }
+        }
+        #expect(try places(machine).isEmpty)
+        for path in paths { #expect(try isFree(path)) }
+        try machine.turnOff()
+    }
+
     @Test func drivesComeAndGoWhileItRuns() throws {
         let test = try TestHost()
         let machine = try test.machine()

@@ -62,7 +62,10 @@ extension VirtualMachine {
     private func writeThroughWorker(
         _ change: (inout VirtualMachineConfiguration) throws -> Void
     ) throws -> VirtualMachineConfiguration? {
-        guard try files().folder.hasWorker() else { return nil }
+        let folder = try files().folder
+        guard try folder.hasWorker() else { return nil }
+        let lock = try folder.lockConfiguration()
+        defer { withExtendedLifetime(lock) {} }
         let old = try configuration()
         let new = try applying(change, to: old)
         let difference = old.difference(to: new)
