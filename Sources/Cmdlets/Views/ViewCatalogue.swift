@@ -97,6 +97,7 @@ public enum ViewCatalogue {
                     .property("Name"),
                     .init("Aliases") { ($0["Aliases"]?.elements ?? []).map(\.text).joined(separator: ", ") }, .property("Synopsis"),
                 ]),
+            View("VMKeyValuePair", [.property("VMName"), .property("Pool"), .property("Key"), .property("Value")]),
             View("VMSwitch", [.property("Name"), .property("SwitchType"), .property("NetAdapterInterfaceDescription")]),
             View(
                 "NetNatStaticMapping",

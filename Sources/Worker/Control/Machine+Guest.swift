@@ -69,6 +69,7 @@ extension Machine: GuestControlling {
                 }
                 return bytes
             })
+        try checkOffered(service)
         let answer = Answer<Void>()
         let reached = Atomic<UInt64>(0)
         stack.control.perform {
@@ -90,6 +91,7 @@ extension Machine: GuestControlling {
     private func answer<Value>(
         _ service: IntegrationDevice, within seconds: Double = 35, _ ask: (@escaping (Result<Value, IntegrationError>) -> Void) -> Void
     ) throws -> Value {
+        try checkOffered(service)
         let answer = Answer<Value>()
         stack.control.perform { ask(answer.set) }
         guard let result = answer.wait(seconds: seconds) else {
@@ -99,6 +101,15 @@ extension Machine: GuestControlling {
                 target: configuration.name)
         }
         return try checked(result, service)
+    }
+
+    private func checkOffered(_ service: IntegrationDevice) throws {
+        let name = service.identity.name
+        guard !stack.offeredServices.contains(name) else { return }
+        throw WorkerError(
+            "IntegrationServiceDisabled", .invalidOperation,
+            "The integration service “\(name)” of “\(configuration.name)” is off.",
+            action: "Turn it on: Enable-VMIntegrationService '\(name)' \(configuration.name).", target: configuration.name)
     }
 
     /// The guest's answer, or its error in the words of the control protocol.

@@ -23,8 +23,12 @@ extension Machine {
             let hasHeartbeat = enabled.contains(IntegrationService.heartbeat.rawValue)
             result.heartbeat = hasHeartbeat ? services.heartbeat.heartbeat.rawValue : "Disabled"
             let known = services.keyValueExchange.information
-            for pair in known.intrinsic { result.keyValues[pair.key] = pair.value }
-            for pair in known.guest { result.keyValues[pair.key] = pair.value }
+            // What the guest's daemon says of its system comes last: a program of the guest cannot say it otherwise.
+            for pair in known.guest + known.intrinsic { result.keyValues[pair.key] = pair.value }
+            let pools: [(WorkerProtocol.GuestInformation.Pair.Pool, [KeyValuePair])] = [
+                (.intrinsic, known.intrinsic), (.guest, known.guest), (.host, known.host),
+            ]
+            result.pairs = pools.flatMap { pool, pairs in pairs.map { .init(pool: pool, key: $0.key, value: $0.value) } }
             result.integrationServicesVersion = known.intrinsic.first { $0.key == "IntegrationServicesVersion" }?.value ?? ""
             result.integrationServicesState = known.isDaemonPresent ? "UpToDate" : ""
             if let dynamic = stack.dynamicMemory {

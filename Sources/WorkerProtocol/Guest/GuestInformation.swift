@@ -8,6 +8,8 @@ public struct GuestInformation: Codable, Equatable, Sendable {
     public var services: [Service] = []
     /// Guest-to-host pairs of the key-value exchange: `OSName`, `OSVersion`, `FullyQualifiedDomainName` …; hostile text.
     public var keyValues: [String: String] = [:]
+    /// The same pairs and those of the host, with the pools they are in; nil: from a worker that does not tell.
+    public var pairs: [Pair]?
     public var adapters: [Adapter] = []
     public var disks: [Disk] = []
     public var memory = Memory()
@@ -34,6 +36,22 @@ public struct GuestInformation: Codable, Equatable, Sendable {
             (self.name, self.isEnabled, self.primaryStatus) = (name, isEnabled, primaryStatus)
             (self.description, self.protocolVersion) = (description, protocolVersion)
         }
+    }
+
+    /// One pair of the key-value exchange; key and value are hostile text.
+    public struct Pair: Codable, Equatable, Sendable {
+        public enum Pool: String, Codable, Sendable {
+            /// What the guest's daemon knows of its system.
+            case intrinsic = "Intrinsic"
+            /// What programs of the guest put there.
+            case guest = "Guest"
+            /// What this host gave the guest.
+            case host = "Host"
+        }
+        public var pool: Pool
+        public var key: String
+        public var value: String
+        public init(pool: Pool, key: String, value: String) { (self.pool, self.key, self.value) = (pool, key, value) }
     }
 
     /// One network adapter.
