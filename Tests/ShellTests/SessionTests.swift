@@ -299,6 +299,22 @@ struct SessionTests {
         #expect(try Trial.run("while true do end", options: options).code == 1)
     }
 
+    @Test("Restricted mode keeps cmdlets that write, delete and attach in the store and the script's folder")
+    func restrictedPaths() throws {
+        var options = SessionOptions()
+        options.isRestricted = true
+        options.scriptName = "/nonexistent-lunavisor-scripts/test.lua"
+        for call in [
+            "New-VHD /tmp/lunavisor-restricted.vhdx 8MB", "Merge-VHD /tmp/lunavisor-restricted.vhdx -Force",
+            "Convert-VHD /nonexistent-lunavisor-scripts/../tmp/a.vhd b.vhdx", "'x' | Out-File /tmp/lunavisor-restricted.txt",
+        ] {
+            let trial = try Trial.run(call, options: options)
+            #expect(trial.code == 1 && trial.error.contains("--restricted forbids"), "\(call): \(trial.error)")
+        }
+        let within = try Trial.run("New-VHD /nonexistent-lunavisor-scripts/a.vhdx 8MB", options: options)
+        #expect(within.code == 1 && !within.error.contains("--restricted forbids"), "\(within.error)")
+    }
+
     @Test("Globals are Lua's, the cmdlets' and try")
     func globals() throws {
         let standard: Set<String> = [

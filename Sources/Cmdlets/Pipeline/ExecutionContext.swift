@@ -24,9 +24,12 @@ public protocol ExecutionContext: AnyObject, Sendable {
     func matcher(_ pattern: String, ignoringCase: Bool) throws -> any PatternMatcher
     /// What cmdlets act on: the store of this session.
     var host: VirtualMachineHost { get }
+    /// With `--restricted` the folders in which cmdlets may write, delete and attach files; nil: everywhere.
+    var writableFolders: [String]? { get }
 }
 
 extension ExecutionContext {
+    public var writableFolders: [String]? { nil }
     public func value(of error: ErrorRecord) -> Value { error.value }
 }
 

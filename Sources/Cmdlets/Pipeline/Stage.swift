@@ -40,7 +40,9 @@ final class Stage {
     func begin() throws {
         switch cmdlet.body {
         case .streaming(let make):
-            processor = try make(StageInvocation(self, binder.finish(prepared, hasInput: hasInput), task: nil))
+            let arguments = binder.finish(prepared, hasInput: hasInput)
+            try checkPaths(arguments)
+            processor = try make(StageInvocation(self, arguments, task: nil))
         case .perTarget(_, let body): targets = TargetQueue(stage: self, limit: common.throttleLimit, body: body)
         case .perCall: break
         }
@@ -49,6 +51,7 @@ final class Stage {
     /// The head of a pipeline, without input: acts on what the arguments say.
     func runHead() throws {
         let arguments = binder.finish(prepared, hasInput: false)
+        try checkPaths(arguments)
         switch cmdlet.body {
         case .streaming:
             // -InputObject by name is the input.
@@ -74,11 +77,18 @@ final class Stage {
         case .perCall(let body):
             guard !isLeftAlone(value) else { return }
             let arguments = try binder.bind(input: value, prepared)
+            try checkPaths(arguments)
             try guarded(target: value) { try body(StageInvocation(self, arguments, task: nil)) }
         case .perTarget(let parameters, _):
             guard !isLeftAlone(value) else { return }
-            try addTargets(parameters, try binder.bind(input: value, prepared), mayRunHere: false)
+            let arguments = try binder.bind(input: value, prepared)
+            try checkPaths(arguments)
+            try addTargets(parameters, arguments, mayRunHere: false)
         }
+    }
+
+    private func checkPaths(_ arguments: BoundArguments) throws {
+        if let folders = context.writableFolders { try PathRestriction(folders: folders).check(cmdlet, arguments) }
     }
 
     func end() throws {

@@ -28,6 +28,12 @@ final class SessionContext: ExecutionContext, @unchecked Sendable {
 
     var preferences: Preferences { session.preferences.values }
 
+    var writableFolders: [String]? {
+        guard session.options.isRestricted else { return nil }
+        guard let script = session.options.scriptName else { return [host.storePath, "."] }
+        return [host.storePath, script.lastIndex(of: "/").map { $0 == script.startIndex ? "/" : String(script[..<$0]) } ?? "."]
+    }
+
     func record(_ error: ErrorRecord) { session.remember(session.placed(error)) }
 
     func show(_ error: ErrorRecord) { session.show(session.placed(error)) }
