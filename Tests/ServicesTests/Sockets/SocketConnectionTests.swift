@@ -30,7 +30,7 @@ import VMBusTestSupport
             let service = SocketService(folder: folder, pump: pump, add: { server.add($0) }, remove: { server.remove($0, then: {}) })
             self.service = service
             // Safety: the pumps run on the test's thread only.
-            nonisolated(unsafe) let held = service
+            let held = service
             server.onConnectRequest = { request in
                 held.guestConnects(endpoint: request.endpoint, service: request.service) { request.answer(status: $0) }
             }
