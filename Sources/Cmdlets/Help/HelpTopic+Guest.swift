@@ -16,7 +16,9 @@ extension HelpTopic {
 
             ADDRESSES        Set-VMNetworkAdapterIPConfiguration asks the guest's key-value daemon, which runs
                              /usr/libexec/hypervkvpd/hv_set_ifconfig with the name of a file that holds lines like IPADDR0=10.0.0.7.
-                             Debian has no such script; its guests refuse with 0x80004005 until you put one there.
+                             Debian has no such script; its guests refuse with 0x80004005 until you put one there. Its daemon also
+                             runs without the right to change addresses: CapabilityBoundingSet=CAP_NET_ADMIN in a drop-in of
+                             hv-kvp-daemon.service gives it that.
 
             MEMORY           Set-VMMemory -DynamicMemoryEnabled $true lets memory follow what the guest uses, between -MinimumBytes
                              and -MaximumBytes. A Linux guest brings added memory into use by itself when its kernel was built so, or
