@@ -31,6 +31,8 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
     private var buffer = [UInt8](repeating: 0, count: SocketConnection.largestPacket)
     /// Bytes of the guest that the socket had no room for.
     private var unwritten: ArraySlice<UInt8> = []
+    /// Bytes of the host, at the start of `buffer`, that the ring had no room for.
+    private var unsent = 0
     /// What the host's program hears when the guest takes the connection.
     private var greeting: [UInt8]
     /// Partition time until which the guest must have taken it; nil: it has.
@@ -72,6 +74,7 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
 
     func ringChanged(_ channel: any ServiceChannel) {
         toHost()
+        if unsent > 0 { toGuest() }
         if hostHasEnded { tellEnd() }
         watch()
     }
@@ -116,16 +119,19 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
     // MARK: Host → guest
 
     private func toGuest() {
-        guard let socket, !hostHasEnded else { return }
-        while let channel, channel.room >= Self.headerSize * 2 {
-            let wanted = min(channel.room - Self.headerSize, Self.largestPacket)
-            let count = buffer.withUnsafeMutableBytes { recv(socket, $0.baseAddress, wanted, Int32(MSG_DONTWAIT)) }
-            if count < 0, errno == EAGAIN || errno == EINTR { break }
-            guard count > 0 else {
-                hostHasEnded = true
-                return tellEnd()
+        while let channel, let socket {
+            if unsent > 0 {
+                // When there is no room, the attempt makes the ring tell of it.
+                guard send(unsent) else { return }
+                unsent = 0
             }
-            guard send(count) else { return channel.fail("a ring that shrinks") }
+            guard !hostHasEnded else { return tellEnd() }
+            // Two packets fit into the ring, so that the guest reads one while the other is written.
+            let wanted = min(channel.capacity / 2 - Self.headerSize, Self.largestPacket)
+            guard wanted > 0 else { return channel.fail("an hv_sock ring that holds nothing") }
+            let count = buffer.withUnsafeMutableBytes { recv(socket, $0.baseAddress, wanted, Int32(MSG_DONTWAIT)) }
+            if count < 0, errno == EAGAIN || errno == EINTR { return }
+            if count > 0 { unsent = count } else { hostHasEnded = true }
         }
     }
 
@@ -143,7 +149,7 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
 
     /// Says once that nothing more comes from the host; later when there is no room now.
     private func tellEnd() {
-        if !finIsSent { finIsSent = send(0) }
+        if !finIsSent, unsent == 0 { finIsSent = send(0) }
         endWhenDone()
     }
 
@@ -151,7 +157,7 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
     private func watch() {
         guard let socket else { return }
         var events: Int32 = 0
-        if !hostHasEnded, let channel, channel.room >= Self.headerSize * 2 { events |= Int32(POLLIN) }
+        if !hostHasEnded, unsent == 0 { events |= Int32(POLLIN) }
         if !unwritten.isEmpty { events |= Int32(POLLOUT) }
         pump.watch(socket, events: events == 0 ? nil : Int16(events)) { [weak self] in
             guard let self else { return }

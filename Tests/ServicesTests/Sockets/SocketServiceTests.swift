@@ -123,6 +123,33 @@ import VMBusTestSupport
         #expect(bench.bus.newOffers().isEmpty)
     }
 
+    @Test func aGuestThatReadsSlowlyHearsAll() throws {
+        let bench = try Bench()
+        let program = bench.call("CONNECT 5000\n")
+        defer { close(program) }
+        let channel = try #require(bench.bus.newOffers().first.flatMap { bench.bus.open($0) })
+        bench.settle()
+        let part = (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        var (said, heard): ([UInt8], [UInt8]) = ([], [])
+        for _ in 0..<400 {
+            if said.count < 1 << 20 {
+                let count = send(program, part, part.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+                if count > 0 { said += part.prefix(count) }
+            }
+            bench.settle()
+            // One packet at a time: most of the time the ring is full.
+            guard let packet = channel.receive() else { continue }
+            let count = Int(GuestRing.integer(packet.payload, at: 4, UInt32.self))
+            heard += packet.payload[8..<8 + count]
+        }
+        while true {
+            bench.settle()
+            guard let packet = channel.receive() else { break }
+            heard += packet.payload[8..<8 + Int(GuestRing.integer(packet.payload, at: 4, UInt32.self))]
+        }
+        #expect(said.count > 100_000 && heard == said)
+    }
+
     @Test func aRestoredGuestHearsThatItsConnectionsHaveEnded() throws {
         let bench = try Bench()
         let program = bench.call("CONNECT 5000\n")
