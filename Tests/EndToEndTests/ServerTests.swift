@@ -2,13 +2,13 @@ import Foundation
 import TestSupport
 import Testing
 
+private let hasServer = BuiltShell.guest.map { FileManager.default.fileExists(atPath: $0 + "/server.vhdx") } ?? false
+
 /// The Debian server with a disk, a network and integration services, as the example shows it.
 @Suite(
     "Debian server", .serialized, .enabled(if: BuiltShell.executable != nil, "lunavisor is not built"),
-    .enabled(if: ServerTests.hasServer, "Scripts/guest-image server was not run"))
+    .enabled(if: hasServer, "Scripts/guest-image server was not run"))
 struct ServerTests {
-    static let hasServer = BuiltShell.guest.map { FileManager.default.fileExists(atPath: $0 + "/server.vhdx") } ?? false
-
     @Test("the example boots it, shows what it tells, and shuts it down; nothing is left behind")
     func example() throws {
         let shell = try #require(try BuiltShell())
