@@ -99,7 +99,12 @@ let package = Package(
         tests("VMBus", ["VMBus", "VMBusTestSupport", "DeviceModel"]),
         tests("Services", ["Services", "VMBus", "VMBusTestSupport", "Storage", "Network", "DeviceModel"]),
         tests("Network", ["Network", "SwitchHost", "Persistence", "WorkerProtocol"]),
-        tests("Worker", ["Worker", "Services", "VMBus", "Storage", "Network", "WorkerProtocol", "Persistence", "HypervisorCore", "Processor", "Devices", "DeviceModel", "Boot"]),
+        tests(
+            "Worker",
+            [
+                "Worker", "Services", "VMBus", "Storage", "Network", "WorkerProtocol", "Persistence", "HypervisorCore", "Processor",
+                "Devices", "DeviceModel", "Boot",
+            ]),
         tests("Management", ["Management", "WorkerProtocol", "Persistence", "Storage", "Worker"]),
         tests("Shell", ["Shell", "Cmdlets", "Management"]),
         tests("Cmdlets", ["Cmdlets", "Management"]),

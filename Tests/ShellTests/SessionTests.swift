@@ -306,7 +306,7 @@ struct SessionTests {
         options.scriptName = "/nonexistent-lunavisor-scripts/test.lua"
         for call in [
             "New-VHD /tmp/lunavisor-restricted.vhdx 8MB", "Merge-VHD /tmp/lunavisor-restricted.vhdx -Force",
-            "Convert-VHD /nonexistent-lunavisor-scripts/../tmp/a.vhd b.vhdx", "'x' | Out-File /tmp/lunavisor-restricted.txt",
+            "Convert-VHD /nonexistent-lunavisor-scripts/../tmp/a.vhd b.vhdx", "Get-Date | Out-File /tmp/lunavisor-restricted.txt",
         ] {
             let trial = try Trial.run(call, options: options)
             #expect(trial.code == 1 && trial.error.contains("--restricted forbids"), "\(call): \(trial.error)")

@@ -37,7 +37,7 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
         var request: Request?
         /// Pages in the balloon, in the order they came.
         var ballooned: [PageRange] = []
-        /// The guest's last report, in pages; nil: none yet.
+        /// The guest's last report, in pages: free ones, and those in use without the balloon; nil: none yet.
         var available: UInt64?
         var committed: UInt64?
         /// The guest said that it cannot take more memory.
@@ -56,6 +56,8 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
     /// A smaller difference is left as it is.
     private static let smallestStep: UInt64 = 8 << 20
     private static let mostRanges = 1 << 16
+    /// Pages that a guest may say it uses: 64 TiB.
+    private static let mostPages: UInt64 = 1 << 34
 
     package let offer = ChannelOffer(interfaceType: DynamicMemoryIdentity.interface, interfaceInstance: DynamicMemoryIdentity.instance)
     package let pump: any ServicePump
@@ -76,11 +78,7 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
     package var assigned: UInt64 { memory.size - balloonedBytes }
     /// Bytes the guest uses; nil: it has not said.
     package var demand: UInt64? {
-        state.committed.map { committed in
-            let pages = committed - min(committed, balloonedBytes / GuestMemory.pageSize)
-            // Cut before it becomes bytes: the figure is the guest's.
-            return min(pages, memory.capacity / GuestMemory.pageSize) * GuestMemory.pageSize
-        }
+        state.committed.map { $0 * GuestMemory.pageSize }
     }
     /// The guest's driver is there and has agreed on a version.
     package var isReady: Bool { state.phase == .ready }
@@ -145,7 +143,11 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
             if isAccepted { state.phase = .ready }
             reply(Message.Kind.capabilitiesResponse, transaction, Message.bytes(UInt64(isAccepted ? 1 : 0)))
         case Message.Kind.status where state.phase == .ready:
-            (state.available, state.committed) = (Message.load(message, 8), Message.load(message, 16))
+            state.available = Message.load(message, 8)
+            // The guest counts its balloon as committed. Cut before it becomes bytes: the figure is the guest's.
+            let committed: UInt64 = Message.load(message, 16) ?? 0
+            let held = balloonedBytes / GuestMemory.pageSize
+            state.committed = min(committed - min(committed, held), Self.mostPages)
             step()
         case Message.Kind.balloonResponse: ballooned(message)
         case Message.Kind.unballoonResponse:
@@ -257,7 +259,7 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
     package func saveState() throws(StateError) -> State { state }
 
     package func restoreState(_ state: State, version: Int) throws(StateError) {
-        guard state.ballooned.count <= Self.mostRanges,
+        guard state.ballooned.count <= Self.mostRanges, state.committed ?? 0 <= Self.mostPages,
             state.ballooned.allSatisfy({ $0.count < 1 << 40 && memory.contains($0.first << 12, count: $0.count << 12) })
         else { throw StateError(.inconsistent, unit: unitName, detail: "its balloon does not lie in RAM") }
         self.state = state

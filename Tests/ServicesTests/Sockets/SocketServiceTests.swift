@@ -46,7 +46,7 @@ import VMBusTestSupport
         /// Lets the host's sockets act as poll(2) would.
         func settle() {
             for _ in 0..<6 {
-                for descriptor: Int32 in 0..<256 {
+                for descriptor: Int32 in 0..<16384 {
                     guard let events = pump.events(of: descriptor) else { continue }
                     var entry = pollfd(fd: descriptor, events: events, revents: 0)
                     if poll(&entry, 1, 0) > 0 { _ = pump.fire(descriptor) }
