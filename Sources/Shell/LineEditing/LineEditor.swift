@@ -95,6 +95,10 @@ final class LineEditor {
     /// nil: a signal came; .some(nil): the input ended.
     private static func readByte() -> UInt8?? {
         while true {
+            if lv_lua_last_signal() != 0 { return nil }
+            // A signal between that look and the wait would not end it, so the wait is looked up from now and then.
+            var polled = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
+            guard poll(&polled, 1, 200) > 0 else { continue }
             var byte: UInt8 = 0
             let count = Glibc.read(0, &byte, 1)
             if count == 1 { return .some(byte) }
