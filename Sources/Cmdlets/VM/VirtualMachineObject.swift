@@ -57,7 +57,8 @@ public final class VirtualMachineObject: LiveObject {
         func drives(_ kind: VirtualMachineConfiguration.Drive.Kind) -> [Value] {
             (configuration?.drives ?? []).filter { $0.drive.kind == kind }.map { .object(DriveObject(machine, $0)) }
         }
-        let operational = status.isResponding && !status.state.rawValue.hasSuffix("Critical") ? "Ok" : "CommunicationFailed"
+        let operational =
+            !status.isResponding ? "CommunicationFailed" : status.state.rawValue.hasSuffix("Critical") ? "SupportingEntityInError" : "Ok"
         let values: [String: Value] = [
             "Name": .string(status.name), "VMName": .string(status.name), "Id": .string(status.id.description),
             "VMId": .string(status.id.description), "State": .string(status.state.rawValue), "CPUUsage": number(status.cpuUsage as Int?),
@@ -142,7 +143,9 @@ public final class VirtualMachineObject: LiveObject {
             .init("LockOnDisconnect", "OnOffState", "Whether its console locks when the viewer leaves."),
             .init("ComPort1", "VMComPort", "Its first serial port."),
             .init("ComPort2", "VMComPort", "Its second serial port."),
-            .init("OperationalStatus", "VMOperationalStatus[]", "Ok, or CommunicationFailed when its worker does not answer."),
+            .init(
+                "OperationalStatus", "VMOperationalStatus[]",
+                "Ok, CommunicationFailed when its worker does not answer, SupportingEntityInError in a critical state."),
             .init("PrimaryOperationalStatus", "VMOperationalStatus", "The first of OperationalStatus."),
             .init("StatusDescriptions", "String[]", "OperationalStatus in words."),
             .init("PrimaryStatusDescription", "String", "The first of StatusDescriptions."),

@@ -45,6 +45,7 @@ extension VirtualMachine {
         status.startTime = answer.startTime
         status.engine = answer.engine.isEmpty ? nil : answer.engine
         status.guest = answer.guest
+        if status.state == .pausedCritical { status.statusText = "Stands still because of trouble; Get-VMEvent says why" }
         return status
     }
 
