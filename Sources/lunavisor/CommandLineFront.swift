@@ -43,7 +43,8 @@ enum CommandLineFront {
                  --output table|list|json|csv
                  --no-color                  no colours (also NO_COLOR)
                  -q, --quiet                 no banner, no progress
-                 --restricted                drop io, native modules and debug; cap memory and instructions
+                 --restricted                drop io, native modules and debug; cap memory and instructions; files only in the
+                                             store and beside the script
                  --tap                       with test: results as TAP
                  --version, -h, --help
 

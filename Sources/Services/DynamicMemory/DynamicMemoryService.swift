@@ -268,11 +268,6 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
 
 /// The service's ids, those of Hyper-V.
 enum DynamicMemoryIdentity {
-    static let interface = id("525074dc-8985-46e2-8057-a307dc18a502")
-    static let instance = id("1eccfd72-4b41-45ef-b73a-4a6e44c12924")
-
-    private static func id(_ text: String) -> GUID {
-        guard let id = GUID(text) else { preconditionFailure("the text above is a GUID") }
-        return id
-    }
+    static let interface = IntegrationIdentity.guid(0x5250_74dc, 0x8985, 0x46e2, 0x8057_a307_dc18_a502)
+    static let instance = IntegrationIdentity.guid(0x1ecc_fd72, 0x4b41, 0x45ef, 0xb73a_4a6e_44c1_2924)
 }

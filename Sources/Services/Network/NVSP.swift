@@ -5,7 +5,7 @@ import Basics
 ///     INIT (versions, newest first) → NDIS config (MTU, capabilities) → NDIS version → receive buffer → send buffer → RNDIS INITIALIZE …
 ///     … → SUBCHANNEL → sub-channels are offered and opened → SEND_INDIRECTION_TABLE
 enum NVSP {
-    static let interfaceType = GUID("f8615163-df3e-46c5-913f-f2d2f965ed0e") ?? GUID(bytes: [UInt8](repeating: 0, count: 16))
+    static let interfaceType = IntegrationIdentity.guid(0xf861_5163, 0xdf3e, 0x46c5, 0x913f_f2d2_f965_ed0e)
 
     /// Versions taken, oldest first: 1, 2, 4, 5, 6 and 6.1.
     static let versions: [UInt32] = [2, 0x3_0002, 0x4_0000, 0x5_0000, 0x6_0000, 0x6_0001]
