@@ -52,16 +52,9 @@ struct SignalTests {
         defer { shell.clean() }
         try shell.makeMachine("a", running: .counting)
         let script = "\"$0\" --store \"$1\" -c \"$2\" | head -n 3 >/dev/null; printf '%s' \"${PIPESTATUS[0]}\""
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/bash")
-        process.arguments = ["-c", script, try #require(BuiltShell.executable), shell.store.path, program]
-        let (output, errors) = (Pipe(), Pipe())
-        (process.standardOutput, process.standardError) = (output, errors)
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        let complaint = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(text == "141")
-        #expect(complaint == "")
+        let outcome = try ForeignProgram.run(
+            "/bin/bash", ["-c", script, try #require(BuiltShell.executable), shell.store.path, program])
+        #expect(outcome.output == "141")
+        #expect(outcome.errors == "")
     }
 }

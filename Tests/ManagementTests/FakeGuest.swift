@@ -15,6 +15,8 @@ final class FakeGuest: Sendable {
         var copied: [UInt8] = []
         var resets: UInt64 = 0
         var reason = ""
+        /// Seconds that a look at the guest takes.
+        var slowness = 0.0
     }
     let inside = Mutex(Inside())
 
@@ -37,7 +39,7 @@ final class FakeGuest: Sendable {
         inside.withLock { $0.disks["\(controller)/\(drive.location)"] = descriptors }
     }
 
-    private func letGo(_ controller: GUID, _ location: Int) {
+    func letGo(_ controller: GUID, _ location: Int) {
         let old = inside.withLock { $0.disks.removeValue(forKey: "\(controller)/\(location)") }
         for descriptor in old ?? [] { close(descriptor) }
     }
@@ -70,6 +72,7 @@ extension FakeMachine: GuestControlling {
     func apply(_ changes: [ConfigurationChange], _ devices: HandedDevices) throws { try guest.apply(changes, devices) }
 
     func guestInformation() -> GuestInformation {
+        usleep(UInt32(guest.inside.withLock { $0.slowness } * 1e6))
         var information = GuestInformation()
         information.heartbeat = "OkApplicationsUnknown"
         information.keyValues = guest.inside.withLock { $0.keyValues }
@@ -128,4 +131,14 @@ extension FakeMachine: GuestControlling {
     }
 
     func freeze(_ isFrozen: Bool) throws {}
+
+    func isEmpty(_ drive: DrivePlace) -> Bool {
+        guest.inside.withLock { $0.disks["\(drive.controller)/\(drive.location)"] == nil }
+    }
+
+    /// The guest ejects a medium.
+    func eject(_ drive: DrivePlace) {
+        guest.letGo(drive.controller, drive.location)
+        tell(drive)
+    }
 }

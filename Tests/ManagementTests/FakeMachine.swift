@@ -49,6 +49,12 @@ final class FakeMachine: MachineControlling {
         delegate?.machine(changedTo: state)
     }
 
+    func tell(_ ejection: DrivePlace) {
+        var event = MachineEvent(.ejected, .information, "ejected")
+        event.drive = ejection
+        delegate?.machine(happened: event)
+    }
+
     private func print(_ text: String) { delegate?.machine(console: 1, wrote: Array(text.utf8)) }
 
     func start() throws {

@@ -63,20 +63,12 @@ struct GuestProgramTests {
         let image = FileManager.default.temporaryDirectory.appendingPathComponent("lunavisor-\(UUID().uuidString).bin")
         try Data(Assembler.assemble("\(program).asm")).write(to: image)
         defer { try? FileManager.default.removeItem(at: image) }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/qemu-system-x86_64")
-        process.arguments =
+        let outcome = try ForeignProgram.run(
+            "/usr/bin/qemu-system-x86_64",
             "-accel tcg -cpu qemu64 -m 64 -no-reboot -display none -monitor none -serial none -debugcon stdio".split(separator: " ").map(
-                String.init)
-            + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", image.path]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(text == "PASS\n")
+                String.init) + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", image.path])
+        #expect(outcome.output == "PASS\n")
         // isa-debug-exit ends with value × 2 + 1.
-        #expect(process.terminationStatus == 1)
+        #expect(outcome.status == 1)
     }
 }

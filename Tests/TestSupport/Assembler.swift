@@ -14,17 +14,11 @@ public enum Assembler {
         let source = BuiltShell.repository.appendingPathComponent("Tests/GuestPrograms/\(path)")
         let image = FileManager.default.temporaryDirectory.appendingPathComponent("lunavisor-\(UUID().uuidString).bin")
         defer { try? FileManager.default.removeItem(at: image) }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/nasm")
-        process.arguments =
+        let outcome = try ForeignProgram.run(
+            "/usr/bin/nasm",
             ["-f", "bin", "-I", source.deletingLastPathComponent().path + "/", "-o", image.path]
-            + symbols.sorted { $0.key < $1.key }.map { "-D\($0.key)=\($0.value)" } + [source.path]
-        let errors = Pipe()
-        process.standardError = errors
-        try process.run()
-        let text = errors.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Failure(description: String(decoding: text, as: UTF8.self)) }
+                + symbols.sorted { $0.key < $1.key }.map { "-D\($0.key)=\($0.value)" } + [source.path])
+        guard outcome.status == 0 else { throw Failure(description: outcome.errors) }
         return [UInt8](try Data(contentsOf: image))
     }
 }

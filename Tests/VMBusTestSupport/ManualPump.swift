@@ -80,6 +80,9 @@ package final class ManualPump: ServicePump, @unchecked Sendable {
     /// What `descriptor` is watched for; nil: it is not.
     package func events(of descriptor: Int32) -> Int16? { watches[descriptor]?.0 }
 
+    /// The descriptors that are watched.
+    package var watched: [Int32] { watches.keys.sorted() }
+
     /// Acts as if the host had made `descriptor` ready. false: nobody watches it.
     @discardableResult
     package func fire(_ descriptor: Int32) -> Bool {

@@ -57,6 +57,22 @@ struct MachineChangeTests {
         #expect(machine.guestInformation().heartbeat != "Disabled")
     }
 
+    /// What a device that is gone had does not stay: a thousand of them leave the machine as it was.
+    @Test(arguments: [false, true]) func devicesThatLeaveTakeTheirTimersAndThreadsAlong(exact: Bool) throws {
+        let bench = MachineBench()
+        let machine = try bench.machine(bootFile(), MachineBench.configuration(exact: exact))
+        defer { machine.close() }
+        try machine.start()
+        func open() -> Int { (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 0 }
+        let (timers, files) = (machine.timerCount, open())
+        for _ in 0..<1000 {
+            try machine.apply([.addAdapter(adapter(1))], HandedDevices())
+            try machine.apply([.removeAdapter(adapter(1).id)], HandedDevices())
+        }
+        // The last ones may still be on their way out.
+        #expect(bench.wait(seconds: 60) { _ in machine.timerCount <= timers && open() < files + 100 }, "\(machine.timerCount) \(open())")
+    }
+
     /// Readers of views and changes of devices meet.
     @Test func viewsAreTakenWhileDevicesChange() async throws {
         let bench = MachineBench()

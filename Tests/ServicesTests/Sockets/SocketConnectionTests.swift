@@ -14,6 +14,8 @@ import VMBusTestSupport
         let pump: ManualPump
         let service: SocketService
         private(set) var channel: GuestChannel?
+        /// What the guest could hear when the connection was about to leave the bus.
+        private(set) var lastWords: [[UInt8]] = []
         /// The program's end.
         private(set) var program: Int32 = -1
         private let path: String
@@ -27,7 +29,14 @@ import VMBusTestSupport
             listener = lv_socket_listen(folder, "vsock_5000", 4)
             let (server, pump) = (bus.server, bus.makePump())
             self.pump = pump
-            let service = SocketService(folder: folder, pump: pump, add: { server.add($0) }, remove: { server.remove($0, then: {}) })
+            // Safety: the pumps run on the test's thread only.
+            let leaving = Leaving()
+            let service = SocketService(
+                folder: folder, pump: pump, add: { server.add($0) },
+                remove: { device in
+                    leaving.action()
+                    server.remove(device, then: {})
+                })
             self.service = service
             // Safety: the pumps run on the test's thread only.
             let held = service
@@ -42,6 +51,13 @@ import VMBusTestSupport
             channel = bus.open(offer)
             program = lv_socket_accept(listener)
             #expect(channel != nil && program >= 0)
+            leaving.action = { [weak self] in
+                if let self { lastWords += heard() }
+            }
+        }
+
+        private final class Leaving {
+            var action: () -> Void = {}
         }
 
         deinit {
@@ -106,6 +122,17 @@ import VMBusTestSupport
         for _ in 0..<4 { #expect(pair.say([1, 2, 3])) }
         #expect(pair.settle() == 0)
         #expect(pair.heard() == [[9, 8], []])
+    }
+
+    /// The bus takes it in a thread of its own, which does not wait for the end of this one's batch.
+    @Test func lastWordsAreInTheRingBeforeTheConnectionLeaves() throws {
+        let pair = try Pair()
+        #expect(pair.say([]))
+        #expect(pair.settle() == 0)
+        #expect(send(pair.program, [UInt8]([9, 8]), 2, 0) == 2)
+        pair.hangUp()
+        #expect(pair.settle() == 0)
+        #expect(pair.lastWords == [[9, 8], []])
     }
 
     @Test func aHalfClosedProgramStillHearsAll() throws {

@@ -96,6 +96,7 @@ import VMBusTestSupport
         bench.bus.advance(milliseconds: 9_990)
         #expect(bench.hear(program) == "")
         bench.bus.advance(milliseconds: 20)
+        #expect(bench.hear(program) == "ERROR nobody in the guest listens on port 9\n")
         #expect(bench.hear(program) == nil)
         #expect(bench.bus.rescinded == [offer.relid])
     }

@@ -1,0 +1,3 @@
+extension FuzzTarget {
+    static let controlTargets = [controlFrames, controlRequests, configurations, storedFiles]
+}

@@ -1,0 +1,3 @@
+extension FuzzTarget {
+    static let diskTargets = [vhdx, vhdxStructures, vhd, partitionTables]
+}

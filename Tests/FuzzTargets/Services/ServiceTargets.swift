@@ -1,0 +1,3 @@
+extension FuzzTarget {
+    static let serviceTargets = [dynamicMemory, keyboard, sockets, storage, serviceStates]
+}
