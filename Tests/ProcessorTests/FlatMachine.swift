@@ -25,7 +25,7 @@ final class FlatMachine: GuestPhysicalMap, InterceptHandler {
     init(_ mode: Mode = .long, _ bytes: [UInt8] = [], at address: UInt64 = FlatMachine.code) throws {
         memory = try GuestMemory(size: 4 << 20)
         group = try EngineGroup(memory: memory)
-        engine = try Interpreter(group: group, map: self, intercepts: self)
+        engine = try Interpreter(group: group, map: BorrowedMap(self), intercepts: self)
         _ = memory.write(address, bytes)
         setUp(mode, address)
     }
@@ -34,7 +34,7 @@ final class FlatMachine: GuestPhysicalMap, InterceptHandler {
     init(sharing other: FlatMachine, at address: UInt64) throws {
         memory = other.memory
         group = other.group
-        engine = try Interpreter(group: group, map: self, intercepts: self)
+        engine = try Interpreter(group: group, map: BorrowedMap(self), intercepts: self)
         enter(.long, address)
     }
 

@@ -9,7 +9,7 @@ final class DeviceSlot: VMBusDeviceHost, @unchecked Sendable {
     let dispatcher: PumpDispatcher
     let memory: GuestMemory
     let processorCount: Int
-    /// Safety: the server owns its slots; broken by `detach`.
+    /// The server owns its slots.
     private weak var server: VMBusServer?
 
     // Safety: under `lock`; written by the control plane, read by the device.
@@ -27,7 +27,7 @@ final class DeviceSlot: VMBusDeviceHost, @unchecked Sendable {
     func offerSubChannels(_ count: Int) { server?.offerSubChannels(of: instance, count: count) }
     func rescind() { if let device { server?.remove(device) } }
 
-    /// The device is off the bus.
+    /// The device is off the bus, or the bus is no more.
     func release() {
         // Its end, if this was the last to hold it, comes after the lock.
         let former = lock.withLock {

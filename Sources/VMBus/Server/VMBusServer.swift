@@ -61,6 +61,11 @@ package final class VMBusServer: @unchecked Sendable {
         retryTimer = pump.makeTimer(name: "vmbus.retry") { [weak self] in self?.flushOutgoing() }
     }
 
+    deinit {
+        for channel in channels.values { channel.detach() }
+        for slot in slots.values { slot.release() }
+    }
+
     /// Told when the guest breaks the protocol or a channel fails; any thread, the text may hold numbers the guest chose.
     package var onNote: (@Sendable (String) -> Void)? {
         get { lock.withLock { noteHook } }
