@@ -2,70 +2,60 @@ import Basics
 import Glibc
 
 /// Why an image file could not be opened as a disk. Nothing was changed by the attempt.
-public struct DiskOpenError: DescribedError {
-    public struct Code: Hashable, Sendable {
-        private enum Word: String {
-            case notFound = "DiskNotFound"
-            case notPermitted = "DiskNotPermitted"
-            case inUse = "DiskInUse"
-            case wrongFormat = "DiskNotThisFormat"
-            case damaged = "DiskImageDamaged"
-            case truncated = "DiskTruncated"
-            case unsupported = "DiskImageUnsupported"
-            case parentMissing = "DiskParentMissing"
-            case parentNotAllowed = "DiskParentNotAllowed"
-            case parentMismatch = "DiskParentMismatch"
-            case chainTooLong = "DiskChainTooLong"
-            case chainLoop = "DiskChainLoop"
-            case notAFile = "DiskNotAFile"
-            case tooLarge = "DiskTooLarge"
-            case exists = "DiskExists"
-            case full = "DiskHostFull"
-            case failed = "DiskFileFailed"
-        }
-        private let word: Word
-        public static let notFound = Code(word: .notFound)
-        public static let notPermitted = Code(word: .notPermitted)
-        /// A running VM, an operation on disks or another program has it open.
-        public static let inUse = Code(word: .inUse)
-        /// The content is not of the format that the configuration or the name says.
-        public static let wrongFormat = Code(word: .wrongFormat)
-        public static let damaged = Code(word: .damaged)
-        /// The file ends before what it should hold.
-        public static let truncated = Code(word: .truncated)
-        /// Well-formed, but made with something that is not known here.
-        public static let unsupported = Code(word: .unsupported)
-        public static let parentMissing = Code(word: .parentMissing)
-        /// The parent's path in the image leads out of the image's folder and nobody listed it.
-        public static let parentNotAllowed = Code(word: .parentNotAllowed)
-        /// The parent is not the disk that the child was made from.
-        public static let parentMismatch = Code(word: .parentMismatch)
-        public static let chainTooLong = Code(word: .chainTooLong)
-        public static let chainLoop = Code(word: .chainLoop)
-        /// A folder, a pipe, a device.
-        public static let notAFile = Code(word: .notAFile)
-        public static let tooLarge = Code(word: .tooLarge)
-        /// A file that should be made is there already.
-        public static let exists = Code(word: .exists)
-        public static let full = Code(word: .full)
-        /// The host could not do it (errno in the message).
-        public static let failed = Code(word: .failed)
+public typealias DiskOpenError = DiskFileError<DiskOpenCode>
 
-        var identifier: String { word.rawValue }
+/// The reasons of a `DiskOpenError`.
+public struct DiskOpenCode: DiskFileErrorCode {
+    private enum Word: String {
+        case notFound = "DiskNotFound"
+        case notPermitted = "DiskNotPermitted"
+        case inUse = "DiskInUse"
+        case wrongFormat = "DiskNotThisFormat"
+        case damaged = "DiskImageDamaged"
+        case truncated = "DiskTruncated"
+        case unsupported = "DiskImageUnsupported"
+        case parentMissing = "DiskParentMissing"
+        case parentNotAllowed = "DiskParentNotAllowed"
+        case parentMismatch = "DiskParentMismatch"
+        case chainTooLong = "DiskChainTooLong"
+        case chainLoop = "DiskChainLoop"
+        case notAFile = "DiskNotAFile"
+        case tooLarge = "DiskTooLarge"
+        case exists = "DiskExists"
+        case full = "DiskHostFull"
+        case failed = "DiskFileFailed"
     }
-    public let code: Code
-    public let message: String
-    /// The file.
-    public let target: String?
-    public let recommendedAction: String?
+    private let word: Word
+    public static let notFound = DiskOpenCode(word: .notFound)
+    public static let notPermitted = DiskOpenCode(word: .notPermitted)
+    /// A running VM, an operation on disks or another program has it open.
+    public static let inUse = DiskOpenCode(word: .inUse)
+    /// The content is not of the format that the configuration or the name says.
+    public static let wrongFormat = DiskOpenCode(word: .wrongFormat)
+    public static let damaged = DiskOpenCode(word: .damaged)
+    /// The file ends before what it should hold.
+    public static let truncated = DiskOpenCode(word: .truncated)
+    /// Well-formed, but made with something that is not known here.
+    public static let unsupported = DiskOpenCode(word: .unsupported)
+    public static let parentMissing = DiskOpenCode(word: .parentMissing)
+    /// The parent's path in the image leads out of the image's folder and nobody listed it.
+    public static let parentNotAllowed = DiskOpenCode(word: .parentNotAllowed)
+    /// The parent is not the disk that the child was made from.
+    public static let parentMismatch = DiskOpenCode(word: .parentMismatch)
+    public static let chainTooLong = DiskOpenCode(word: .chainTooLong)
+    public static let chainLoop = DiskOpenCode(word: .chainLoop)
+    /// A folder, a pipe, a device.
+    public static let notAFile = DiskOpenCode(word: .notAFile)
+    public static let tooLarge = DiskOpenCode(word: .tooLarge)
+    /// A file that should be made is there already.
+    public static let exists = DiskOpenCode(word: .exists)
+    public static let full = DiskOpenCode(word: .full)
+    /// The host could not do it (errno in the message).
+    public static let failed = DiskOpenCode(word: .failed)
 
-    public init(_ code: Code, _ message: String, file: String? = nil, action: String? = nil) {
-        (self.code, self.message, target, recommendedAction) = (code, message, file, action)
-    }
-
-    public var identifier: String { code.identifier }
+    public var identifier: String { word.rawValue }
     public var category: ErrorCategory {
-        switch code {
+        switch self {
         case .notFound, .parentMissing: .objectNotFound
         case .notPermitted, .parentNotAllowed: .permissionDenied
         case .inUse: .resourceBusy
@@ -76,7 +66,9 @@ public struct DiskOpenError: DescribedError {
         default: .readError
         }
     }
+}
 
+extension DiskOpenError {
     /// What open(2) and its kin answered for `file`.
     static func system(_ number: Int32, _ file: String) -> DiskOpenError {
         switch number {

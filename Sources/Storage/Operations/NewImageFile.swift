@@ -13,8 +13,7 @@ final class NewImageFile {
         self.path = path
         var status = stat()
         if lstat(path, &status) == 0 {
-            throw DiskOperationError(
-                .exists, "“\(path)” is there already.", file: path, action: "Choose another name or remove the file.")
+            throw DiskOpenError.system(EEXIST, path)
         }
         temporaryPath = "\(path).partial-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
         do throws(DiskOpenError) {

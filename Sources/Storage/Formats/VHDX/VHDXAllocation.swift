@@ -11,7 +11,7 @@ extension VHDXImage {
         // What is free at the file's end is used first.
         let run = room.end..<room.end + count
         guard run.upperBound <= VHDXRoom.limit else {
-            throw DiskError(.full, "“\(file.name)” would become longer than 256 TiB", file: file.name)
+            throw DiskError(.full, "“\(file.name)” would become longer than 256 TiB.", file: file.name)
         }
         if run.lowerBound < min(cleanUnit, fileUnits) { try clean(run.lowerBound..<min(cleanUnit, fileUnits)) }
         let units = run.lowerBound + max(count, min(16, VHDXRoom.limit - run.lowerBound))
@@ -21,7 +21,7 @@ extension VHDXImage {
     }
 
     private func occupied(_ run: Range<Int>) throws(DiskError) -> Range<Int> {
-        guard room.take(run) else { throw DiskError(.damaged, "the map of “\(file.name)” contradicts itself", file: file.name) }
+        guard room.take(run) else { throw DiskError(.damaged, "The map of “\(file.name)” contradicts itself.", file: file.name) }
         isUnsynchronised = true
         return run
     }

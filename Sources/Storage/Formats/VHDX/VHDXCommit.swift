@@ -92,7 +92,7 @@ extension VHDXImage {
         let number = page >> 1
         if page & 1 == 0 { return (table.offset + UInt64(number) * VHDXLayout.page, table.page(number)) }
         guard let bitmap = bitmaps[number], let place = bitmapPlace(number) else {
-            throw DiskError(.damaged, "a sector bitmap of “\(file.name)” is gone", file: file.name)
+            throw DiskError(.damaged, "A sector bitmap of “\(file.name)” is gone.", file: file.name)
         }
         return (place, bitmap.bytes)
     }

@@ -6,7 +6,7 @@ extension VHDXImage {
     public func compact(findingZeros: Bool = true, progress: (Double) -> Bool = { _ in true }) throws(DiskFormatError) {
         guard !metadata.isFixed else {
             throw DiskFormatError(
-                .invalidOption, "“\(file.name)” is a fixed disk, which keeps its room", file: file.name,
+                .invalidOption, "“\(file.name)” is a fixed disk, which keeps its room.", file: file.name,
                 action: "Convert it to a dynamic disk first.")
         }
         try changing { () throws(DiskError) in
@@ -77,7 +77,7 @@ extension VHDXImage {
             guard progress(Double(number) / Double(entries.count)) else { return }
             let place = table.place(entry.index)
             guard let run = room.find(entry.units, before: Int(place >> VHDXLayout.unitShift)) else { continue }
-            guard room.take(run) else { throw DiskError(.damaged, "the map of “\(file.name)” contradicts itself", file: file.name) }
+            guard room.take(run) else { throw DiskError(.damaged, "The map of “\(file.name)” contradicts itself.", file: file.name) }
             let target = UInt64(run.lowerBound) << VHDXLayout.unitShift
             do throws(DiskError) {
                 try copy(from: place, to: target, count: UInt64(entry.units) << VHDXLayout.unitShift)

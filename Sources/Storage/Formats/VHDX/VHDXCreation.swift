@@ -15,7 +15,7 @@ extension VHDXImage {
         let metadata = 2 * unit..<3 * unit
         let table = 3 * unit..<3 * unit + tableLength
         guard let items = metadataRegion(options) else {
-            throw DiskFormatError(.invalidOption, "the path of the parent is too long for a VHDX", file: file.name)
+            throw DiskFormatError(.invalidOption, "The path of the parent is too long for a VHDX.", file: file.name)
         }
         do throws(DiskError) {
             try file.truncate(to: 0)

@@ -61,33 +61,33 @@ struct VHDXHeaderPair {
         switch (found[0], found[1]) {
         case (nil, nil):
             throw DiskFormatError(
-                .damaged, "both headers of “\(file.name)” are damaged", file: file.name, action: "Restore the file from a backup.")
+                .damaged, "Both headers of “\(file.name)” are damaged.", file: file.name, action: "Restore the file from a backup.")
         case (let header?, nil): (current, slot, problem) = (header, 0, "the second header is damaged")
         case (nil, let header?): (current, slot, problem) = (header, 1, "the first header is damaged")
         case (let first?, let second?):
             guard first.sequence != second.sequence || first == second else {
                 throw DiskFormatError(
-                    .damaged, "the two headers of “\(file.name)” contradict each other", file: file.name,
+                    .damaged, "The two headers of “\(file.name)” contradict each other.", file: file.name,
                     action: "Restore the file from a backup.")
             }
             (current, slot) = first.sequence >= second.sequence ? (first, 0) : (second, 1)
         }
         guard current.version == 1 else {
             throw DiskFormatError(
-                .newer, "“\(file.name)” is a VHDX of version \(current.version); only version 1 is known", file: file.name,
+                .newer, "“\(file.name)” is a VHDX of version \(current.version); only version 1 is known.", file: file.name,
                 action: "Convert it to version 1 with the program that made it.")
         }
         let (offset, length) = (current.logOffset, UInt64(current.logLength))
         guard offset >= VHDXLayout.unit, offset % VHDXLayout.unit == 0, length > 0, length % VHDXLayout.unit == 0,
             offset <= VHDXLayout.maximumFileSize, current.sequence < UInt64.max - 1 << 32
-        else { throw DiskFormatError(.damaged, "the header of “\(file.name)” gives the log an impossible place", file: file.name) }
+        else { throw DiskFormatError(.damaged, "The header of “\(file.name)” gives the log an impossible place.", file: file.name) }
         guard length <= VHDXLayout.maximumLogLength else {
-            throw DiskFormatError(.unsupported, "the log of “\(file.name)” is longer than 64 MiB", file: file.name)
+            throw DiskFormatError(.unsupported, "The log of “\(file.name)” is longer than 64 MiB.", file: file.name)
         }
         guard offset + length <= size else { throw .cutOff(file) }
         guard current.logVersion == 0 || current.logGUID == VHDXLayout.noGUID else {
             throw DiskFormatError(
-                .newer, "the log of “\(file.name)” has version \(current.logVersion); only version 0 is known", file: file.name,
+                .newer, "The log of “\(file.name)” has version \(current.logVersion); only version 0 is known.", file: file.name,
                 action: "Open it once with the program that used it last, so that it empties the log.")
         }
     }
@@ -109,7 +109,7 @@ struct VHDXHeaderPair {
 extension DiskFormatError {
     static func cutOff(_ file: any DiskFile) -> DiskFormatError {
         DiskFormatError(
-            .truncated, "“\(file.name)” ends before the image does", file: file.name,
+            .truncated, "“\(file.name)” ends before the image does.", file: file.name,
             action: "Copy the file again; part of it is missing.")
     }
 }

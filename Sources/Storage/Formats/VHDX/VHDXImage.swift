@@ -104,12 +104,12 @@ public final class VHDXImage: Disk, @unchecked Sendable {
         guard metadata.hasParent, let link = metadata.parentLink, rule != .detached else { return }
         guard let parent else {
             throw DiskFormatError(
-                .parentMissing, "“\(file.name)” is a differencing disk and its parent is not there", file: file.name,
+                .parentMissing, "“\(file.name)” is a differencing disk and its parent is not there.", file: file.name,
                 action: "Name the parent with Set-VHD -ParentPath.")
         }
         guard let image = parent as? VHDXImage, parent.logicalSectorSize == metadata.logicalSectorSize else {
             throw DiskFormatError(
-                .parentMismatch, "the parent of “\(file.name)” must be a VHDX with sectors of \(metadata.logicalSectorSize) bytes",
+                .parentMismatch, "The parent of “\(file.name)” must be a VHDX with sectors of \(metadata.logicalSectorSize) bytes.",
                 file: file.name)
         }
         guard rule == .ignoringIdentifier || link.names(image.dataWriteGUID) else {
@@ -137,7 +137,7 @@ public final class VHDXImage: Disk, @unchecked Sendable {
     }
 
     func checkWritable() throws(DiskError) {
-        guard !isReadOnly else { throw DiskError(.readOnly, "“\(file.name)” is open for reading only", file: file.name) }
+        guard !isReadOnly else { throw DiskError(.readOnly, "“\(file.name)” is open for reading only.", file: file.name) }
     }
 
     private var outOfRange: DiskError {

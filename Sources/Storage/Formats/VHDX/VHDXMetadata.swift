@@ -33,7 +33,7 @@ struct VHDXMetadata {
         let table = try file.formatBytes(at: region.offset, count: VHDXLayout.regionTableSize)
         let count = Int(table.littleEndian(UInt16.self, at: 10))
         guard table.starts(with: Array("metadata".utf8)), count <= VHDXLayout.maximumTableEntries else {
-            throw DiskFormatError(.damaged, "the metadata table of “\(file.name)” is damaged", file: file.name)
+            throw DiskFormatError(.damaged, "The metadata table of “\(file.name)” is damaged.", file: file.name)
         }
         entries = (0..<count).map { position in
             let start = 32 + 32 * position
@@ -76,18 +76,18 @@ struct VHDXMetadata {
         var ranges: [Range<UInt64>] = []
         for entry in entries {
             guard names.insert(Name(identifier: entry.identifier, isUser: entry.flags & Entry.isUser != 0)).inserted else {
-                throw DiskFormatError(.damaged, "a metadata item of “\(file.name)” is listed twice", file: file.name)
+                throw DiskFormatError(.damaged, "A metadata item of “\(file.name)” is listed twice.", file: file.name)
             }
             guard entry.length > 0 else { continue }
             let end = UInt64(entry.offset) + UInt64(entry.length)
             guard entry.offset >= VHDXLayout.regionTableSize, entry.length <= 1 << 20, end <= region.length else {
-                throw DiskFormatError(.damaged, "a metadata item of “\(file.name)” lies outside of its region", file: file.name)
+                throw DiskFormatError(.damaged, "A metadata item of “\(file.name)” lies outside of its region.", file: file.name)
             }
             ranges.append(UInt64(entry.offset)..<end)
         }
         ranges.sort { $0.lowerBound < $1.lowerBound }
         for (left, right) in zip(ranges, ranges.dropFirst()) where left.upperBound > right.lowerBound {
-            throw DiskFormatError(.damaged, "metadata items of “\(file.name)” overlap", file: file.name)
+            throw DiskFormatError(.damaged, "Metadata items of “\(file.name)” overlap.", file: file.name)
         }
     }
 
@@ -101,16 +101,16 @@ struct VHDXMetadata {
         else {
             if entry.identifier == VHDXLayout.incompleteItem {
                 throw DiskFormatError(
-                    .notThisFormat, "the creation of “\(file.name)” was not completed", file: file.name, action: "Create it again.")
+                    .notThisFormat, "The creation of “\(file.name)” was not completed.", file: file.name, action: "Create it again.")
             }
             guard entry.flags & Entry.isRequired == 0 else {
                 throw DiskFormatError(
-                    .newer, "“\(file.name)” needs a feature that is not known here (item \(entry.identifier))", file: file.name)
+                    .newer, "“\(file.name)” needs a feature that is not known here (item \(entry.identifier)).", file: file.name)
             }
             return
         }
         guard entry.length >= known[entry.identifier] ?? 20 else {
-            throw DiskFormatError(.damaged, "a metadata item of “\(file.name)” is too short", file: file.name)
+            throw DiskFormatError(.damaged, "A metadata item of “\(file.name)” is too short.", file: file.name)
         }
         let item = try file.formatBytes(at: region.offset + UInt64(entry.offset), count: Int(entry.length))
         switch entry.identifier {
@@ -127,7 +127,7 @@ struct VHDXMetadata {
     }
 
     private func checkValues(_ file: any DiskFile) throws(DiskFormatError) {
-        func damaged(_ what: String) -> DiskFormatError { DiskFormatError(.damaged, "“\(file.name)” \(what)", file: file.name) }
+        func damaged(_ what: String) -> DiskFormatError { DiskFormatError(.damaged, "“\(file.name)” \(what).", file: file.name) }
         let required = [
             VHDXLayout.fileParametersItem, VHDXLayout.diskSizeItem, VHDXLayout.identifierItem, VHDXLayout.logicalSectorItem,
             VHDXLayout.physicalSectorItem,

@@ -20,12 +20,12 @@ struct VHDXOpening {
         let foundSize = try file.formatSize()
         guard try file.formatBytes(at: 0, count: 8) == VHDXLayout.signature else {
             throw DiskFormatError(
-                .notThisFormat, "“\(file.name)” is not a VHDX file, or its creation was not completed", file: file.name,
+                .notThisFormat, "“\(file.name)” is not a VHDX file, or its creation was not completed.", file: file.name,
                 action: "Check the path; Get-VHD shows what a disk file is.")
         }
         guard foundSize >= 2 * VHDXLayout.unit else { throw .cutOff(file) }
         guard foundSize <= VHDXLayout.maximumFileSize else {
-            throw DiskFormatError(.unsupported, "“\(file.name)” is longer than 256 TiB", file: file.name)
+            throw DiskFormatError(.unsupported, "“\(file.name)” is longer than 256 TiB.", file: file.name)
         }
         header = try VHDXHeaderPair(of: file, size: foundSize)
         wasDirty = header.current.logGUID != VHDXLayout.noGUID
@@ -42,10 +42,10 @@ struct VHDXOpening {
         let region = try regions.region(VHDXLayout.blockTableRegion, in: file)
         let needed = geometry.entries(for: metadata.diskSize)
         guard UInt64(needed) * 8 <= region.length else {
-            throw DiskFormatError(.damaged, "the block table of “\(file.name)” is too short for the disk", file: file.name)
+            throw DiskFormatError(.damaged, "The block table of “\(file.name)” is too short for the disk.", file: file.name)
         }
         guard let table = VHDXBlockTable(capacity: Int(region.length / 8), offset: region.offset) else {
-            throw DiskFormatError(.failed, "no memory for the block table of “\(file.name)”", file: file.name)
+            throw DiskFormatError(.failed, "No memory for the block table of “\(file.name)”.", file: file.name)
         }
         self.table = table
         do throws(DiskError) { try table.load(count: needed, from: self.file) } catch { throw DiskFormatError(error, file: file.name) }
@@ -69,7 +69,7 @@ struct VHDXOpening {
         let places = [0..<VHDXLayout.unit, log] + regions.regions.map { $0.offset..<$0.offset + $0.length }
         for place in places {
             guard room.take(Int(place.lowerBound >> VHDXLayout.unitShift)..<Int(place.upperBound >> VHDXLayout.unitShift)) else {
-                throw DiskFormatError(.damaged, "regions of “\(file.name)” overlap", file: file.name)
+                throw DiskFormatError(.damaged, "Regions of “\(file.name)” overlap.", file: file.name)
             }
         }
     }
@@ -94,11 +94,11 @@ struct VHDXOpening {
 
     private mutating func checkBlock(_ block: Int, _ index: Int, hasBitmap: Bool) throws(DiskFormatError) {
         guard let state = table.state(index) else {
-            throw DiskFormatError(.damaged, "block \(block) of “\(file.name)” has an unknown state", file: file.name)
+            throw DiskFormatError(.damaged, "Block \(block) of “\(file.name)” has an unknown state.", file: file.name)
         }
         guard state == .present || state == .partial else { return }
         guard state == .present || metadata.hasParent && hasBitmap else {
-            throw DiskFormatError(.damaged, "block \(block) of “\(file.name)” lacks its sector bitmap", file: file.name)
+            throw DiskFormatError(.damaged, "Block \(block) of “\(file.name)” lacks its sector bitmap.", file: file.name)
         }
         let bytes = min(geometry.blockSize, metadata.diskSize - UInt64(block) << geometry.blockShift)
         try occupy(index, units: geometry.unitsPerBlock, bytes: bytes)
@@ -108,12 +108,12 @@ struct VHDXOpening {
         let place = table.place(index)
         guard place <= VHDXLayout.maximumFileSize, place + bytes <= size else {
             throw DiskFormatError(
-                .truncated, "“\(file.name)” ends before its blocks do", file: file.name,
+                .truncated, "“\(file.name)” ends before its blocks do.", file: file.name,
                 action: "Copy the file again; part of it is missing.")
         }
         let start = Int(place >> VHDXLayout.unitShift)
         guard room.take(start..<start + units) else {
-            throw DiskFormatError(.damaged, "two parts of “\(file.name)” claim the same place in the file", file: file.name)
+            throw DiskFormatError(.damaged, "Two parts of “\(file.name)” claim the same place in the file.", file: file.name)
         }
     }
 }

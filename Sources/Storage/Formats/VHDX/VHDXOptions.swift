@@ -24,19 +24,19 @@ public struct VHDXOptions: Sendable {
     func check(_ file: any DiskFile) throws(DiskFormatError) {
         func invalid(_ what: String) -> DiskFormatError { DiskFormatError(.invalidOption, what, file: file.name) }
         guard [512, 4096].contains(logicalSectorSize), [512, 4096].contains(physicalSectorSize) else {
-            throw invalid("a VHDX has sectors of 512 or 4096 bytes")
+            throw invalid("A VHDX has sectors of 512 or 4096 bytes.")
         }
         guard chosenBlockSize.nonzeroBitCount == 1, chosenBlockSize >= VHDXLayout.minimumBlockSize,
             chosenBlockSize <= VHDXLayout.maximumBlockSize
-        else { throw invalid("the block size of a VHDX is a power of two between 1 MiB and 256 MiB, not \(chosenBlockSize) bytes") }
+        else { throw invalid("The block size of a VHDX is a power of two between 1 MiB and 256 MiB, not \(chosenBlockSize) bytes.") }
         guard size > 0, size <= VHDXLayout.maximumDiskSize else {
-            throw invalid("the size of a VHDX lies between one sector and 64 TiB, not \(size) bytes")
+            throw invalid("The size of a VHDX lies between one sector and 64 TiB, not \(size) bytes.")
         }
         guard size % UInt64(logicalSectorSize) == 0 else {
-            throw invalid("the size of the disk, \(size) bytes, is not a multiple of its sectors of \(logicalSectorSize) bytes")
+            throw invalid("The size of the disk, \(size) bytes, is not a multiple of its sectors of \(logicalSectorSize) bytes.")
         }
         guard (kind == .differencing) == (parent != nil) else {
-            throw invalid(parent == nil ? "a differencing disk needs a parent" : "only a differencing disk has a parent")
+            throw invalid(parent == nil ? "A differencing disk needs a parent." : "Only a differencing disk has a parent.")
         }
     }
 }

@@ -4,10 +4,10 @@ extension VHDXImage {
     /// Names another parent; the content must be the same disk's. For differencing disks.
     public func setParentLink(_ link: VHDXParentLink) throws(DiskFormatError) {
         guard kind == .differencing, let (position, _) = metadata.place(of: VHDXLayout.parentLocatorItem) else {
-            throw DiskFormatError(.invalidOption, "“\(file.name)” is no differencing disk", file: file.name)
+            throw DiskFormatError(.invalidOption, "“\(file.name)” is no differencing disk.", file: file.name)
         }
         guard let item = link.item, let offset = metadata.room(for: item.count) else {
-            throw DiskFormatError(.invalidOption, "the path of the parent is too long for “\(file.name)”", file: file.name)
+            throw DiskFormatError(.invalidOption, "The path of the parent is too long for “\(file.name)”.", file: file.name)
         }
         try changing { () throws(DiskError) in
             // The new locator lies where nothing is; only the table, in one page, says that it counts.
@@ -32,7 +32,7 @@ extension VHDXImage {
     public func setPhysicalSectorSize(_ size: Int) throws(DiskFormatError) {
         guard size == 4096 || size == 512 && logicalSectorSize == 512 else {
             throw DiskFormatError(
-                .invalidOption, "physical sectors have 512 or 4096 bytes and are not smaller than the logical ones", file: file.name)
+                .invalidOption, "Physical sectors have 512 or 4096 bytes and are not smaller than the logical ones.", file: file.name)
         }
         try changing { () throws(DiskError) in
             try edit([try item(VHDXLayout.physicalSectorItem, Self.littleEndianBytes(UInt32(size)))])
@@ -43,7 +43,7 @@ extension VHDXImage {
     /// Where a known item's value stands in the file, with its new bytes.
     func item(_ identifier: GUID, _ bytes: [UInt8]) throws(DiskError) -> (UInt64, [UInt8]) {
         guard let (_, entry) = metadata.place(of: identifier) else {
-            throw DiskError(.damaged, "“\(file.name)” lacks a metadata item", file: file.name)
+            throw DiskError(.damaged, "“\(file.name)” lacks a metadata item.", file: file.name)
         }
         return (metadata.region.offset + UInt64(entry.offset), bytes)
     }

@@ -121,7 +121,7 @@ extension VHDXImage {
 
     private func readParent(_ segments: UnsafeBufferPointer<iovec>, at offset: UInt64, count: UInt64) throws(DiskError) {
         guard let parent else {
-            throw DiskError(.damaged, "the parent of “\(file.name)” is not open", file: file.name)
+            throw DiskError(.damaged, "The parent of “\(file.name)” is not open.", file: file.name)
         }
         guard offset + count > parent.size else { return try parent.read(into: segments, at: offset) }
         // A child may be larger than its parent.

@@ -22,7 +22,7 @@ struct VHDXRegionTable {
         }
         guard let found = copies[0] ?? copies[1] else {
             throw DiskFormatError(
-                .damaged, "both region tables of “\(file.name)” are damaged", file: file.name, action: "Restore the file from a backup.")
+                .damaged, "Both region tables of “\(file.name)” are damaged.", file: file.name, action: "Restore the file from a backup.")
         }
         regions = found
         if copies[0] == nil { problem = "the first region table is damaged" }
@@ -33,20 +33,20 @@ struct VHDXRegionTable {
         for region in found {
             guard region.offset >= VHDXLayout.unit, region.offset % VHDXLayout.unit == 0, region.length > 0,
                 region.length % VHDXLayout.unit == 0, region.offset <= VHDXLayout.maximumFileSize
-            else { throw DiskFormatError(.damaged, "a region of “\(file.name)” has an impossible place", file: file.name) }
+            else { throw DiskFormatError(.damaged, "A region of “\(file.name)” has an impossible place.", file: file.name) }
             guard region.offset + region.length <= size else { throw .cutOff(file) }
             taken.append(region.offset..<region.offset + region.length)
             guard known.insert(region.identifier).inserted else {
-                throw DiskFormatError(.damaged, "a region of “\(file.name)” is listed twice", file: file.name)
+                throw DiskFormatError(.damaged, "A region of “\(file.name)” is listed twice.", file: file.name)
             }
             guard !region.isRequired || [VHDXLayout.blockTableRegion, VHDXLayout.metadataRegion].contains(region.identifier) else {
                 throw DiskFormatError(
-                    .newer, "“\(file.name)” needs a feature that is not known here (region \(region.identifier))", file: file.name)
+                    .newer, "“\(file.name)” needs a feature that is not known here (region \(region.identifier)).", file: file.name)
             }
         }
         taken.sort { $0.lowerBound < $1.lowerBound }
         for (left, right) in zip(taken, taken.dropFirst()) where left.upperBound > right.lowerBound {
-            throw DiskFormatError(.damaged, "regions of “\(file.name)” overlap", file: file.name)
+            throw DiskFormatError(.damaged, "Regions of “\(file.name)” overlap.", file: file.name)
         }
     }
 
@@ -54,7 +54,7 @@ struct VHDXRegionTable {
     func region(_ identifier: GUID, in file: any DiskFile) throws(DiskFormatError) -> Region {
         guard let found = regions.first(where: { $0.identifier == identifier }) else {
             throw DiskFormatError(
-                .damaged, "“\(file.name)” lacks the \(identifier == VHDXLayout.metadataRegion ? "metadata" : "block table") region",
+                .damaged, "“\(file.name)” lacks the \(identifier == VHDXLayout.metadataRegion ? "metadata" : "block table") region.",
                 file: file.name)
         }
         return found

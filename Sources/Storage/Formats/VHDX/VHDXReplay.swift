@@ -12,19 +12,19 @@ enum VHDXReplay {
         let reader = VHDXLogReader(log: log, identifier: header.logGUID, range: range)
         guard let entries = reader.activeEntries() else {
             throw DiskFormatError(
-                .damaged, "“\(file.name)” was not closed and its log holds no valid entry", file: file.name,
+                .damaged, "“\(file.name)” was not closed and its log holds no valid entry.", file: file.name,
                 action: "Restore the file from a backup.")
         }
         var zeros: UInt64 = 0
         for entry in entries {
             guard entry.flushedFileSize <= size else { throw .cutOff(file) }
             guard entry.lastFileSize <= VHDXLayout.maximumFileSize else {
-                throw DiskFormatError(.damaged, "the log of “\(file.name)” makes the file impossibly long", file: file.name)
+                throw DiskFormatError(.damaged, "The log of “\(file.name)” makes the file impossibly long.", file: file.name)
             }
             for case .zeros(_, let count) in entry.updates { zeros = zeros &+ count }
         }
         guard zeros <= VHDXLayout.maximumReplayedZeros else {
-            throw DiskFormatError(.damaged, "the log of “\(file.name)” clears more of the file than tables can take", file: file.name)
+            throw DiskFormatError(.damaged, "The log of “\(file.name)” clears more of the file than tables can take.", file: file.name)
         }
         return (reader, entries)
     }

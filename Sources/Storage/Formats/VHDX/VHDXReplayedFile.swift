@@ -54,7 +54,7 @@ final class VHDXReplayedFile: DiskFile, @unchecked Sendable {
         }
     }
 
-    private var refusal: DiskError { DiskError(.readOnly, "“\(name)” is open for reading only", file: name) }
+    private var refusal: DiskError { DiskError(.readOnly, "“\(name)” is open for reading only.", file: name) }
     func write(from segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) { throw refusal }
     func truncate(to size: UInt64) throws(DiskError) { throw refusal }
     func allocate(at offset: UInt64, count: UInt64) throws(DiskError) { throw refusal }

@@ -19,11 +19,11 @@ extension VHDXImage {
     public func resize(to newSize: UInt64, losingData: Bool = false) throws(DiskFormatError) {
         guard newSize > 0, newSize <= VHDXLayout.maximumDiskSize, newSize % UInt64(logicalSectorSize) == 0 else {
             throw DiskFormatError(
-                .invalidOption, "\(newSize) bytes is no size for “\(file.name)”: whole sectors, at most 64 TiB", file: file.name)
+                .invalidOption, "\(newSize) bytes is no size for “\(file.name)”: whole sectors, at most 64 TiB.", file: file.name)
         }
         if newSize < size, !losingData, newSize < minimumSize {
             throw DiskFormatError(
-                .invalidOption, "“\(file.name)” has data up to \(minimumSize) bytes and cannot shrink to \(newSize)", file: file.name,
+                .invalidOption, "“\(file.name)” has data up to \(minimumSize) bytes and cannot shrink to \(newSize).", file: file.name,
                 action: "Shrink the partitions in the guest first, and run Optimize-VHD.")
         }
         guard newSize != size else { return }
@@ -110,7 +110,7 @@ extension VHDXImage {
         let offset = UInt64(run.lowerBound) << VHDXLayout.unitShift
         guard let copy = VHDXBlockTable(capacity: units << Int(VHDXLayout.unitShift) / 8, offset: offset) else {
             room.release(run)
-            throw DiskError(.failed, "no memory for the block table of “\(file.name)”", file: file.name)
+            throw DiskError(.failed, "No memory for the block table of “\(file.name)”.", file: file.name)
         }
         for index in 0..<min(table.capacity, copy.capacity) where table[index] != 0 { copy[index] = table[index] }
         return copy

@@ -113,6 +113,6 @@ extension VHDXImage {
     func bytes(in block: Int) -> UInt64 { min(geometry.blockSize, size - UInt64(block) << geometry.blockShift) }
 
     func contradiction(_ block: Int) -> DiskError {
-        DiskError(.damaged, "block \(block) of “\(file.name)” has changed its state unseen", file: file.name)
+        DiskError(.damaged, "Block \(block) of “\(file.name)” has changed its state unseen.", file: file.name)
     }
 }
