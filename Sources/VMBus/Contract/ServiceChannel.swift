@@ -86,8 +86,6 @@ package struct GuestBuffer: Sendable {
     package let gpadl: UInt32
     /// Bytes.
     package let count: Int
-    /// In order; all in RAM.
-    package let ranges: [GuestRange]
     /// All ranges but the last have whole pages: where the run's bytes lie is found by page number.
     private let pages: [UInt64]
     private let firstOffset: Int
@@ -96,9 +94,6 @@ package struct GuestBuffer: Sendable {
     /// `pages`: guest-physical page numbers, checked to lie in RAM; the run begins `firstOffset` bytes into the first.
     package init(gpadl: UInt32, pages: [UInt64], firstOffset: Int, count: Int, memory: GuestMemory) {
         (self.gpadl, self.pages, self.firstOffset, self.count, self.memory) = (gpadl, pages, firstOffset, count, memory)
-        var ranges: [GuestRange] = []
-        Self.append(pages: pages, from: firstOffset, count: count, to: &ranges)
-        self.ranges = ranges
     }
 
     /// Appends the ranges of part of the run; false, and nothing appended, when it does not lie in it.

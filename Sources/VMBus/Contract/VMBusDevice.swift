@@ -11,14 +11,10 @@ package struct ChannelOffer: Equatable, Sendable {
     package var flags: UInt16
     /// The 120 bytes after the flags (user-defined data or pipe mode); shorter is padded with zeros.
     package var userDefined: [UInt8]
-    /// Megabytes of MMIO the device wants; 0 for all of ours.
-    package var mmioMegabytes: UInt16
 
-    package init(
-        interfaceType: GUID, interfaceInstance: GUID, flags: UInt16 = 0, userDefined: [UInt8] = [], mmioMegabytes: UInt16 = 0
-    ) {
-        (self.interfaceType, self.interfaceInstance, self.flags) = (interfaceType, interfaceInstance, flags)
-        (self.userDefined, self.mmioMegabytes) = (userDefined, mmioMegabytes)
+    package init(interfaceType: GUID, interfaceInstance: GUID, flags: UInt16 = 0, userDefined: [UInt8] = []) {
+        (self.interfaceType, self.interfaceInstance) = (interfaceType, interfaceInstance)
+        (self.flags, self.userDefined) = (flags, userDefined)
     }
 }
 

@@ -198,7 +198,8 @@ struct ControlPlane: Sendable {
         message.add(UInt64(0))
         message.add(UInt64(0))
         message.add(offer.flags & VMBusProtocol.socketOffer != 0 ? offer.flags : offer.flags | VMBusProtocol.enumerateInterface)
-        message.add(offer.mmioMegabytes)
+        // Megabytes of MMIO that the device wants.
+        message.add(UInt16(0))
         message.add(offer.userDefined, padTo: VMBusProtocol.userDataSize)
         message.add(state.subIndex)
         message.add(UInt16(0))
