@@ -45,6 +45,36 @@ import Testing
         #expect(access(folder("c.vhdx"), F_OK) != 0)
     }
 
+    @Test func theDisksOfAMachineAreFoundByItsIdentifier() throws {
+        _ = try context.call("New-VHD", .word(folder("a.vhdx")), .positional(.integer(64 << 20)))
+        _ = try context.call("New-VHD", .word(folder("b.vhd")), .positional(.integer(32 << 20)))
+        let machine = try context.call("New-VM", .word("web01"), .word("64MB"), .named("VHDPath", .string(folder("a.vhdx")))).value
+        _ = try context.call("Add-VMHardDiskDrive", .word("web01"), .named("Path", .string(folder("b.vhd"))))
+        let id = try #require(try PropertyReader.property("Id", of: machine))
+        let found = try context.call("Get-VHD", .named("VMId", id))
+        #expect(found.shape == .many)
+        #expect(found.values.map(\.text) == [folder("a.vhdx"), folder("b.vhd")])
+        let unknown = context.failure { _ = try context.call("Get-VHD", .named("VMId", .string("00000000-0000-0000-0000-000000000001"))) }
+        #expect(unknown?.identifier == "VMNotFound")
+    }
+
+    /// There are no jobs yet: the parameter says so and nothing is done.
+    @Test(arguments: ["New-VHD", "Convert-VHD", "Merge-VHD", "Resize-VHD", "Optimize-VHD"]) func jobsAreRefused(cmdlet: String) throws {
+        let arguments: [RawArgument] =
+            switch cmdlet {
+            case "New-VHD", "Resize-VHD": [.word(folder("a.vhdx")), .positional(.integer(64 << 20))]
+            case "Convert-VHD": [.word(folder("a.vhdx")), .word(folder("b.vhdx"))]
+            default: [.word(folder("a.vhdx"))]
+            }
+        let error = context.failure {
+            _ = try Pipeline.run([CommandCall(cmdlet, arguments + [.flag("AsJob")])], input: .none, context: context)
+        }
+        #expect(
+            error?.message.contains("AsJob") == true && error?.message.contains("jobs are not there yet") == true, "\(error?.message ?? "")"
+        )
+        #expect(access(folder("a.vhdx"), F_OK) != 0)
+    }
+
     @Test func mistakesAreNamed() throws {
         func identifier(_ name: String, _ arguments: RawArgument...) -> String? {
             context.failure { _ = try Pipeline.run([CommandCall(name, arguments)], input: .none, context: context) }?.identifier

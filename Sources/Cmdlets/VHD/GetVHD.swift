@@ -1,3 +1,6 @@
+import Basics
+import Management
+
 extension Cmdlet {
     /// `Get-VHD`.
     static let getVHD = Cmdlet(
@@ -18,18 +21,28 @@ extension Cmdlet {
                 mandatory: true, position: 0, pipeline: .byPropertyName,
                 effect: .refused("images are not mounted on this host; name the file with -Path")),
             Parameter(
-                "VMId", .guid, "Identifiers of virtual machines.", aliases: ["Id"], sets: ["VMId"], mandatory: true, position: 0,
-                pipeline: [.byValue, .byPropertyName], many: true,
-                effect: .refused("the drives of a machine are listed by Get-VMHardDiskDrive; pipe them to Get-VHD")),
+                "VMId", .guid, "Identifiers of virtual machines, whose hard disks are described.", aliases: ["Id"], sets: ["VMId"],
+                mandatory: true, position: 0,
+                pipeline: [.byValue, .byPropertyName], many: true),
         ] + Parameter.remote(sets: []),
         output: "VirtualHardDisk",
         examples: [
             Example("Get-VHD /srv/disks/web01.vhdx", "Format, kind and sizes of the disk."),
+            Example("Get-VHD -VMId (Get-VM web01).Id", "All hard disks of a virtual machine."),
             Example("(Get-VHD web01.avhdx).ParentPath", "Where its parent should be."),
         ],
         body: .perCall { invocation in
             for value in invocation.list("Path") ?? [] {
                 do { try invocation.emitDisk(value.text) } catch { try invocation.report(error) }
+            }
+            for value in invocation.list("VMId") ?? [] {
+                do {
+                    guard let id = GUID(value.text) else { continue }
+                    for placed in try invocation.context.host.machine(id: id).configuration().drives where placed.drive.kind == .hardDisk {
+                        guard let path = placed.drive.path else { continue }
+                        do { try invocation.emitDisk(path) } catch { try invocation.report(error) }
+                    }
+                } catch { try invocation.report(error) }
             }
         })
 }

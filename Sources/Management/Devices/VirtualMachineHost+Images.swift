@@ -29,15 +29,21 @@ extension VirtualMachineHost {
         return ManagementError(
             error.identifier, error.category, "“\(file)” is in use by the virtual machine “\(holder.name)”.",
             action: holder.name == machine
-                ? "It is attached already." : "Stop \(holder.name), or take the drive from it with Remove-VMHardDiskDrive.", target: file)
+                ? "It is attached already, or a parent of a disk that is."
+                : "Stop \(holder.name), or take the drive from it with Remove-VMHardDiskDrive.", target: file)
     }
 
-    /// Running VMs whose configuration names the image.
+    /// VMs with a worker that have the file open: as a drive's image or as a parent of one.
     func holders(of path: String) throws -> [VirtualMachine] {
         try machines().filter { machine in
-            guard let configuration = try? machine.configuration(), configuration.drives.contains(where: { $0.drive.path == path })
-            else { return false }
-            return (try? machine.status().state.hasWorker) ?? false
+            guard (try? machine.files().folder.hasWorker()) ?? false, let configuration = try? machine.configuration() else { return false }
+            return configuration.drives.contains { placed in
+                guard let image = placed.drive.path, let format = placed.drive.format.flatMap({ DiskFormat(rawValue: $0) }) else {
+                    return false
+                }
+                if image == path { return true }
+                return DiskChain.uses(path, at: image, format: format, allowedParents: placed.drive.allowedParents ?? [])
+            }
         }
     }
 }
