@@ -31,7 +31,7 @@ enum DynamicMemoryMessage {
 }
 
 /// Guest-physical pages that belong together.
-package struct PageRange: Codable, Equatable, Sendable {
+package struct PageRange: Codable, Hashable, Sendable {
     /// Page number.
     package var first: UInt64
     package var count: UInt64

@@ -40,6 +40,9 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
         /// The guest's last report, in pages: free ones, and those in use without the balloon; nil: none yet.
         var available: UInt64?
         var committed: UInt64?
+        /// Memory that the guest took behind what it began with. Between them may lie gaps that it was never told of: it takes whole blocks
+        /// only. nil: saved before this was kept.
+        var added: [PageRange]? = []
         /// The guest said that it cannot take more memory.
         var hotAddFailed = false
         /// Reports to let pass before the next step.
@@ -65,6 +68,8 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
     // Safety: all below belongs to the pump.
     private var settings: Settings
     private var state = State()
+    /// `state.ballooned` for searching.
+    private var held = PageRangeSet()
     private var channel: (any ServiceChannel)?
     private var packet = ReceivedPacket()
 
@@ -75,7 +80,10 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
     // MARK: What others see; in the pump
 
     /// Bytes of RAM the guest has, the balloon subtracted.
-    package var assigned: UInt64 { memory.size - balloonedBytes }
+    package var assigned: UInt64 {
+        let all = state.added.map { $0.reduce(memory.initialSize) { $0 + $1.count * GuestMemory.pageSize } } ?? memory.size
+        return all - min(all, balloonedBytes)
+    }
     /// Bytes the guest uses; nil: it has not said.
     package var demand: UInt64? {
         state.committed.map { $0 * GuestMemory.pageSize }
@@ -91,7 +99,13 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
 
     package func set(_ settings: Settings) { self.settings = settings }
 
-    private var balloonedBytes: UInt64 { state.ballooned.reduce(0) { $0 + $1.count } * GuestMemory.pageSize }
+    /// Bytes of room that memory must have beyond its maximum, so that the maximum can be reached: added memory begins at a whole block.
+    package static func gap(behind startup: UInt64) -> UInt64 {
+        let high = startup - min(startup, GuestMemory.lowLimit)
+        return (hotAddAlignment - high % hotAddAlignment) % hotAddAlignment
+    }
+
+    private var balloonedBytes: UInt64 { held.pageCount * GuestMemory.pageSize }
 
     // MARK: The channel
 
@@ -101,7 +115,7 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
         // What a driver before this one held is forgotten by the guest as well: unloading gave it back.
         state.phase = .open
         state.request = nil
-        state.ballooned = []
+        (state.ballooned, held) = ([], PageRangeSet())
         return true
     }
 
@@ -109,7 +123,10 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
 
     package func closed(_ channel: any ServiceChannel) {
         self.channel = nil
-        state = State()
+        // What the guest took stays its memory without the driver; after a reset the machine has what it began with.
+        let added = memory.size > memory.initialSize ? state.added : []
+        (state, held) = (State(), PageRangeSet())
+        state.added = added
     }
 
     package func ringChanged(_ channel: any ServiceChannel) {
@@ -152,7 +169,9 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
         case Message.Kind.balloonResponse: ballooned(message)
         case Message.Kind.unballoonResponse:
             guard case .unballoon(let ranges) = state.request else { return }
-            state.ballooned.removeAll { ranges.contains($0) }
+            let returned = Set(ranges)
+            state.ballooned.removeAll { returned.contains($0) }
+            held = PageRangeSet(state.ballooned)
             state.request = nil
         case Message.Kind.hotAddResponse: added(message)
         default: break
@@ -179,6 +198,8 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
             send(Message.Kind.balloonRequest, Message.bytes(UInt32(pages)) + Message.bytes(UInt32(0)))
         }
     }
+
+    private static func isSane(_ range: PageRange) -> Bool { range.first < 1 << 40 && (1..<1 << 40).contains(range.count) }
 
     private func send(_ kind: UInt16, _ body: [UInt8]) {
         state.transaction &+= 1
@@ -207,6 +228,7 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
         let room = (memory.limitAddress > start ? memory.limitAddress - start : 0) / Self.hotAddAlignment * Self.hotAddAlignment
         let size = min((bytes + Self.hotAddAlignment - 1) / Self.hotAddAlignment * Self.hotAddAlignment, room, Self.largestStep)
         guard size > 0, memory.resize(to: memory.lowSize + (start - GuestMemory.highBase) + size) else { return }
+        if memory.initialSize == memory.size - size - (start - end) { state.added = [] }
         let range = PageRange(first: start / GuestMemory.pageSize, count: size / GuestMemory.pageSize)
         state.request = .hotAdd(range)
         // The same pages are the region, so that the guest takes exactly these.
@@ -224,8 +246,7 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
             let range = PageRange(wire: wire)
             let bytes = range.count * GuestMemory.pageSize
             guard range.count > 0, state.ballooned.count < Self.mostRanges, taken + range.count <= asked,
-                memory.contains(range.first * GuestMemory.pageSize, count: bytes),
-                !state.ballooned.contains(where: { $0.first < range.first + range.count && range.first < $0.first + $0.count })
+                memory.contains(range.first * GuestMemory.pageSize, count: bytes), held.insert(range)
             else { continue }
             memory.release(GuestRange(address: range.first * GuestMemory.pageSize, count: Int(bytes)))
             state.ballooned.append(range)
@@ -247,9 +268,16 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
         state.request = nil
         let isTaken = result == 1 && pages > 0
         if !isTaken { state.hotAddFailed = true }
-        let taken = isTaken ? min(UInt64(pages), range.count) * GuestMemory.pageSize : 0
-        let start = range.first * GuestMemory.pageSize - GuestMemory.highBase
-        _ = memory.resize(to: max(memory.initialSize, memory.lowSize + start + taken))
+        if isTaken { state.added?.append(PageRange(first: range.first, count: min(UInt64(pages), range.count))) }
+        if let added = state.added {
+            // What it did not take goes, and with it the gap before it.
+            let end = added.last.map { ($0.first + $0.count) * GuestMemory.pageSize - GuestMemory.highBase + memory.lowSize }
+            _ = memory.resize(to: max(memory.initialSize, end ?? 0))
+        } else {
+            let taken = isTaken ? min(UInt64(pages), range.count) * GuestMemory.pageSize : 0
+            let start = range.first * GuestMemory.pageSize - GuestMemory.highBase
+            _ = memory.resize(to: max(memory.initialSize, memory.lowSize + start + taken))
+        }
         // New memory has to be set up by the guest before its figures show it.
         state.patience = 5
     }
@@ -260,9 +288,16 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
 
     package func restoreState(_ state: State, version: Int) throws(StateError) {
         guard state.ballooned.count <= Self.mostRanges, state.committed ?? 0 <= Self.mostPages,
-            state.ballooned.allSatisfy({ $0.count < 1 << 40 && memory.contains($0.first << 12, count: $0.count << 12) })
+            state.ballooned.allSatisfy({ Self.isSane($0) && memory.contains($0.first << 12, count: $0.count << 12) })
         else { throw StateError(.inconsistent, unit: unitName, detail: "its balloon does not lie in RAM") }
-        self.state = state
+        guard state.added?.count ?? 0 <= Self.mostRanges,
+            state.added?.allSatisfy({ Self.isSane($0) && memory.contains($0.first << 12, count: $0.count << 12) }) ?? true
+        else { throw StateError(.inconsistent, unit: unitName, detail: "its added memory does not lie in RAM") }
+        let held = PageRangeSet(state.ballooned)
+        guard held.count == state.ballooned.count else {
+            throw StateError(.inconsistent, unit: unitName, detail: "its balloon holds pages twice")
+        }
+        (self.state, self.held) = (state, held)
     }
 }
 

@@ -2,8 +2,11 @@ import Persistence
 import Services
 
 extension VirtualMachineConfiguration.Memory {
-    /// Bytes of RAM that the guest can ever have.
-    var mostBytes: UInt64 { dynamicMemoryEnabled ? max(maximumBytes, startupBytes) : startupBytes }
+    /// Bytes of RAM that the guest can ever have, with the gap that it never sees before what is added.
+    var mostBytes: UInt64 {
+        guard dynamicMemoryEnabled, maximumBytes > startupBytes else { return startupBytes }
+        return maximumBytes + DynamicMemoryService.gap(behind: startupBytes)
+    }
 
     /// What the dynamic memory service keeps to.
     var serviceSettings: DynamicMemoryService.Settings {

@@ -149,6 +149,63 @@ private struct BalloonDriver {
         #expect(driver.channel.sent.count == count)
     }
 
+    /// A guest that begins with a part of a block above 4 GiB gets its first addition at the next whole block. The gap between is nobody's
+    /// memory: it is not counted, and the maximum is reached in spite of it.
+    @Test func theGapBeforeAddedMemoryIsNotTheGuests() throws {
+        let startup = 3 * 1024 + 100
+        let gap = DynamicMemoryService.gap(behind: UInt64(startup) * Self.megabyte)
+        #expect(gap == 28 * Self.megabyte)
+        #expect(DynamicMemoryService.gap(behind: 512 * Self.megabyte) == 0 && DynamicMemoryService.gap(behind: 3328 * Self.megabyte) == 0)
+        let maximum = UInt64(startup + 256)
+        let memory = try GuestMemory(size: UInt64(startup) * Self.megabyte, capacity: maximum * Self.megabyte + gap)
+        let settings = DynamicMemoryService.Settings(isEnabled: true, minimum: 0, maximum: maximum * Self.megabyte, buffer: 20)
+        let service = DynamicMemoryService(settings: settings, memory: memory, pump: ManualPump())
+        let driver = BalloonDriver(service: service)
+        driver.connect()
+        driver.report(5000)
+        let wire = GuestRing.integer(driver.channel.sent.last ?? [], at: 8, UInt64.self)
+        #expect((wire & (1 << 40 - 1)) << 12 == GuestMemory.highBase + 128 * Self.megabyte, "the next whole block")
+        #expect(wire >> 40 == 256 * 256, "all that is left to the maximum")
+        #expect(service.assigned == UInt64(startup) * Self.megabyte, "nothing is the guest's before it has taken it")
+        // A guest that takes the first block only keeps that, and the next one follows it.
+        driver.say(11, GuestRing.little(UInt32(1 << 15)) + GuestRing.little(UInt32(1)))
+        #expect(service.assigned == UInt64(startup + 128) * Self.megabyte)
+        #expect(memory.endAddress == GuestMemory.highBase + 256 * Self.megabyte)
+        for _ in 0..<8 { driver.report(5000) }
+        let next = GuestRing.integer(driver.channel.sent.last ?? [], at: 8, UInt64.self)
+        #expect((next & (1 << 40 - 1)) << 12 == GuestMemory.highBase + 256 * Self.megabyte && next >> 40 == 1 << 15)
+        // Refused: the memory is as it was, gap and all.
+        driver.say(11, GuestRing.little(UInt32(0)) + GuestRing.little(UInt32(0)))
+        #expect(service.assigned == UInt64(startup + 128) * Self.megabyte)
+        #expect(memory.endAddress == GuestMemory.highBase + 256 * Self.megabyte)
+        let other = DynamicMemoryService(settings: settings, memory: memory, pump: ManualPump())
+        other.reopened(driver.channel)
+        try other.restoreState(service.saveState(), version: DynamicMemoryService.stateVersion)
+        #expect(other.assigned == service.assigned)
+    }
+
+    /// A balloon of very many single pages is searched quickly, and no page goes into it twice.
+    @Test func aBalloonOfSinglePagesIsNoBurden() throws {
+        let (_, service) = try machine(minimum: 8)
+        var driver = BalloonDriver(service: service)
+        driver.connect()
+        driver.report(100)
+        let asked = Int(GuestRing.integer(driver.channel.sent.last ?? [], at: 8, UInt32.self))
+        #expect(asked == 1 << 16)
+        // Every second page, from the end: 40,000 ranges, each message twice.
+        let pages = (0..<40_000).map { UInt64(0x1_5000 - 2 * $0) }
+        let begin = ContinuousClock.now
+        for start in stride(from: 0, to: pages.count, by: 4000) {
+            let body = pages[start..<start + 4000].flatMap { BalloonDriver.range($0, 1) }
+            for _ in 0..<2 { driver.say(7, GuestRing.little(UInt32(0)) + GuestRing.little(UInt32(4000 << 1 | 1)) + body) }
+        }
+        #expect(service.assigned == 512 * Self.megabyte - 40_000 * 4096)
+        // A search through all of them for each would take 1.6 billion comparisons.
+        #expect(ContinuousClock.now - begin < .seconds(20))
+        driver.say(7, GuestRing.little(UInt32(0)) + GuestRing.little(UInt32(1 << 1)) + BalloonDriver.range(0x1_5000 - 4, 3))
+        #expect(service.assigned == 512 * Self.megabyte - 40_000 * 4096, "it overlaps two that are there")
+    }
+
     @Test func theBalloonIsSavedAndRestored() throws {
         let (_, service) = try machine()
         var driver = BalloonDriver(service: service)
