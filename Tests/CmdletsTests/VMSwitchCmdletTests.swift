@@ -35,6 +35,17 @@ import Testing
         #expect(try property("IsDeleted", of: found.value) == "True" || property("IsDeleted", of: found.value) == "true")
     }
 
+    @Test func aSwitchBecomesANATSwitchOnlyWithANetwork() throws {
+        try make("inside", "Private")
+        let missing = context.failure { _ = try context.call("Set-VMSwitch", .word("inside"), .named("SwitchType", .string("NAT"))) }
+        #expect(missing?.identifier == "NatSubnetMissing")
+        #expect(missing?.recommendedAction?.contains("-NatSubnet") == true)
+        #expect(try property("SwitchType", of: try context.call("Get-VMSwitch", .word("inside")).value) == "Private")
+        _ = try context.call(
+            "Set-VMSwitch", .word("inside"), .named("SwitchType", .string("NAT")), .named("NatSubnet", .string("192.168.7.0/24")))
+        #expect(try property("SwitchType", of: try context.call("Get-VMSwitch", .word("inside")).value) == "NAT")
+    }
+
     @Test func badInputIsRefusedAndChangesNothing() throws {
         try make("lan", "NAT")
         #expect(context.failure { try make("LAN", "Private") }?.identifier == "SwitchNameExists")

@@ -55,8 +55,10 @@ final class FrameGuest {
     }
 
     /// Connects to `target`, sends `text` (cut by the switch when `isLarge`), and gives back what comes until `count` bytes are there.
-    func exchange(_ target: [UInt8], port number: UInt16, _ text: [UInt8], isLarge: Bool, count: Int) throws -> [UInt8] {
-        let gateway = try resolve(target)
+    func exchange(_ target: [UInt8], through router: [UInt8], port number: UInt16, _ text: [UInt8], isLarge: Bool, count: Int) throws
+        -> [UInt8]
+    {
+        let gateway = try resolve(router)
         let mine: UInt16 = 40_000
         var (sequence, acknowledged): (UInt32, UInt32) = (1000, 0)
         func segment(_ flags: UInt8, _ payload: [UInt8] = []) -> [UInt8] {
@@ -104,16 +106,31 @@ final class FrameGuest {
     }
 }
 
-/// A listening TCP socket on 127.0.0.1 whose server echoes one connection, in capitals.
+/// An IPv4 address of this host besides its loopback; nil: it has none.
+let hostAddress: [UInt8]? = {
+    var list: UnsafeMutablePointer<ifaddrs>?
+    guard getifaddrs(&list) == 0 else { return nil }
+    defer { freeifaddrs(list) }
+    var next = list
+    while let entry = next {
+        next = entry.pointee.ifa_next
+        guard let address = entry.pointee.ifa_addr, address.pointee.sa_family == sa_family_t(AF_INET) else { continue }
+        let number = address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { UInt32(bigEndian: $0.pointee.sin_addr.s_addr) }
+        if number >> 24 != 127 { return (0..<4).map { UInt8(truncatingIfNeeded: number >> (24 - $0 * 8)) } }
+    }
+    return nil
+}()
+
+/// A listening TCP socket, on 127.0.0.1 unless it is for everybody, whose server echoes one connection, in capitals.
 final class EchoServer {
     let descriptor: Int32
     let port: UInt16
 
-    init() throws {
+    init(everywhere: Bool = false) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        address.sin_addr.s_addr = everywhere ? 0 : UInt32(0x7F00_0001).bigEndian
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let descriptor = self.descriptor
         port = withUnsafeMutablePointer(to: &address) {
@@ -174,14 +191,37 @@ final class EchoServer {
         #expect(granted.options[53] == [5])
         guest.address = [10, 77, 5, 15]
 
+        if let hostAddress {
+            let router: [UInt8] = [10, 77, 5, 2]
+            let server = try EchoServer(everywhere: true)
+            server.serveOnce()
+            let small = try guest.exchange(
+                hostAddress, through: router, port: server.port, Array("hello".utf8), isLarge: false, count: 5)
+            #expect(small == Array("HELLO".utf8))
+            let text = (0..<12_345).map { UInt8(97 + $0 % 26) }
+            server.serveOnce()
+            let large = try guest.exchange(hostAddress, through: router, port: server.port, text, isLarge: true, count: text.count)
+            #expect(large == text.map { $0 - 32 })
+        }
+        _ = running
+    }
+
+    /// What the host keeps to itself is out of the guest's reach, whatever address it writes into its packets.
+    @Test(arguments: [[10, 77, 5, 2], [127, 0, 0, 1], [0, 0, 0, 0], [10, 77, 5, 3], [255, 255, 255, 255]] as [[UInt8]])
+    func theHostsLoopbackIsOutOfReach(target: [UInt8]) throws {
+        let (running, guest) = try make()
+        guest.address = [10, 77, 5, 15]
+        let gateway = try guest.resolve([10, 77, 5, 2])
         let server = try EchoServer()
-        server.serveOnce()
-        let small = try guest.exchange([10, 77, 5, 2], port: server.port, Array("hello".utf8), isLarge: false, count: 5)
-        #expect(small == Array("HELLO".utf8))
-        let text = (0..<12_345).map { UInt8(97 + $0 % 26) }
-        server.serveOnce()
-        let large = try guest.exchange([10, 77, 5, 2], port: server.port, text, isLarge: true, count: text.count)
-        #expect(large == text.map { $0 - 32 })
+        guest.put(
+            TestFrame.ethernet(from: macA, to: gateway, type: 0x0800)
+                + TestFrame.tcp(
+                    source: guest.address, destination: target, ports: (40_000, server.port), sequence: 1, acknowledgement: 0, flags: 2,
+                    payload: []))
+        // An answer to a later question: the packet has been dealt with.
+        _ = try guest.resolve([10, 77, 5, 3])
+        var waiting = pollfd(fd: server.descriptor, events: Int16(POLLIN), revents: 0)
+        #expect(poll(&waiting, 1, 300) == 0, "a connection came through")
         _ = running
     }
 

@@ -6,7 +6,7 @@ extension Cmdlet {
     static let newVMSwitch = Cmdlet(
         "New", "VMSwitch", synopsis: "Makes a virtual switch.",
         details:
-            "Private: virtual machines only. Internal: this host too, through a TAP device of its own. External: the network of a bridge or TAP device (-NetAdapterName). NAT: virtual machines reach what this host reaches, get addresses and names by DHCP and DNS, and need no privilege; Add-NetNatStaticMapping leads ports of the host to them. In a NAT switch's network .2 is the gateway and this host, .3 the name server, and addresses are given out from .15 on.",
+            "Private: virtual machines only. Internal: this host too, through a TAP device of its own. External: the network of a bridge or TAP device (-NetAdapterName). NAT: virtual machines reach what this host reaches, get addresses and names by DHCP and DNS, and need no privilege; Add-NetNatStaticMapping leads ports of the host to them. In a NAT switch's network .2 is the gateway, .3 the name server, and addresses are given out from .15 on.",
         departures: [
             "-SwitchType NAT and -NatSubnet are ours; the real host needs an internal switch and New-NetNat.",
             "-NetAdapterName takes a bridge or a TAP device; a plain card must be put into a bridge first.",

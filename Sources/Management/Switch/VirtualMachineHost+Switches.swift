@@ -79,7 +79,12 @@ extension VirtualMachineHost {
         switch configuration.switchType {
         case .private: break
         case .nat:
-            let subnet = configuration.natSubnet ?? ""
+            guard let subnet = configuration.natSubnet else {
+                throw ManagementError(
+                    "NatSubnetMissing", .invalidArgument, "“\(configuration.name)” has no network to translate addresses for.",
+                    action: "Name one: Set-VMSwitch '\(configuration.name)' -SwitchType NAT -NatSubnet 192.168.100.0/24",
+                    target: configuration.name)
+            }
             guard let range = SubnetText.range(subnet) else {
                 throw ManagementError(
                     "NatSubnetInvalid", .invalidArgument, "“\(subnet.prefix(64))” is no network for a NAT switch.",

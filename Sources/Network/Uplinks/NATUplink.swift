@@ -41,6 +41,8 @@ package final class NATUplink: Uplink {
         configuration.vnameserver = Self.address(subnet.nameServer)
         configuration.vdhcp_start = Self.address(subnet.firstLease)
         configuration.in6_enabled = false
+        // What listens on the host's loopback alone is the host's own business: libslirp would lead the gateway's address there.
+        configuration.disable_host_loopback = true
         slirp = slirp_new(&configuration, callbacks, Unmanaged.passUnretained(self).toOpaque())
         guard slirp != nil else {
             throw NetworkError("NatFailed", .resourceUnavailable, "libslirp refused the network of the switch.")
@@ -122,7 +124,13 @@ package final class NATUplink: Uplink {
         }
     }
 
+    /// An IPv4 frame to 127.0.0.0/8 or 0.0.0.0/8, which the host's sockets would take for its loopback.
+    private static func isForLoopback(_ frame: UnsafeRawBufferPointer) -> Bool {
+        frame.count >= 34 && frame[12] == 0x08 && frame[13] == 0x00 && (frame[30] == 127 || frame[30] == 0)
+    }
+
     private func input(_ frame: UnsafeRawBufferPointer) {
+        guard !Self.isForLoopback(frame) else { return }
         slirp_input(slirp, frame.baseAddress?.assumingMemoryBound(to: UInt8.self), Int32(frame.count))
     }
 
