@@ -1,5 +1,5 @@
 /// The integration services of a VM, with the real module's names.
-public enum IntegrationService: String, CaseIterable, Sendable {
+public enum IntegrationService: String, Codable, CaseIterable, Sendable {
     case guestServiceInterface = "Guest Service Interface"
     case heartbeat = "Heartbeat"
     case keyValuePairExchange = "Key-Value Pair Exchange"

@@ -1,7 +1,7 @@
 import Basics
 
 /// One thing that may change while a VM runs.
-public enum ConfigurationChange: Equatable, Sendable {
+public enum ConfigurationChange: Codable, Equatable, Sendable {
     case addDrive(controller: GUID, VirtualMachineConfiguration.Drive)
     case removeDrive(controller: GUID, location: Int)
     /// A DVD drive's medium: inserted, ejected (`path` nil) or another.

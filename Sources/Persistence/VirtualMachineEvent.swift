@@ -41,6 +41,7 @@ public struct VirtualMachineEvent: Codable, Equatable, Sendable {
         public static let workerKilled = Kind(rawValue: "WorkerKilled")
         public static let guestCrashed = Kind(rawValue: "GuestCrashed")
         public static let tripleFault = Kind(rawValue: "TripleFault")
+        public static let mediumEjected = Kind(rawValue: "MediumEjected")
         public static let notice = Kind(rawValue: "Notice")
     }
 

@@ -35,7 +35,7 @@ extension VirtualMachineState {
         case (.off, .start), (.saved, .start): (.starting, .running)
         case (.running, .turnOff), (.paused, .turnOff), (.pausedCritical, .turnOff), (.starting, .turnOff): (.stopping, .off)
         case (.running, .shutDown): (.stopping, .off)
-        case (.running, .save), (.paused, .save): (.saving, .saved)
+        case (.running, .save), (.paused, .save), (.pausedCritical, .save): (.saving, .saved)
         case (.running, .pause): (.pausing, .paused)
         case (.paused, .resume), (.pausedCritical, .resume): (.resuming, .running)
         case (.running, .reset), (.paused, .reset): (.reset, .running)

@@ -22,6 +22,8 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
     let pump: any ServicePump
     /// Called once, when both sides are done with each other.
     private let onEnd: (SocketConnection) -> Void
+    /// Hears what comes from the host's program; set before the device is on the bus.
+    var onInput: ((SocketInput) -> Void)?
 
     // Safety: all below belongs to the pump.
     /// nil: the host's side is gone (a restored machine's connections begin so).
@@ -104,6 +106,7 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
         }
         while !unwritten.isEmpty {
             let count = unwritten.withUnsafeBytes { lv_send(socket, $0.baseAddress, $0.count, nil, 0) }
+            if count < unwritten.count { onInput?(.took(max(count, 0))) }
             if count == -Int(EAGAIN) { return false }
             guard count > 0 else {
                 // Nobody reads any more: the guest's words go nowhere. What the host said before is still to be read.
@@ -132,6 +135,7 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
             let count = buffer.withUnsafeMutableBytes { recv(socket, $0.baseAddress, wanted, Int32(MSG_DONTWAIT)) }
             if count < 0, errno == EAGAIN || errno == EINTR { return }
             if count > 0 { unsent = count } else { hostHasEnded = true }
+            onInput?(count > 0 ? .bytes(Array(buffer[..<count])) : .end)
         }
     }
 
@@ -176,6 +180,12 @@ final class SocketConnection: VMBusDevice, @unchecked Sendable {
     func end() {
         guard !hasEnded else { return }
         hasEnded = true
+        if let socket, deadline != nil, !greeting.isEmpty {
+            let words = Array("ERROR nobody in the guest listens on port \(SocketEndpoint.port(of: offer.interfaceType) ?? 0)\n".utf8)
+            _ = lv_send(socket, words, words.count, nil, 0)
+        }
+        // The bus takes the device in another thread: the guest must see the last words before it hears of that.
+        channel?.flush()
         dropSocket()
         onEnd(self)
     }

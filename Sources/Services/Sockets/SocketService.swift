@@ -23,6 +23,8 @@ package final class SocketService: StatefulUnit, @unchecked Sendable {
             var fromHost: Bool
         }
         package var connections: [Connection]
+        /// Connections that programs of the host have asked for. nil: saved before they were counted.
+        var asked: UInt64?
     }
     package static let stateVersion = 1
     package let unitName = "service.sockets"
@@ -39,25 +41,31 @@ package final class SocketService: StatefulUnit, @unchecked Sendable {
     private let folder: Int32
     private let add: (any VMBusDevice) -> Bool
     private let remove: (any VMBusDevice) -> Void
+    /// The instance id of the host's connection with that number.
+    private let instance: (UInt64) -> GUID
+    /// Hears what comes from the host's programs, with the connection's instance id, when it enters. In the pump; set before `start`.
+    package var onInput: ((GUID, SocketInput) -> Void)?
     // Safety: all below belongs to the pump.
     private var listener: Int32?
     private var connections: [(device: SocketConnection, state: State.Connection)] = []
     /// Programs that have not said yet where they want to.
     private var callers: [Int32: [UInt8]] = [:]
+    private var asked: UInt64 = 0
     private var timer: (any PartitionTimer)?
 
     /// `folder` is a descriptor of the folder for the host's ends and stays the caller's. `add` and `remove` put devices on the bus.
     package init(
-        folder: Int32, pump: any ServicePump, add: @escaping (any VMBusDevice) -> Bool, remove: @escaping (any VMBusDevice) -> Void
+        folder: Int32, pump: any ServicePump, add: @escaping (any VMBusDevice) -> Bool, remove: @escaping (any VMBusDevice) -> Void,
+        instance: @escaping (_ number: UInt64) -> GUID = { _ in GUID() }
     ) {
-        (self.folder, self.pump, self.add, self.remove) = (folder, pump, add, remove)
+        (self.folder, self.pump, self.add, self.remove, self.instance) = (folder, pump, add, remove, instance)
         timer = pump.makeTimer(name: unitName) { [weak self] in self?.endUntaken() }
     }
 
     /// Listens for programs of the host. In the pump. false: the socket cannot be made.
     package func start() -> Bool {
         guard listener == nil else { return true }
-        let made = lv_socket_listen(folder, Self.listenerName, 16)
+        let made = lv_socket_listen(folder, Self.listenerName, Int32(Self.limit))
         guard made >= 0 else { return false }
         listener = made
         pump.watch(made, events: Int16(POLLIN)) { [weak self] in self?.accept() }
@@ -95,6 +103,7 @@ package final class SocketService: StatefulUnit, @unchecked Sendable {
         guard let port = SocketEndpoint.port(of: service), port <= SocketEndpoint.largestPort else { return Status.refused }
         guard connections.count < Self.limit else { return Status.full }
         let socket = lv_socket_connect(folder, "\(Self.listenerName)_\(port)")
+        onInput?(endpoint, .answer(socket >= 0))
         guard socket >= 0 else { return Status.refused }
         return offer(State.Connection(service: service, instance: endpoint, fromHost: false), socket) ? Status.success : Status.refused
     }
@@ -136,7 +145,9 @@ package final class SocketService: StatefulUnit, @unchecked Sendable {
         guard words.count == 2, words[0] == "CONNECT", let port = UInt32(words[1]), port <= SocketEndpoint.largestPort else {
             return refuse(socket, "say CONNECT and a port from 0 to \(SocketEndpoint.largestPort)")
         }
-        let wish = State.Connection(service: SocketEndpoint.service(port: port), instance: GUID(), fromHost: true)
+        let wish = State.Connection(service: SocketEndpoint.service(port: port), instance: instance(asked), fromHost: true)
+        asked += 1
+        onInput?(wish.instance, .call(port: port))
         _ = offer(wish, socket, greeting: Array("OK \(port)\n".utf8))
     }
 
@@ -164,6 +175,7 @@ package final class SocketService: StatefulUnit, @unchecked Sendable {
             connections.removeAll { $0.device === ended }
             remove(ended)
         }
+        if let onInput { device.onInput = { onInput(wish.instance, $0) } }
         guard add(device) else {
             device.dropSocket()
             return false
@@ -180,11 +192,25 @@ package final class SocketService: StatefulUnit, @unchecked Sendable {
         timer?.arm(at: connections.compactMap(\.device.deadline).min())
     }
 
-    package func saveState() throws(StateError) -> State { State(connections: connections.map(\.state)) }
+    package func saveState() throws(StateError) -> State { State(connections: connections.map(\.state), asked: asked) }
 
     /// Before the bus is restored, which finds the connections' devices by their ids.
     package func restoreState(_ state: State, version: Int) throws(StateError) {
         guard state.connections.count <= Self.limit else { throw StateError(.inconsistent, unit: unitName, detail: "too many connections") }
+        asked = state.asked ?? UInt64(state.connections.count)
         for connection in state.connections { _ = offer(connection, nil) }
     }
+}
+
+/// What comes from a program of the host, or does not.
+package enum SocketInput: Equatable, Sendable {
+    /// It wants a connection to a port of the guest.
+    case call(port: UInt32)
+    /// Somebody listens on the port that the guest connects to, or nobody.
+    case answer(Bool)
+    case bytes([UInt8])
+    /// It took only so many of the bytes that were for it.
+    case took(Int)
+    /// It says no more.
+    case end
 }

@@ -48,6 +48,11 @@ extension StorageController {
         }
     }
 
+    /// There is a DVD drive without a medium at a location.
+    package func isEmpty(location: Int) -> Bool {
+        pump.perform { Self.locations.contains(location) && (stands[location] as? ScsiDVD)?.hasMedium == false }
+    }
+
     /// Repeats the request that found no room on the host and goes on with the others. Harmless when nothing is held; needed after
     /// every start from saved state.
     package func resumeRequests() {

@@ -7,7 +7,7 @@ import WorkerProtocol
 package protocol GuestControlling: AnyObject, Sendable {
     /// Applies what may change while the machine runs, all of it or nothing. `devices` holds the open files of what is added.
     func apply(_ changes: [ConfigurationChange], _ devices: HandedDevices) throws
-    /// Must not wait for the guest.
+    /// Must not wait for the guest. It may take as long as a device is busy; the control side waits only so long.
     func guestInformation() -> GuestInformation
     /// Returns when the guest has accepted.
     func shutDownGuest(_ request: ShutdownRequest) throws
@@ -16,4 +16,6 @@ package protocol GuestControlling: AnyObject, Sendable {
     /// Copies the open file into the guest; `progress` says false when it shall stop.
     func copyFile(_ request: FileCopyRequest, from descriptor: Int32, progress: (FileCopyProgress) -> Bool) throws
     func freeze(_ isFrozen: Bool) throws
+    /// A DVD drive without a medium.
+    func isEmpty(_ drive: DrivePlace) -> Bool
 }

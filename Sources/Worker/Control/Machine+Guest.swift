@@ -19,6 +19,7 @@ extension Machine: GuestControlling {
     package func shutDownGuest(_ request: ShutdownRequest) throws {
         let service = stack.integration.shutdown
         let _: Void = try answer(service, within: request.timeoutSeconds) { done in
+            stack.log(.shutdown, request)
             service.requestShutdown(
                 request.kind == .restart ? .restart : .powerOff, force: request.isForced, reason: request.reason, completion: done)
         }
@@ -28,6 +29,7 @@ extension Machine: GuestControlling {
         let service = stack.integration.keyValueExchange
         for change in keyValues {
             let _: Void = try answer(service) { done in
+                stack.log(.keyValues, change)
                 switch change {
                 case .set(let key, let value): service.setHostItem(key: key, value: value, completion: done)
                 case .remove(let key): service.removeHostItem(key: key, completion: done)
@@ -42,14 +44,23 @@ extension Machine: GuestControlling {
         let settings = GuestAddressSettings(
             adapter: adapter, dhcp: ip.usesDHCP, family: isIPv6 ? .ipv6 : .ipv4, addresses: ip.addresses, subnets: ip.subnets,
             gateways: ip.gateways, dnsServers: ip.nameServers)
-        let _: Void = try answer(service) { done in service.setAddresses(settings, completion: done) }
+        let _: Void = try answer(service) { done in
+            stack.log(.addresses, IPConfigurationRequest(adapter: adapter, ip))
+            service.setAddresses(settings, completion: done)
+        }
     }
 
     package func freeze(_ isFrozen: Bool) throws {
         let service = stack.integration.vss
         let _: Void = try answer(service, within: 90) { done in
+            stack.log(.freeze, isFrozen)
             if isFrozen { service.freeze(completion: done) } else { service.thaw(completion: done) }
         }
+    }
+
+    package func isEmpty(_ drive: DrivePlace) -> Bool {
+        guard let (_, controller) = stack.inventory.controllers.first(where: { $0.id == drive.controller }) else { return false }
+        return controller.device.isEmpty(location: drive.location)
     }
 
     package func copyFile(_ request: FileCopyRequest, from descriptor: Int32, progress: (FileCopyProgress) -> Bool) throws {
@@ -61,18 +72,20 @@ extension Machine: GuestControlling {
         let size = UInt64(status.st_size)
         let copy = GuestFileCopy(
             destination: request.destination, size: size, overwrite: request.overwrites, createPath: request.createsFolders,
-            read: { offset, count in
+            read: { [stack] offset, count in
                 var bytes = [UInt8](repeating: 0, count: count)
                 let taken = pread(descriptor, &bytes, count, off_t(offset))
                 guard taken == count else {
                     throw WorkerError("CopySourceUnreadable", .readError, "The file to copy cannot be read, or became shorter.")
                 }
+                stack.world.input?(.fileBytes, nil, bytes)
                 return bytes
             })
         try checkOffered(service)
         let answer = Answer<Void>()
         let reached = Atomic<UInt64>(0)
         stack.control.perform {
+            stack.log(.fileCopy, request)
             service.copy(copy, progress: { reached.store($0, ordering: .relaxed) }, completion: answer.set)
         }
         var isCancelled = false
@@ -80,7 +93,10 @@ extension Machine: GuestControlling {
             if let result = answer.wait(seconds: 0.2) { return try checked(result, service) }
             if !isCancelled, !progress(FileCopyProgress(done: reached.load(ordering: .relaxed), total: size)) {
                 isCancelled = true
-                stack.control.perform { service.cancel() }
+                stack.control.perform {
+                    stack.log(.fileCancelled, [String]())
+                    service.cancel()
+                }
             }
         }
     }

@@ -34,11 +34,24 @@ extension WorkerInstance: MachineDelegate {
             log.note(VirtualMachineEvent(.tripleFault, level: .critical, message: event.text, details: details))
         case .guestExit:
             stopped(VirtualMachineEvent(.stopped, message: event.text, details: details))
+        case .ejected:
+            guard let drive = event.drive else { return }
+            phase.withLock { $0.ejections.append(drive) }
+            actions.add { [self] in recordEjections() }
         case .deadlyHalt, .unsupported, .service, .diskFull, .lost, .failure:
             log.note(
                 VirtualMachineEvent(
                     .init(rawValue: kindName(event.kind)), level: level(event), message: event.text, guestText: event.guestText,
                     details: details))
+        }
+    }
+
+    package func machine(took input: MachineInput) {
+        do { try inputs.append(input) } catch {
+            log.note(
+                VirtualMachineEvent(
+                    .notice, level: .warning,
+                    message: "What enters from outside is not recorded any more, so this run cannot be repeated from its log: \(error)"))
         }
     }
 

@@ -4,6 +4,7 @@ import WorkerProtocol
 
 /// What the worker says of its VM.
 extension WorkerInstance {
+    /// Looks into the machine, which may take as long as a device of it is busy.
     func status() -> WorkerStatus {
         let now = HostTime.monotonic()
         let (machine, cached) = phase.withLock { ($0.machine, $0.reading) }
@@ -18,10 +19,23 @@ extension WorkerInstance {
                 phase.withLock { $0.reading = (now, taken) }
             }
         }
-        return WorkerStatus(
+        let status = WorkerStatus(
             state: state, uptimeNanoseconds: reading.uptimeNanoseconds, cpuUsage: reading.cpuUsage, memoryAssigned: reading.memoryAssigned,
             processId: getpid(), partitionId: options.partitionId, startTime: claim.withLock { $0?.startTime } ?? 0, engine: reading.engine,
-            guest: guest.map { GuestSummary($0.guestInformation()) })
+            guest: guestInformation().map { GuestSummary($0) })
+        phase.withLock { $0.status = status }
+        return status
+    }
+
+    /// The state now, all else as it was said last: for when a device of the machine keeps a look at it waiting.
+    func lastStatus() -> WorkerStatus {
+        var status =
+            phase.withLock { $0.status }
+            ?? WorkerStatus(
+                state: state, uptimeNanoseconds: 0, cpuUsage: 0, memoryAssigned: 0, processId: getpid(), partitionId: options.partitionId,
+                startTime: claim.withLock { $0?.startTime } ?? 0, engine: "", guest: nil)
+        status.state = state
+        return status
     }
 
     func partitions() -> [WorkerProtocol.PartitionInformation] {

@@ -49,6 +49,7 @@ extension WorkerInstance {
                 initialRamdisk: initialRamdisk?.descriptor, devices: devices, folder: folder.folder.descriptor), self)
         phase.withLock { $0.machine = machine }
         for port in ports { port.beginSession() }
+        if configuration.timeMode == .exact { try inputs.begin(in: folder.folder, anew: !folder.hasSavedState) }
         guard folder.hasSavedState else {
             try machine.start()
             return false
@@ -130,6 +131,37 @@ extension WorkerInstance {
         log.note(VirtualMachineEvent(.renamed, message: "Renamed from “\(old.name)” by \(initiator.user).", initiator: initiator))
     }
 
+    /// Empties the drives in the configuration whose media the guest ejected. A document that cannot be written now is written later.
+    func recordEjections() {
+        let (ejected, guest) = phase.withLock { ($0.ejections, $0.hasEnded ? nil : $0.machine as? any GuestControlling) }
+        guard !ejected.isEmpty, folder.folder.file.hasName else { return }
+        do {
+            var new = try folder.readConfiguration()
+            var controllers = new.controllers
+            var events: [VirtualMachineEvent] = []
+            for (number, controller) in controllers.enumerated() {
+                for (index, drive) in controller.drives.enumerated() where drive.kind == .dvd {
+                    let place = DrivePlace(controller: controller.id, location: drive.location)
+                    // Somebody may have put another medium in meanwhile.
+                    guard ejected.contains(place), let path = drive.path, guest?.isEmpty(place) ?? true else { continue }
+                    controllers[number].drives[index] = VirtualMachineConfiguration.Drive(kind: .dvd, location: drive.location)
+                    events.append(
+                        VirtualMachineEvent(
+                            .mediumEjected,
+                            message: "The guest ejected “\(path)” from the DVD drive at controller \(number), location \(drive.location)."))
+                }
+            }
+            if !events.isEmpty {
+                new.controllers = controllers
+                try folder.write(new)
+            }
+            phase.withLock { $0.ejections.removeAll { ejected.contains($0) } }
+            for event in events { log.note(event) }
+        } catch {
+            WorkerOutput.write("ejection not recorded: \(error)")
+        }
+    }
+
     /// The VM has stopped without being asked to.
     func end(in final: VirtualMachineState, reason: String) {
         guard phase.withLock({ !$0.hasEnded }) else { return }
@@ -157,6 +189,8 @@ extension WorkerInstance {
             return phase.machine
         }
         machine?.close()
+        // The machine has told everything; a medium that the guest ejected shall not be back at the next start.
+        recordEjections()
         // Before anybody hears that the VM has ended: its images are free for others then.
         devices.closeAll()
         record.withLock { record in

@@ -11,6 +11,7 @@ import WorkerProtocol
 /// run():  folder.lock → worker.lock → run.json → control.sock → let folder.lock go
 ///         server thread (the caller's):  peers, console input and output          never waits
 ///         actions thread:                start, save, reset … one at a time        may take long
+///         conversations, copies, readings: what concerns guest and devices         may take long
 ///         the machine's own thread:      console text, guest events, state changes (MachineDelegate)
 /// end:    machine closed → run.json and control.sock removed → worker.lock free → connections closed
 /// ```
@@ -27,7 +28,13 @@ package final class WorkerInstance: Sendable {
         var saidStopped = false
         /// Resets that we asked for and the machine has not told of yet.
         var ownResets = 0
+        /// Drives whose media the guest ejected, and whose configuration does not say so yet.
+        var ejections: [DrivePlace] = []
         var reading: (taken: UInt64, value: MachineReading)?
+        /// What was said last of the VM's status.
+        var status: WorkerStatus?
+        /// What the guest's devices said last.
+        var information: GuestInformation?
     }
 
     /// Everything that exists from the moment the locks are held.
@@ -51,11 +58,14 @@ package final class WorkerInstance: Sendable {
     /// Talks with the guest, and copies of files into it: neither keeps a verb waiting.
     let conversations = ActionQueue()
     let copies = ActionQueue()
+    /// Looks at the machine's devices, which may be busy; nobody else waits for that.
+    let readings = ActionQueue()
     let phase = Mutex(Phase())
     let name = Mutex("")
     let claim = Mutex<Claim?>(nil)
     let ports = Mutex<[ConsolePort]>([])
     let log: SharedEventLog
+    let inputs = InputLog()
     let record = Mutex<RunRecord?>(nil)
     private let readyPipe: Mutex<OpenFile?>
 

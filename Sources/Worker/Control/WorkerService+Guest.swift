@@ -2,15 +2,23 @@ import Glibc
 import Persistence
 import WorkerProtocol
 
-/// Requests that concern the guest and its devices. They wait for the guest, so they have a thread of their own: a guest that does not
-/// answer keeps no verb waiting.
+/// Requests that concern the guest and its devices. They wait for the guest, so they have threads of their own: a guest that does not
+/// answer keeps no verb and no other request waiting.
 extension WorkerService {
     /// True when the request was one of these.
     func answerAboutGuest(_ frame: Frame, _ head: RequestHead, _ connection: ControlConnection) throws -> Bool {
         switch head.request {
         case GuestInformationRequest.name:
-            let information = instance.guest?.guestInformation() ?? GuestInformation()
-            connection.send(Frame(.reply, request: frame.request, body: try ProtocolCodec.encode(information)))
+            soon(frame, head, connection, within: 0.7) {
+                try ProtocolCodec.encode($0.guestInformation() ?? GuestInformation())
+            } otherwise: { instance in
+                // A disk that is being flushed is no reason to fail.
+                if let known = instance.phase.withLock({ $0.information }) { return try ProtocolCodec.encode(known) }
+                let name = instance.name.withLock { $0 }
+                throw WorkerError(
+                    "GuestNotResponding", .operationTimeout, "The devices of “\(name)” are busy and do not say how they are.",
+                    action: "Try again; Get-VMEvent \(name) may say what holds them up.", target: name)
+            }
         case ShutdownRequest.name:
             let request = try ProtocolCodec.parameters(ShutdownRequest.self, of: frame.body)
             let initiator = connection.initiator
@@ -64,6 +72,13 @@ extension WorkerService {
 extension WorkerInstance {
     /// The running machine's guest side; nil before it is assembled, after it has ended, and for a machine that has none.
     var guest: (any GuestControlling)? { phase.withLock { $0.hasEnded ? nil : $0.machine as? any GuestControlling } }
+
+    /// What the guest and its devices report; takes as long as a device is busy. nil: there is no guest.
+    func guestInformation() -> GuestInformation? {
+        guard let information = guest?.guestInformation() else { return nil }
+        phase.withLock { $0.information = information }
+        return information
+    }
 
     func hasNoGuest() -> WorkerError {
         let name = name.withLock { $0 }

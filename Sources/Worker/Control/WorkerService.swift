@@ -6,6 +6,17 @@ import WorkerProtocol
 final class WorkerService: ControlService {
     let instance: WorkerInstance
     let hello: Hello
+    /// Answers that are waited for only so long.
+    private var waits: [Wait] = []
+
+    private struct Wait {
+        let peer: UInt64
+        let request: UInt32
+        let pending: PendingRequest
+        /// On the monotonic clock.
+        let due: UInt64
+        let otherwise: (WorkerInstance) throws -> [UInt8]
+    }
 
     init(instance: WorkerInstance) {
         self.instance = instance
@@ -42,7 +53,11 @@ final class WorkerService: ControlService {
         }
         switch head.request {
         case StatusRequest.name:
-            try reply(instance.status())
+            soon(frame, head, connection, within: 0.3) {
+                try ProtocolCodec.encode($0.status())
+            } otherwise: {
+                try ProtocolCodec.encode($0.lastStatus())
+            }
         case PartitionsRequest.name:
             try reply(instance.partitions())
         case ProcessorsRequest.name:
@@ -94,6 +109,38 @@ final class WorkerService: ControlService {
         later(frame, head, connection, queue: instance.actions) { instance, _ in try work(instance) }
     }
 
+    /// Looks into the machine on a thread of its own; when that takes more than so many seconds, the answer is `otherwise`.
+    func soon(
+        _ frame: Frame, _ head: RequestHead, _ connection: ControlConnection, within seconds: Double,
+        _ work: @escaping @Sendable (WorkerInstance) throws -> [UInt8], otherwise: @escaping (WorkerInstance) throws -> [UInt8]
+    ) {
+        later(frame, head, connection, queue: instance.readings) { instance, _ in try work(instance) }
+        guard let pending = connection.waiting[frame.request] else { return }
+        let due = HostTime.monotonic() + UInt64(seconds * 1e9)
+        waits.append(Wait(peer: connection.serial, request: frame.request, pending: pending, due: due, otherwise: otherwise))
+    }
+
+    /// Answers what was waited for long enough; returns milliseconds to the next.
+    private func endWaits(_ server: ControlServer) -> Int32 {
+        guard !waits.isEmpty else { return .max }
+        let now = HostTime.monotonic()
+        waits.removeAll { wait in
+            guard let connection = server.connections.first(where: { $0.serial == wait.peer }),
+                connection.waiting[wait.request] === wait.pending
+            else { return true }
+            guard wait.due <= now else { return false }
+            connection.waiting[wait.request] = nil
+            wait.pending.isCancelled.store(true, ordering: .releasing)
+            do {
+                connection.send(Frame(.reply, request: wait.request, body: try wait.otherwise(instance)))
+            } catch {
+                connection.send(error: error, request: wait.request)
+            }
+            return true
+        }
+        return waits.map { Int32(clamping: ($0.due - now) / 1_000_000 + 1) }.min() ?? .max
+    }
+
     /// Does `work` on the thread of `queue` and sends its answer.
     func later(
         _ frame: Frame, _ head: RequestHead, _ connection: ControlConnection, queue: ActionQueue,
@@ -114,7 +161,9 @@ final class WorkerService: ControlService {
             }
             guard let server = instance.server else { return }
             server.post { server in
-                guard let connection = server.connections.first(where: { $0.serial == peer }) else { return }
+                guard let connection = server.connections.first(where: { $0.serial == peer }), connection.waiting[id] === pending else {
+                    return
+                }
                 connection.waiting[id] = nil
                 switch outcome {
                 case .success(let body): connection.send(Frame(.reply, request: id, body: body))
@@ -151,7 +200,7 @@ final class WorkerService: ControlService {
         instance.checkFolder()
         let ports = instance.ports.withLock { $0 }
         let machine = instance.phase.withLock { $0.machine }
-        var patience: Int32 = 1_000
+        var patience: Int32 = min(1_000, endWaits(server))
         for port in ports {
             port.pumpAttachments()
             if let machine, let wait = port.feed(machine) { patience = min(patience, wait) }

@@ -53,12 +53,16 @@ final class ExactScheduler: Scheduler, @unchecked Sendable {
         }
     }
 
-    func stop() {
+    func stop(by deadline: UInt64) -> String? {
         // A turn is short. Nobody's attention is asked for: a wake-up that the guest did not cause could change whose turn it is.
         lock.withLock {
             isFrozen = true
             lock.wakeAll()
-            while !isStanding { lock.wait() }
+            while !isStanding {
+                if hostMonotonicNanoseconds() >= deadline { return "virtual processor \(current) does not come to an instruction's end" }
+                lock.wait(untilMonotonic: deadline)
+            }
+            return nil
         }
     }
 

@@ -29,10 +29,24 @@ extension Machine {
     }
 
     private func carryOutRequest() {
+        var isNews = true
+        while !tryToCarryOutRequest(announcing: isNews) { isNews = false }
+    }
+
+    /// false: the machine does not come to rest. The guest goes no further, and other verbs have their turn before the next attempt.
+    private func tryToCarryOutRequest(announcing: Bool) -> Bool {
+        var isDone = true
         try? exclusively { () throws(MachineError) in
             // A verb that came in between has done it already, or does it when the machine goes on.
             guard state == .running, pendingRequest.withLock({ $0 != nil }) else { return }
-            standAll()
+            if let restless = standAll() {
+                isDone = false
+                if announcing {
+                    announce(
+                        .failure, .critical, "The guest's wish is held up, the machine cannot be brought to a standstill: \(restless).")
+                }
+                return
+            }
             guard let request = pendingRequest.withLock({ $0.take() }) else { return goOn(running: true) }
             switch consequence(of: request) {
             case .restart(let text, let kind, let severity):
@@ -47,6 +61,7 @@ extension Machine {
                 become(.pausedCritical)
             }
         }
+        return isDone
     }
 
     /// Judges a request and keeps the history of triple faults.
@@ -118,6 +133,13 @@ extension Machine {
         }
         var line = MachineEvent(.service, .warning, "A synthetic device reports trouble.", partitionTime: clock.nanoseconds)
         line.guestText = text
+        announcer.event(line)
+    }
+
+    /// The medium is out and its file closed; whoever keeps the configuration must hear of it, so these are not counted.
+    func received(ejection drive: DrivePlace) {
+        var line = MachineEvent(.ejected, .information, "The guest ejected a medium.", partitionTime: clock.nanoseconds)
+        line.drive = drive
         announcer.event(line)
     }
 

@@ -37,7 +37,7 @@ extension Machine {
         try exclusively { () throws(MachineError) in
             try require(state == .running, "it is \(state.rawValue), not Running")
             become(.pausing)
-            try standStill()
+            try standStill(from: .running)
             announce(.paused, .information, "The machine was paused.")
             goOn(running: false)
         }
@@ -56,9 +56,10 @@ extension Machine {
     /// A hard reset: RAM is cleared and the boot files are loaded again; the machine runs afterwards.
     package func reset() throws(MachineError) {
         try exclusively { () throws(MachineError) in
-            try require(state.transition(.reset) != nil, "it is \(state.rawValue), not Running or Paused")
+            let before = state
+            try require(before.transition(.reset) != nil, "it is \(before.rawValue), not Running or Paused")
             become(.reset)
-            standAll()
+            try stand(orBackTo: before)
             discardRequests()
             try restart("The machine was reset.", .information)
         }
@@ -66,9 +67,10 @@ extension Machine {
 
     package func turnOff() throws(MachineError) {
         try exclusively { () throws(MachineError) in
-            try require(state.transition(.turnOff) != nil, "it is \(state.rawValue), not Running or Paused")
+            let before = state
+            try require(before.transition(.turnOff) != nil, "it is \(before.rawValue), not Running or Paused")
             become(.stopping)
-            standAll()
+            try stand(orBackTo: before)
             discardRequests()
             end(MachineEvent(.turnedOff, .information, "The machine was turned off."))
         }
@@ -79,7 +81,8 @@ extension Machine {
         let wasOpen = lifecycle.withLock { () -> Bool in
             guard !isClosed else { return false }
             isClosed = true
-            standAll()
+            // Memory and devices cannot go while anything uses them.
+            while standAll() != nil {}
             scheduler.close()
             stack.close()
             try? hypervisor.deletePartition(as: hypervisor.root, partition)
@@ -129,15 +132,25 @@ extension Machine {
         scheduler.run()
     }
 
-    /// Stops processors and timers, then the services, which finish what they are at.
-    func standAll() {
-        scheduler.stop()
-        stack.stop()
+    /// Stops processors and timers, then the services, which finish what they are at. What has not come to rest within the machine's
+    /// patience is said; it stands as soon as it does, until `runAll`.
+    func standAll() -> String? {
+        let deadline = hostMonotonicNanoseconds() &+ patience
+        return scheduler.stop(by: deadline) ?? stack.stop(by: deadline)
     }
 
-    /// Everything stands afterwards; what the guest asked for meanwhile is done first.
-    func standStill() throws(MachineError) {
-        standAll()
+    /// Everything stands, or the machine goes on as before, in the state it had.
+    func stand(orBackTo before: VirtualMachineState) throws(MachineError) {
+        guard let restless = standAll() else { return }
+        // What the guest asked for is still to be done, and until then it goes no further.
+        if before == .running, pendingRequest.withLock({ $0 == nil }) { runAll() }
+        become(before)
+        throw MachineError(.restless, detail: restless)
+    }
+
+    /// Everything stands afterwards, or the machine goes on; what the guest asked for meanwhile is done first.
+    func standStill(from before: VirtualMachineState) throws(MachineError) {
+        try stand(orBackTo: before)
         guard let request = pendingRequest.withLock({ $0.take() }) else { return }
         switch consequence(of: request) {
         case .restart(let text, let kind, let severity):

@@ -3,19 +3,20 @@ import WorkerProtocol
 
 /// Saving, restoring and comparing whole machines.
 extension Machine {
-    /// Running or paused → saved. On an error the machine is as it was before, and what was written is worthless.
+    /// Running or paused → saved. On an error the machine is as it was before, and what was written is worthless. A machine that stands
+    /// because a disk of the host is full keeps the requests that wait for room: they are part of its state.
     package func save(to descriptor: Int32) throws(MachineError) {
         try exclusively { () throws(MachineError) in
             let before = state
-            try require(before == .running || before == .paused, "it is \(before.rawValue), not Running or Paused")
+            try require(before.transition(.save) != nil, "it is \(before.rawValue), not Running or Paused")
             become(.saving)
-            if before == .running { try standStill() }
+            if before == .running { try standStill(from: before) }
             do throws(MachineError) {
                 let grown = memory.size == memory.initialSize ? nil : memory.size
                 let header = SavedMachine.Header(shape: shape, units: try savedUnits(), memoryBytes: grown)
                 try SavedMachine.write(header, memory: memory, to: descriptor)
             } catch {
-                goOn(running: before == .running)
+                if before == .pausedCritical { become(before) } else { goOn(running: before == .running) }
                 throw error
             }
             partition.setRunning(false)
@@ -63,7 +64,7 @@ extension Machine {
 
     private func savedUnits() throws(MachineError) -> [UnitState] {
         // A device may have come or gone while the machine stood.
-        stack.stop()
+        if let restless = stack.stop(by: hostMonotonicNanoseconds() &+ patience) { throw MachineError(.restless, detail: restless) }
         do throws(StateError) { return try saveUnits(units) } catch { throw MachineError(.state, cause: error) }
     }
 
@@ -105,7 +106,7 @@ extension Machine {
         stateLock.withLock { while !reachedCount, currentState == .running || currentState == .reset { stateLock.wait() } }
         try exclusively { () throws(MachineError) in
             guard state == .running else { return }
-            standAll()
+            try stand(orBackTo: .running)
             goOn(running: false)
         }
     }

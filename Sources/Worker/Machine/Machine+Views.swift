@@ -33,6 +33,9 @@ extension Machine {
             cpuUsage: percent, memoryAssigned: state == .off ? 0 : stack.assignedMemory, engine: engineName)
     }
 
+    /// Timers that devices hold.
+    package var timerCount: Int { timerService.count }
+
     /// The child partition as the hypervisor knows it.
     package func partitionInformation() -> WorkerProtocol.PartitionInformation {
         let information = partition.information
@@ -49,7 +52,7 @@ extension Machine {
     package func virtualProcessors(registers: Bool) throws(MachineError) -> [WorkerProtocol.VirtualProcessorInformation] {
         try exclusively { () throws(MachineError) in
             let wasRunning = registers && state == .running
-            if wasRunning { standAll() }
+            if wasRunning { try stand(orBackTo: .running) }
             let stands = state != .running
             let result = partition.processors.map { processor in
                 let information = processor.information(registers: registers)

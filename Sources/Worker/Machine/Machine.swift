@@ -1,3 +1,4 @@
+import Basics
 import Boot
 import DeviceModel
 import Devices
@@ -30,6 +31,7 @@ package final class Machine: @unchecked Sendable {
     /// One of them, as the time mode says.
     let realClock: RealClock?
     let exactScheduler: ExactScheduler?
+    let timerService: any MachineTimers
 
     // Safety: set once in init; devices are touched under the bus's lock or while everything stands.
     private(set) var scheduler: any Scheduler
@@ -43,6 +45,8 @@ package final class Machine: @unchecked Sendable {
     var tripleFaults: [UInt64] = []
     var isPristine = true
     var isClosed = false
+    /// Host nanoseconds that processors and devices get to come to rest.
+    let patience: UInt64
     /// Random numbers for what the machine itself draws; seeded in Exact mode.
     var seed: UInt64?
 
@@ -69,6 +73,7 @@ package final class Machine: @unchecked Sendable {
         }
         self.configuration = configuration
         self.boot = boot
+        patience = UInt64(max(options.patience, 0) * 1e9)
         let memory: GuestMemory
         do throws(GuestMemoryError) {
             memory = try GuestMemory(size: configuration.memory.startupBytes, capacity: configuration.memory.mostBytes)
@@ -92,7 +97,8 @@ package final class Machine: @unchecked Sendable {
         let realTimers = RealTimers(clock: realClock)
         self.realClock = isExact ? nil : realClock
         clock = isExact ? exactClock : realClock
-        let timers: any TimerService = isExact ? exactTimers : realTimers
+        let timers: any MachineTimers = isExact ? exactTimers : realTimers
+        timerService = timers
         let wallClock: any WallClock = isExact ? DerivedWallClock(start: configuration.creationTime, clock: exactClock) : HostWallClock()
         seed = isExact ? configuration.seed ?? 0 : nil
 
@@ -114,13 +120,14 @@ package final class Machine: @unchecked Sendable {
         partition.setRunning(false)
 
         // Devices.
+        let testExit: (UInt32) -> Void = options.testPort.map { $0 as (UInt32) -> Void } ?? { link.request(.exit($0)) }
         devices = try DeviceInventory(
             DeviceInventory.Surroundings(
                 interrupts: partition, timers: LockedTimers(timers, bus: bus), wallClock: wallClock,
                 serialOutput: { announcer.console(port: $0, byte: $1) },
                 powerOff: { link.request(.powerOff) },
                 reset: { link.request(.reset("The guest reset the machine by its reset register.")) },
-                testExit: options.testPorts ? { link.request(.exit($0)) } : nil),
+                testExit: options.testPorts ? testExit : nil),
             hardware: hardware, on: bus)
 
         // The threads.
@@ -132,10 +139,14 @@ package final class Machine: @unchecked Sendable {
             exactScheduler = nil
         }
         self.link = link
+        let log: ((MachineInput.Kind, GUID?, [UInt8]) -> Void)? = exactScheduler.map { scheduler in
+            { announcer.input(MachineInput(count: scheduler.instructions, kind: $0, device: $1, bytes: $2)) }
+        }
         stack = VirtualizationStack(
             VirtualizationStack.Surroundings(
                 memory: memory, timers: timers, wallClock: wallClock, folder: options.folder, exactScheduler: exactScheduler,
-                note: { link.note($0) }, diskFull: { link.request(.diskFull($0)) }),
+                note: { link.note($0) }, diskFull: { link.request(.diskFull($0)) },
+                ejected: { link.ejected($0) }, seed: seed, input: log),
             hypervisor: hypervisor, child: partition)
         try stack.populate(configuration, handed)
         machineUnit = makeMachineUnit()
@@ -178,6 +189,10 @@ package final class Machine: @unchecked Sendable {
 package struct MachineOptions: Sendable {
     /// Ports 0xE9 and 0xF4 for guest programs of tests.
     package var testPorts = false
+    /// What a write to port 0xF4 does instead of ending the machine; on the VP's thread, which it may hold up.
+    package var testPort: (@Sendable (UInt32) -> Void)?
+    /// Host seconds that processors and devices get to come to rest when the machine shall stand still.
+    package var patience = 20.0
     /// The child partition's id, drawn under the store's lock; at least 2.
     package var partitionID: UInt64 = 2
     /// A descriptor of the VM's folder, for the host's ends of sockets; stays the caller's. nil: there are none.

@@ -1,3 +1,4 @@
+import Basics
 import WorkerProtocol
 
 /// Who hears what a machine does: the worker's control side (console file, event log, subscribers), or a test.
@@ -37,6 +38,8 @@ package struct MachineEvent: Codable, Equatable, Sendable {
         case service
         /// The host has no room for a virtual disk; the machine stands until it is resumed.
         case diskFull
+        /// The guest ejected the medium of a DVD drive; `drive` says which.
+        case ejected
         /// Console bytes or events were lost because nobody took them.
         case lost
         /// The machine itself failed, for example its kernel could not be loaded again at a reset.
@@ -54,6 +57,8 @@ package struct MachineEvent: Codable, Equatable, Sendable {
     package var guestText: String?
     /// Crash parameters P0 to P4, or a guest program's exit code.
     package var parameters: [UInt64]?
+    /// The drive that it is about.
+    package var drive: DrivePlace?
     /// Partition time in nanoseconds.
     package var partitionTime: UInt64
 
@@ -62,12 +67,9 @@ package struct MachineEvent: Codable, Equatable, Sendable {
     }
 }
 
-/// Something that entered an Exact machine from outside.
-package struct MachineInput: Codable, Equatable, Sendable {
-    /// Instructions retired by all virtual processors when it entered.
-    package var count: UInt64
-    /// COM port (1 or 2).
-    package var port: Int
-    package var bytes: [UInt8]
-    package init(count: UInt64, port: Int, bytes: [UInt8]) { (self.count, self.port, self.bytes) = (count, port, bytes) }
+/// A drive by its controller's id and its location there.
+package struct DrivePlace: Codable, Hashable, Sendable {
+    package var controller: GUID
+    package var location: Int
+    package init(controller: GUID, location: Int) { (self.controller, self.location) = (controller, location) }
 }

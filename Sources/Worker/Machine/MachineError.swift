@@ -4,7 +4,7 @@ import Basics
 package struct MachineError: DescribedError {
     package struct Code: Equatable, Sendable {
         fileprivate enum Value: String, Sendable {
-            case wrongState, engineMissing, engineUnknown, modelUnknown, processorCount, memory, boot, disk, network, state
+            case wrongState, restless, engineMissing, engineUnknown, modelUnknown, processorCount, memory, boot, disk, network, state
             case savedTruncated, savedCorrupt, savedNewer, savedMismatch, writeFailed, notExact, port, assembly
         }
         fileprivate let value: Value
@@ -12,6 +12,8 @@ package struct MachineError: DescribedError {
 
         /// The verb makes no sense in the machine's present state.
         package static let wrongState = Code(.wrongState)
+        /// A processor or a device does not come to rest, so the machine cannot stand still.
+        package static let restless = Code(.restless)
         package static let engineMissing = Code(.engineMissing)
         package static let engineUnknown = Code(.engineUnknown)
         package static let modelUnknown = Code(.modelUnknown)
@@ -52,6 +54,7 @@ package struct MachineError: DescribedError {
         if let cause { return cause.category }
         return switch code.value {
         case .wrongState: .invalidOperation
+        case .restless: .operationTimeout
         case .engineMissing: .notImplemented
         case .engineUnknown, .modelUnknown, .processorCount, .port, .notExact: .invalidArgument
         case .savedTruncated, .savedCorrupt, .savedNewer, .savedMismatch: .invalidData
@@ -64,6 +67,7 @@ package struct MachineError: DescribedError {
         if let cause { return cause.message }
         return switch code.value {
         case .wrongState: "The machine cannot do that now: \(detail)."
+        case .restless: "The machine cannot be brought to a standstill: \(detail)."
         case .engineMissing: "The processor engine “\(detail)” is not there yet."
         case .engineUnknown: "There is no processor engine “\(detail)”."
         case .modelUnknown: "There is no processor model “\(detail)”."
@@ -82,6 +86,7 @@ package struct MachineError: DescribedError {
     package var recommendedAction: String? {
         if let cause { return cause.recommendedAction }
         return switch code.value {
+        case .restless: "Try again later; Stop-VM -TurnOff -Force ends the VM in any case."
         case .engineMissing, .engineUnknown: "Choose Set-VMProcessor -Engine Auto or Interpreter."
         case .savedTruncated, .savedCorrupt, .savedNewer: "Remove-VMSavedState discards it; the VM then starts afresh."
         case .savedMismatch: "Give the VM its former settings, or discard the state with Remove-VMSavedState."

@@ -14,6 +14,9 @@ final class MachineLink: SchedulerClient, PartitionObserver, @unchecked Sendable
     /// Something that a service has to tell.
     func note(_ text: String) { machine?.received(note: text) }
 
+    /// The guest took a medium out of its drive.
+    func ejected(_ drive: DrivePlace) { machine?.received(ejection: drive) }
+
     func scheduler(received request: GuestRequest) { machine?.received(request) }
     func schedulerFoundDeadlyHalt() { machine?.foundDeadlyHalt() }
     func schedulerReachedCount() { machine?.reachedStopCount() }

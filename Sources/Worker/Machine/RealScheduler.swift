@@ -15,6 +15,7 @@ final class RealScheduler: Scheduler, @unchecked Sendable {
         let isDeadlyHalted = Atomic<Bool>(false)
         /// Guarded by the scheduler's lock.
         var thread: HostThread?
+        var isStanding = false
         init(_ processor: VirtualProcessor) { self.processor = processor }
     }
 
@@ -54,11 +55,19 @@ final class RealScheduler: Scheduler, @unchecked Sendable {
         }
     }
 
-    func stop() {
+    func stop(by deadline: UInt64) -> String? {
         freeze()
-        lock.withLock { while running > 0 { lock.wait() } }
-        timers.stop()
+        let restless: Int? = lock.withLock {
+            while running > 0 {
+                if hostMonotonicNanoseconds() >= deadline { return runners.first { !$0.isStanding }?.processor.index }
+                lock.wait(untilMonotonic: deadline)
+            }
+            return nil
+        }
+        if let restless { return "virtual processor \(restless) does not come to an instruction's end" }
+        guard timers.stop(by: deadline) else { return "a timer's action does not end" }
         clock.stop()
+        return nil
     }
 
     func freeze() {
@@ -102,7 +111,7 @@ final class RealScheduler: Scheduler, @unchecked Sendable {
 
     private func runForever(_ runner: Runner) {
         let processor = runner.processor
-        while stayedOpen() {
+        while stayedOpen(runner) {
             let outcome = processor.runSlice(until: processor.instructionsRetired &+ Self.slice)
             runner.retired.store(processor.instructionsRetired, ordering: .relaxed)
             switch outcome {
@@ -136,13 +145,15 @@ final class RealScheduler: Scheduler, @unchecked Sendable {
     }
 
     /// Stands still while frozen; false: the thread ends.
-    private func stayedOpen() -> Bool {
+    private func stayedOpen(_ runner: Runner) -> Bool {
         guard isFrozen.load(ordering: .relaxed) else { return true }
         return lock.withLock {
             running -= 1
+            runner.isStanding = true
             lock.wakeAll()
             while isFrozen.load(ordering: .sequentiallyConsistent), !isClosed { lock.wait() }
             running += 1
+            runner.isStanding = false
             return !isClosed
         }
     }

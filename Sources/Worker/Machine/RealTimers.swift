@@ -1,39 +1,50 @@
 import DeviceModel
 
-/// Timers of a Real machine, fired by a thread of their own.
-final class RealTimers: TimerService, @unchecked Sendable {
+/// Timers of a Real machine, fired by a thread of their own. A timer that nobody holds any more is forgotten.
+final class RealTimers: MachineTimers, @unchecked Sendable {
     let clock: any PartitionClock
     private let realClock: RealClock
 
     // Safety: all below is guarded by `lock`; actions run without it.
     private let lock = HostLock()
-    private var timers: [Timer] = []
+    private var timers: [Entry] = []
     /// Partition time the thread sleeps towards; nil: until woken.
     private var sleepingTowards: UInt64?
     private var isRunning = false, isFiring = false, isClosed = false
     private var thread: HostThread?
 
-    private final class Timer: PartitionTimer, @unchecked Sendable {
-        unowned let service: RealTimers
+    /// What is known here of a timer; guarded by the lock but for the action.
+    private final class Entry {
         let action: () -> Void
-        /// Guarded by the service's lock.
         var armed: UInt64?
+        init(_ action: @escaping () -> Void) { self.action = action }
+    }
 
-        init(service: RealTimers, action: @escaping () -> Void) { (self.service, self.action) = (service, action) }
+    /// A timer in its owner's hands; the entry goes with it.
+    private final class Timer: PartitionTimer {
+        private let service: RealTimers
+        private let entry: Entry
+        init(_ service: RealTimers, _ entry: Entry) { (self.service, self.entry) = (service, entry) }
+        deinit { service.forget(entry) }
 
-        func arm(at deadline: UInt64?) { service.arm(self, deadline) }
-        var deadline: UInt64? { service.lock.withLock { armed } }
+        func arm(at deadline: UInt64?) { service.arm(entry, deadline) }
+        var deadline: UInt64? { service.lock.withLock { entry.armed } }
     }
 
     init(clock: RealClock) { (self.clock, realClock) = (clock, clock) }
 
     func makeTimer(name: String, action: @escaping () -> Void) -> any PartitionTimer {
-        let timer = Timer(service: self, action: action)
-        lock.withLock { timers.append(timer) }
-        return timer
+        let entry = Entry(action)
+        lock.withLock { timers.append(entry) }
+        return Timer(self, entry)
     }
 
-    private func arm(_ timer: Timer, _ deadline: UInt64?) {
+    var count: Int { lock.withLock { timers.count } }
+
+    /// What the action holds is let go after the lock: it may be the last to hold other timers.
+    private func forget(_ entry: Entry) { lock.withLock { timers.removeAll { $0 === entry } } }
+
+    private func arm(_ timer: Entry, _ deadline: UInt64?) {
         lock.withLock {
             timer.armed = deadline
             guard let deadline, isRunning else { return }
@@ -50,11 +61,15 @@ final class RealTimers: TimerService, @unchecked Sendable {
         }
     }
 
-    /// Returns when no action runs and none will.
-    func stop() {
+    /// Returns when no action runs and none will; false: one still runs when the host's monotonic clock shows `deadline`.
+    func stop(by deadline: UInt64) -> Bool {
         lock.withLock {
             isRunning = false
-            while isFiring { lock.wait() }
+            while isFiring {
+                if hostMonotonicNanoseconds() >= deadline { return false }
+                lock.wait(untilMonotonic: deadline)
+            }
+            return true
         }
     }
 
@@ -64,7 +79,12 @@ final class RealTimers: TimerService, @unchecked Sendable {
             lock.wakeAll()
         }
         thread?.join()
-        lock.withLock { timers = [] }
+        // Let go after the lock: what the actions hold may hold other timers.
+        let former = lock.withLock { () -> [Entry] in
+            defer { timers = [] }
+            return timers
+        }
+        withExtendedLifetime(former) {}
     }
 
     private func fireForever() {

@@ -10,25 +10,29 @@ import FoundationEssentials
 ///     "LUNASAV1"  u32 header bytes  header (canonical JSON)
 ///     runs:       u64 first page  u32 pages  pages × 4096 bytes   …
 ///     end:        u64 all ones    u32 0      u64 hash of everything before
-struct SavedMachine {
-    static let version = 1
+package struct SavedMachine {
+    package static let version = 1
     private static let magic = Array("LUNASAV1".utf8)
     private static let endMark = UInt64.max
     /// Pages of one run at most.
     private static let runLength = 256
     private static let headerLimit = 16 << 20
 
-    struct Header: Codable, Equatable, Sendable {
-        var version = SavedMachine.version
-        var shape: MachineShape
-        var units: [UnitState]
+    package struct Header: Codable, Equatable, Sendable {
+        package var version = SavedMachine.version
+        package var shape: MachineShape
+        package var units: [UnitState]
         /// Bytes of RAM, where memory was added to what the machine started with; nil: none was.
-        var memoryBytes: UInt64?
+        package var memoryBytes: UInt64?
+
+        package init(shape: MachineShape, units: [UnitState], memoryBytes: UInt64? = nil) {
+            (self.shape, self.units, self.memoryBytes) = (shape, units, memoryBytes)
+        }
     }
 
     // MARK: Writing
 
-    static func write(_ header: Header, memory: GuestMemory, to descriptor: Int32) throws(MachineError) {
+    package static func write(_ header: Header, memory: GuestMemory, to descriptor: Int32) throws(MachineError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let json = try? encoder.encode(header) else { throw MachineError(.writeFailed, detail: "its header cannot be encoded") }
@@ -101,7 +105,7 @@ struct SavedMachine {
     // MARK: Reading
 
     /// Reads a file from its present position: `check` judges the header before any page is put into `memory`, which is all zeros.
-    static func read(
+    package static func read(
         from descriptor: Int32, into memory: GuestMemory, check: (Header) throws(MachineError) -> Void
     ) throws(MachineError) -> Header {
         var file = Reader(descriptor: descriptor)
@@ -170,16 +174,23 @@ struct SavedMachine {
 }
 
 /// What must be alike for a saved state to fit a machine: everything the guest could see.
-struct MachineShape: Codable, Equatable, Sendable {
-    var generation: Int
-    var processors: Int
-    var model: String
-    var memoryBytes: UInt64
-    var timeMode: String
-    var picosecondsPerInstruction: UInt64
+package struct MachineShape: Codable, Equatable, Sendable {
+    package var generation: Int
+    package var processors: Int
+    package var model: String
+    package var memoryBytes: UInt64
+    package var timeMode: String
+    package var picosecondsPerInstruction: UInt64
+
+    package init(
+        generation: Int, processors: Int, model: String, memoryBytes: UInt64, timeMode: String, picosecondsPerInstruction: UInt64
+    ) {
+        (self.generation, self.processors, self.model, self.memoryBytes) = (generation, processors, model, memoryBytes)
+        (self.timeMode, self.picosecondsPerInstruction) = (timeMode, picosecondsPerInstruction)
+    }
 
     /// What differs from `other`, in words; nil: nothing.
-    func difference(from other: MachineShape) -> String? {
+    package func difference(from other: MachineShape) -> String? {
         if generation != other.generation { return "it is of generation \(generation), the VM of \(other.generation)" }
         if processors != other.processors { return "it has \(processors) processors, the VM \(other.processors)" }
         if model != other.model { return "its processor model is \(model), the VM's \(other.model)" }

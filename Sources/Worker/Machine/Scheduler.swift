@@ -1,11 +1,13 @@
+import DeviceModel
 import HypervisorCore
 
 /// Runs a machine's virtual processors in one of the two time modes. Calls come from one thread at a time (the machine's verbs).
 protocol Scheduler: AnyObject {
     /// Lets clock, timers and VPs go on.
     func run()
-    /// Stops them all; returns when every VP stands at an instruction boundary and no timer acts.
-    func stop()
+    /// Stops them all; returns when every VP stands at an instruction boundary and no timer acts, or when the host's monotonic clock shows
+    /// `deadline`: then it says what still moves, for a message. All are told to stand still until `run` in either case.
+    func stop(by deadline: UInt64) -> String?
     /// From a VP's own thread, inside an intercept or after a slice: nothing of the guest goes on after this instruction until `run`.
     func freeze()
     /// Runs `body` where nothing else touches devices: input from outside. `count` is the count at which it entered (Exact mode).
@@ -21,6 +23,12 @@ protocol Scheduler: AnyObject {
     var position: SchedulerPosition { get set }
     /// A reset or restore changed the VPs. Precondition: stopped.
     func processorsChanged()
+}
+
+/// A machine's timers, in either time mode.
+protocol MachineTimers: TimerService {
+    /// Timers that somebody holds.
+    var count: Int { get }
 }
 
 /// What must be kept of a scheduler so that a restored machine goes on just as the saved one would have.

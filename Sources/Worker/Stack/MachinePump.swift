@@ -5,8 +5,11 @@ import VMBus
 protocol MachinePump: ServicePump {
     /// Lets it go on.
     func run()
-    /// Returns when nothing of it runs; what was posted may be left.
-    func stop()
+    /// What it serves, for people.
+    var name: String { get }
+    /// Returns when nothing of it runs; what was posted may be left. false: something still runs when the host's monotonic clock shows
+    /// `deadline`.
+    func stop(by deadline: UInt64) -> Bool
     /// Runs what was posted; true: there was something. Precondition: stopped.
     func drain() -> Bool
     func close()
@@ -26,9 +29,11 @@ extension ThreadPump: MachinePump {
 /// It runs only while the virtual processors do, on their thread.
 extension TimedPump: MachinePump {
     func run() {}
-    func stop() {}
+    var name: String { unitName }
+    func stop(by deadline: UInt64) -> Bool { true }
     func drain() -> Bool { false }
-    func close() {}
+    /// Nothing of it comes due any more, from now on and not only when its last holder lets go.
+    func close() { reset() }
     var processorTime: UInt64 { 0 }
     var unit: (any StatefulUnit)? { self }
 }

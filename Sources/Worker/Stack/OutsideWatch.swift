@@ -35,11 +35,18 @@ final class OutsideWatch: @unchecked Sendable {
         }
     }
 
-    /// Returns when nothing is let in any more. To be called while the virtual processors still run or stand.
-    func stop() {
+    /// Returns when nothing is let in any more; false: something is still on its way in when the host's monotonic clock shows `deadline`.
+    /// To be called while the virtual processors still run or stand.
+    func stop(by deadline: UInt64) -> Bool {
         lock.withLock { isRunning = false }
         ring()
-        lock.withLock { while isActing { lock.wait() } }
+        return lock.withLock {
+            while isActing {
+                if hostMonotonicNanoseconds() >= deadline { return false }
+                lock.wait(untilMonotonic: deadline)
+            }
+            return true
+        }
     }
 
     func close() {

@@ -41,6 +41,11 @@ struct StackInventory {
     }
 }
 
+extension UInt32 {
+    /// Its four bytes, the least first.
+    fileprivate var littleEndianBytes: [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: self >> ($0 * 8)) } }
+}
+
 extension VirtualizationStack {
     /// Puts the configuration's devices on the bus: one list, each line an offer. Before anything runs.
     func populate(_ configuration: VirtualMachineConfiguration, _ devices: HandedDevices) throws(MachineError) {
@@ -84,8 +89,22 @@ extension VirtualizationStack {
 
     private func serveSockets(_ folder: Int32) {
         let pump = makePump("sockets")
+        // What an Exact machine shows its guest comes from its seed.
+        let seed = world.seed
         let service = SocketService(
-            folder: folder, pump: pump, add: { [server] in server.add($0) }, remove: { [server] in server.remove($0, then: {}) })
+            folder: folder, pump: pump, add: { [server] in server.add($0) }, remove: { [server] in server.remove($0, then: {}) },
+            instance: { number in seed.map { SeededGenerator.identifier(seed: $0, number: number) } ?? GUID() })
+        if let input = world.input {
+            service.onInput = { device, event in
+                switch event {
+                case .call(let port): input(.socketCall, device, port.littleEndianBytes)
+                case .answer(let isTaken): input(.socketAnswer, device, [isTaken ? 1 : 0])
+                case .bytes(let bytes): input(.socketBytes, device, bytes)
+                case .took(let count): input(.socketTook, device, UInt32(clamping: count).littleEndianBytes)
+                case .end: input(.socketEnd, device, [])
+                }
+            }
+        }
         sockets = (service, pump)
         server.onConnectRequest = { [weak service] request in
             guard let service else { return request.answer(status: SocketService.refusal) }
@@ -136,7 +155,10 @@ extension VirtualizationStack {
     ) throws(MachineError) -> any ScsiTarget {
         let disk = try openImage(drive, controller: controller, devices)
         switch drive.kind {
-        case .dvd: return ScsiDVD(disk)
+        case .dvd:
+            let (target, place) = (ScsiDVD(disk), DrivePlace(controller: controller, location: drive.location))
+            target.onEject = { [world] in world.ejected(place) }
+            return target
         case .hardDisk:
             guard let disk else { throw MachineError(.assembly, detail: "the hard disk at location \(drive.location) has no image") }
             // A disk without an identity of its own is known by its place.
@@ -153,7 +175,7 @@ extension VirtualizationStack {
         let pump = makePump("net \(described.id.description.prefix(8))")
         let settings = NetworkAdapterSettings(instance: described.id, address: macAddress(described), name: described.name)
         let device = NetworkAdapter(settings, pump: pump)
-        device.setPort(port)
+        device.setPort(logged(port, described.id))
         inventory.adapters.append((described.id, StackInventory.Adapter(device: device, pump: pump, port: port)))
         _ = server.add(device)
     }
@@ -178,6 +200,12 @@ extension VirtualizationStack {
         }
     }
 
+    /// The port as the adapter uses it: with a log in Exact mode.
+    func logged(_ port: SwitchPortClient?, _ adapter: GUID) -> (any NetworkPort)? {
+        guard let port, let input = world.input else { return port }
+        return LoggedPort(port) { input($0, adapter, $1) }
+    }
+
     func portSettings(_ described: VirtualMachineConfiguration.NetworkAdapter) throws -> PortSettings {
         try PortSettings(adapter: described, virtualMachineId: machineId, virtualMachineName: machineName)
     }
@@ -194,6 +222,7 @@ extension VirtualizationStack {
 
     /// The machine goes on after it stood still: kept requests are repeated, the guest's clock is set right.
     func resumed() {
+        control.perform { log(.resumed, [String]()) }
         for (_, controller) in inventory.controllers where controller.device.isHoldingRequest { controller.device.resumeRequests() }
         control.perform { integration.timeSynchronization.resynchronize() }
     }

@@ -15,12 +15,12 @@ import VMBus
 ///     descriptor ready ────┘
 ///
 /// While the thread is awake a wake costs one atomic store; only a sleeping one costs a system call.
-final class ThreadPump: ServicePump, @unchecked Sendable {
+package final class ThreadPump: ServicePump, @unchecked Sendable {
     private struct Watch { let descriptor: Int32, events: Int16, action: () -> Void }
 
-    let clock: any PartitionClock
+    package let clock: any PartitionClock
     private let timers: any TimerService
-    private let name: String
+    let name: String
     /// Held while anything of the device runs.
     private let context = HostLock()
     // Safety: set before anything runs.
@@ -40,22 +40,22 @@ final class ThreadPump: ServicePump, @unchecked Sendable {
     private var isRunning = false, isParked = true, isClosed = false
     private var thread: HostThread?
 
-    init(name: String, timers: any TimerService) {
+    package init(name: String, timers: any TimerService) {
         (self.name, self.timers, clock) = (name, timers, timers.clock)
         bell = lv_event_make()
     }
 
     deinit { Glibc.close(bell) }
 
-    func setWork(_ work: @escaping () -> Void) { self.work = work }
+    package func setWork(_ work: @escaping () -> Void) { self.work = work }
 
-    func wake() {
+    package func wake() {
         isPending.store(true, ordering: .sequentiallyConsistent)
         ring()
     }
 
     /// A busy pump lets visitors in between two rounds: a plain lock would go to the thread that has just let it go.
-    func perform<Result>(_ body: () throws -> Result) rethrows -> Result {
+    package func perform<Result>(_ body: () throws -> Result) rethrows -> Result {
         lock.withLock { visitors += 1 }
         context.lock()
         lock.withLock {
@@ -66,16 +66,16 @@ final class ThreadPump: ServicePump, @unchecked Sendable {
         return try body()
     }
 
-    func post(_ body: @escaping () -> Void) {
+    package func post(_ body: @escaping () -> Void) {
         lock.withLock { posted.append(body) }
         ring()
     }
 
-    func makeTimer(name: String, action: @escaping () -> Void) -> any PartitionTimer {
+    package func makeTimer(name: String, action: @escaping () -> Void) -> any PartitionTimer {
         timers.makeTimer(name: name) { [weak self] in self?.post(action) }
     }
 
-    func watch(_ descriptor: Int32, events: Int16?, action: @escaping () -> Void) {
+    package func watch(_ descriptor: Int32, events: Int16?, action: @escaping () -> Void) {
         lock.withLock {
             watches.removeAll { $0.descriptor == descriptor }
             if let events { watches.append(Watch(descriptor: descriptor, events: events, action: action)) }
@@ -85,7 +85,7 @@ final class ThreadPump: ServicePump, @unchecked Sendable {
     }
 
     /// Lets the thread go on.
-    func run() {
+    package func run() {
         lock.withLock {
             isRunning = true
             if thread == nil, !isClosed { thread = HostThread(name: name) { [unowned self] in runForever() } }
@@ -93,11 +93,17 @@ final class ThreadPump: ServicePump, @unchecked Sendable {
         }
     }
 
-    /// Returns when the thread stands outside of any round.
-    func stop() {
+    /// Returns when the thread stands outside of any round; false: it does not when the host's monotonic clock shows `deadline`.
+    package func stop(by deadline: UInt64) -> Bool {
         lock.withLock { isRunning = false }
         ring()
-        lock.withLock { while !isParked { lock.wait() } }
+        return lock.withLock {
+            while !isParked {
+                if hostMonotonicNanoseconds() >= deadline { return false }
+                lock.wait(untilMonotonic: deadline)
+            }
+            return true
+        }
     }
 
     /// Runs what was posted, on the calling thread; true: there was something. Precondition: stopped.
@@ -111,7 +117,7 @@ final class ThreadPump: ServicePump, @unchecked Sendable {
         return true
     }
 
-    func close() {
+    package func close() {
         lock.withLock {
             isClosed = true
             isRunning = false

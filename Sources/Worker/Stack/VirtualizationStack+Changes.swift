@@ -27,6 +27,15 @@ extension VirtualizationStack {
             }
             throw error
         }
+        guard world.exactScheduler != nil else { return try carryOut(changes, prepared) }
+        // All of it enters at one count.
+        try control.perform {
+            log(.configuration, changes)
+            try carryOut(changes, prepared)
+        }
+    }
+
+    private func carryOut(_ changes: [ConfigurationChange], _ prepared: [Prepared]) throws {
         for (change, ready) in zip(changes, prepared) { try carryOut(change, ready) }
         tellAdapters()
     }
@@ -98,7 +107,7 @@ extension VirtualizationStack {
         let before = inventory.adapters[index].adapter.port
         if old.switchId != new.switchId {
             inventory.adapters[index].adapter.port = port
-            inventory.adapters[index].adapter.device.setPort(port)
+            inventory.adapters[index].adapter.device.setPort(logged(port, new.id))
             before?.close()
         } else if let settings {
             before?.configure(settings)

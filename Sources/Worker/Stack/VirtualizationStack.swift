@@ -5,6 +5,7 @@ import Persistence
 import Services
 import Synchronization
 import VMBus
+import WorkerProtocol
 
 /// The parent partition's virtualization stack of one machine: the VMBus server, its services, and the pumps they run in.
 ///
@@ -24,6 +25,12 @@ final class VirtualizationStack: @unchecked Sendable {
         var note: @Sendable (String) -> Void
         /// A disk of the host is full: the machine must stand still until there is room.
         var diskFull: @Sendable (String) -> Void
+        /// The guest ejected a medium, which is closed already.
+        var ejected: @Sendable (DrivePlace) -> Void
+        /// Exact mode's seed.
+        var seed: UInt64?
+        /// Exact mode: something entered from outside at the present count; called where it enters, in a pump.
+        var input: ((MachineInput.Kind, GUID?, [UInt8]) -> Void)?
     }
 
     let world: Surroundings
@@ -92,7 +99,6 @@ final class VirtualizationStack: @unchecked Sendable {
     /// Ends a pump whose device is gone.
     func endPump(_ pump: any MachinePump) {
         lock.withLock { pumps.removeAll { $0 === pump } }
-        pump.stop()
         pump.close()
     }
 
@@ -109,15 +115,19 @@ final class VirtualizationStack: @unchecked Sendable {
     }
 
     /// Precondition: the virtual processors stand. Afterwards all of the stack does, with nothing half done between its parts. May be
-    /// repeated, for what was changed while the machine stood.
-    func stop() {
-        outside?.stop()
+    /// repeated, for what was changed while the machine stood. What does not come to rest before the host's monotonic clock shows
+    /// `deadline` is said, for a message; all are told to stand still until `run` then, too.
+    func stop(by deadline: UInt64) -> String? {
+        guard outside?.stop(by: deadline) ?? true else { return "what comes from outside does not end" }
         lock.withLock { isRunning = false }
         let pumps = allPumps
-        for pump in pumps { pump.stop() }
+        for pump in pumps {
+            guard pump.stop(by: deadline) else { return "the device “\(pump.name)” does not come to rest" }
+        }
         var isMoving = true
         while isMoving { isMoving = pumps.reduce(false) { $1.drain() || $0 } }
         server.settle()
+        return nil
     }
 
     /// Power-up state: every channel closed, the offers as the inventory says. Precondition: everything stands.
@@ -146,6 +156,12 @@ final class VirtualizationStack: @unchecked Sendable {
         let socketUnits = sockets.map { [$0.service as any StatefulUnit] } ?? []
         let memoryUnits = dynamicMemory.map { [$0 as any StatefulUnit] } ?? []
         return pumpUnits + socketUnits + [server as any StatefulUnit] + integration.units + memoryUnits + inventory.units
+    }
+
+    /// Exact mode: tells of a request from outside. In the pump that it enters by.
+    func log(_ kind: MachineInput.Kind, _ request: some Encodable) {
+        guard let input = world.input else { return }
+        input(kind, nil, (try? ProtocolCodec.encode(request)) ?? [])
     }
 
     /// Bytes of RAM the guest has, its balloon subtracted.

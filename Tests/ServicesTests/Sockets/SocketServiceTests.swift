@@ -15,14 +15,15 @@ import VMBusTestSupport
         private let path: String
         private let folder: Int32
 
-        init(copying other: GuestBus? = nil) throws {
+        init(copying other: GuestBus? = nil, instance: @escaping (UInt64) -> GUID = { _ in GUID() }) throws {
             var template = Array("/tmp/lunavisor-sockets-XXXXXX".utf8CString)
             path = try #require(mkdtemp(&template).map { String(cString: $0) })
             folder = open(path, O_RDONLY | O_DIRECTORY)
             bus = other.map { GuestBus(copying: $0) } ?? GuestBus()
             let (server, pump) = (bus.server, bus.makePump())
             self.pump = pump
-            service = SocketService(folder: folder, pump: pump, add: { server.add($0) }, remove: { server.remove($0, then: {}) })
+            service = SocketService(
+                folder: folder, pump: pump, add: { server.add($0) }, remove: { server.remove($0, then: {}) }, instance: instance)
             #expect(service.start())
             if other == nil {
                 #expect(bus.connect())
@@ -64,6 +65,29 @@ import VMBusTestSupport
     }
 
     private func packet(_ bytes: [UInt8]) -> [UInt8] { GuestRing.little(UInt32(1)) + GuestRing.little(UInt32(bytes.count)) + bytes }
+
+    /// What enters is told as it enters, and connections have the ids that their numbers say, also after a restore.
+    @Test func whatEntersIsTold() throws {
+        func id(_ number: UInt64) -> GUID { GUID(bytes: [UInt8](repeating: UInt8(number), count: 16)) }
+        let bench = try Bench(instance: { id($0 + 1) })
+        var told: [(GUID, SocketInput)] = []
+        bench.service.onInput = { told.append(($0, $1)) }
+        let program = bench.call("CONNECT 5000\nearly")
+        let offer = try #require(bench.bus.newOffers().first)
+        #expect(offer.instance == id(1))
+        _ = try #require(bench.bus.open(offer))
+        bench.settle()
+        close(program)
+        bench.settle()
+        #expect(told.map(\.0) == [id(1), id(1), id(1)])
+        #expect(told.map(\.1) == [.call(port: 5000), .bytes(Array("early".utf8)), .end])
+        let state = try bench.service.saveState()
+        let other = try Bench(copying: bench.bus, instance: { id($0 + 1) })
+        try other.service.restoreState(state, version: SocketService.stateVersion)
+        other.service.onInput = { told.append(($0, $1)) }
+        close(other.call("CONNECT 6000\n"))
+        #expect(told.last?.0 == id(2))
+    }
 
     @Test func aProgramCallsTheGuest() throws {
         let bench = try Bench()

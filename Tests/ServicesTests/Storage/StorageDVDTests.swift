@@ -118,6 +118,17 @@ import Testing
         #expect(ejects == 1)
     }
 
+    /// Linux takes the attention after a change of media for success, and then ejects: the door must have been unlocked.
+    @Test func theDoorUnlocksAlsoWhereAnAttentionIsReported() throws {
+        let drive = ScsiDVD(Self.medium())
+        let guest = try guest(drive)
+        #expect(guest.read([0x1E, 0, 0, 0, 1, 0], length: 0, lun: 2)?.isGood == true)
+        try guest.controller.insert(Self.medium(), location: 2)
+        #expect(guest.read([0x1E, 0, 0, 0, 0, 0], length: 0, lun: 2)?.reason == .mediumMayHaveChanged)
+        #expect(guest.read([0x1B, 0, 0, 0, 2, 0], length: 0, lun: 2)?.isGood == true)
+        #expect(!drive.hasMedium)
+    }
+
     @Test func onlyDrivesTakeMedia() throws {
         let guest = try StorageGuest([0: ScsiDisk(MemoryDisk(sectors: 8), fallbackIdentifier: [])])
         #expect(throws: StorageControllerError.self) { try guest.controller.insert(Self.medium(), location: 0) }

@@ -68,6 +68,8 @@ package final class ScsiDVD: ScsiTarget, @unchecked Sendable {
 
     package func execute(_ exchange: ScsiExchange) -> ScsiOutcome {
         let block = exchange.block
+        // Linux takes an attention for success here, so the door must be as it says all the same.
+        if block.opcode == .preventAllow { isRemovalPrevented = block.bit(0, of: 4) }
         // Polling for media events does not wait behind an attention (MMC-6 4.1.8.1).
         if block.opcode != .getEventStatus, block.opcode != .getConfiguration, let attention = attentions.take(for: block.opcode) {
             return .check(attention)
@@ -88,9 +90,7 @@ package final class ScsiDVD: ScsiTarget, @unchecked Sendable {
         case .modeSense6, .modeSense10: return modePages.answer(exchange)
         case .mechanismStatus: return exchange.reply([UInt8](repeating: 0, count: 8), allocation: Int(block.word(8)))
         case .maintenanceIn: return Self.supportedOpcodes.answer(exchange)
-        case .preventAllow:
-            isRemovalPrevented = block.bit(0, of: 4)
-            return .good
+        case .preventAllow: return .good
         case .startStopUnit: return startStop(block)
         default: return .check(.invalidOpcode)
         }
