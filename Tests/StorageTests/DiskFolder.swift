@@ -61,13 +61,17 @@ enum ForeignTool {
     }
 
     /// Runs it to its end; its output with the exit code.
-    @discardableResult static func run(_ tool: String?, _ arguments: String..., in folder: DiskFolder) throws -> (code: Int32, text: String)
-    {
+    @discardableResult
+    static func run(_ tool: String?, _ arguments: String..., in folder: DiskFolder) throws -> (code: Int32, text: String) {
+        try run(tool, arguments, in: folder)
+    }
+
+    static func run(_ tool: String?, _ arguments: [String], in folder: DiskFolder) throws -> (code: Int32, text: String) {
         guard let tool else { throw TestFailure(description: "the tool is not installed") }
         let output = "output-\(UInt64.random(in: 0 ... .max))"
         let process = try ChildProcess(
             tool, arguments, environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C"], streams: ("/dev/null", folder(output), folder(output)))
-        guard case .exited(let code) = process.ending(within: 60) else {
+        guard case .exited(let code) = process.ending(within: 300) else {
             throw TestFailure(description: "\(tool) did not end")
         }
         defer { unlink(folder(output)) }
