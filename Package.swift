@@ -89,6 +89,13 @@ let package = Package(
         .target(
             name: "VMBusTestSupport", dependencies: ["VMBus", "DeviceModel", "Basics", "CHost"], path: "Tests/VMBusTestSupport",
             swiftSettings: houseSettings),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Worker", "Services", "VMBus", "VMBusTestSupport", "Storage", "Network", "WorkerProtocol", "Persistence", "Boot",
+                "HypervisorCore", "Processor", "DeviceModel", "Basics", "CHost",
+            ],
+            path: "Tests/FuzzTargets", swiftSettings: houseSettings),
         tests("Layout"),
         tests("Basics"),
         .target(name: "CHostExecutor", path: "Tests/CHostExecutor", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])]),
@@ -109,5 +116,12 @@ let package = Package(
         tests("Shell", ["Shell", "Cmdlets", "Management"]),
         tests("Cmdlets", ["Cmdlets", "Management"]),
         tests("EndToEnd"),
+        tests("Fuzz", ["FuzzTargets", "Services", "VMBus", "Storage", "Network", "WorkerProtocol", "Persistence", "DeviceModel"]),
     ]
 )
+
+// Scripts/fuzz asks for it: libFuzzer, which it links, is there only with its compiler flags.
+if Context.environment["LUNAVISOR_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/FuzzRunner", swiftSettings: houseSettings))
+}

@@ -44,7 +44,8 @@ if words.first == "--list" {
     exit(0)
 }
 guard let target else {
-    fputs("fuzz: set LUNAVISOR_FUZZ_TARGET to a name that --list knows\n", stderr)
+    let text = Array("fuzz: set LUNAVISOR_FUZZ_TARGET to a name that --list knows\n".utf8)
+    _ = write(2, text, text.count)
     exit(2)
 }
 if words.first == "--seeds", words.count == 2 { exit(writeSeeds(of: target, into: words[2])) }

@@ -1,7 +1,7 @@
 /// A surface that strangers reach, driven with their bytes: a guest's, a peer's, or a file's.
 ///
 /// A case is one call of `run`: it makes what it needs in memory, feeds it the bytes, and checks what must hold afterwards with
-/// `precondition`. Whatever the bytes are it may not trap, may not hang, and may not take more memory than its surroundings allow.
+/// `promise`. Whatever the bytes are it may not trap, may not hang, and may not take more memory than its surroundings allow.
 package struct FuzzTarget: Sendable {
     /// As `Scripts/fuzz` takes it.
     package let name: String
@@ -23,4 +23,9 @@ package struct FuzzTarget: Sendable {
     /// Every target, in the order of the machine's layers.
     package static let all: [FuzzTarget] =
         busTargets + integrationTargets + serviceTargets + networkTargets + diskTargets + controlTargets + machineTargets
+}
+
+/// What must hold whatever a case's bytes are; a broken promise ends the process, as a trap does, and says which it was.
+func promise(_ holds: Bool, _ what: @autoclosure () -> String = "") {
+    if !holds { fatalError("broken promise: \(what())") }
 }

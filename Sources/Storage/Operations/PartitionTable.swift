@@ -1,11 +1,11 @@
 /// Where the partitions of a disk end: shorter than that it must not become. Reads the master boot record's four entries and the GUID
 /// partition table (UEFI Specification 2.10, 5.2 and 5.3).
-struct PartitionTable {
+package struct PartitionTable {
     /// Bytes: the smallest size that keeps every partition, and room for a GPT's second copy.
-    var minimumSize: UInt64
+    package var minimumSize: UInt64
 
     /// What the disk's first sectors say; nil: there is no partition table, and nothing can be said.
-    init?(of disk: any Disk) throws(DiskError) {
+    package init?(of disk: any Disk) throws(DiskError) {
         let sector = UInt64(disk.logicalSectorSize)
         guard disk.size >= 34 * sector else { return nil }
         let boot = try disk.bytes(at: 0, count: Int(sector))

@@ -18,8 +18,8 @@ private final class RingSteps {
 
     private init() {
         device = EchoService(pump: bus.makePump(), number: 1)
-        precondition(bus.server.add(device))
-        precondition(bus.connect())
+        promise(bus.server.add(device))
+        promise(bus.connect())
     }
 
     static func run(_ bytes: [UInt8]) {
@@ -32,16 +32,16 @@ private final class RingSteps {
 
     private func play(_ input: inout FuzzInput) {
         guard let offer = bus.requestOffers().first, let channel = bus.open(offer, sendPages: 3, receivePages: 3, scattered: input.flag())
-        else { preconditionFailure("the channel opens") }
+        else { fatalError("the channel opens") }
         device.between = { [unowned self] in if !later.isEmpty { later.removeFirst()() } }
         for _ in 0..<Self.limit where !input.isEmpty { step(&input, channel) }
         channel.signal()
         bus.run()
-        precondition(device.packet.payload.count <= 2 * 4096 && device.packet.ranges.count <= 8192, "a packet fits its ring")
+        promise(device.packet.payload.count <= 2 * 4096 && device.packet.ranges.count <= 8192, "a packet fits its ring")
         device.between = {}
-        precondition(bus.close(channel), "the close is answered")
+        promise(bus.close(channel), "the close is answered")
         bus.nextPage = 0x10_0000
-        precondition(bus.open(offer)?.exchange([1]) != nil, "the channel works again")
+        promise(bus.open(offer)?.exchange([1]) != nil, "the channel works again")
     }
 
     private func step(_ input: inout FuzzInput, _ channel: GuestChannel) {

@@ -9,15 +9,15 @@ extension FuzzTarget {
         seeds: {
             let bus = GuestBus(processors: 2, megabytes: 4)
             let devices = StateCase.devices(bus)
-            precondition(bus.connect())
+            promise(bus.connect())
             let offers = bus.requestOffers()
             for offer in offers { _ = bus.open(offer, sendPages: 2, receivePages: 2) }
             bus.post(
                 GuestBus.message(8, 1, 77) + little(UInt16(8 + 40 * 8)) + little(UInt16(1)) + little(UInt32(40 * 4096)) + little(UInt32(0)))
             _ = devices
             return [(try? bus.saved()).map { Array($0[0].payload.utf8) } ?? []]
-        }
-    ) { StateCase.run($0) }
+        },
+        run: { StateCase.run($0) })
 }
 
 private enum StateCase {
@@ -25,7 +25,7 @@ private enum StateCase {
         let pump = bus.makePump()
         let devices = (1...2).map { EchoService(pump: pump, number: UInt8($0)) }
         devices[0].subChannels = 1
-        for device in devices { precondition(bus.server.add(device)) }
+        for device in devices { promise(bus.server.add(device)) }
         return devices
     }
 

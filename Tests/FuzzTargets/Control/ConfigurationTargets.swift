@@ -8,11 +8,11 @@ extension FuzzTarget {
     /// Configurations of machines and switches as somebody wrote them.
     static let configurations = FuzzTarget(
         "configurations", "machine or switch, then its document", maximumLength: 8192,
-        seeds: { [[0] + ConfigurationCase.machineDocument(), [1] + ConfigurationCase.switchDocument()] }
-    ) { bytes in
-        let document = Array(bytes.dropFirst())
-        if (bytes.first ?? 0) & 1 == 0 { ConfigurationCase.machine(document) } else { ConfigurationCase.virtualSwitch(document) }
-    }
+        seeds: { [[0] + ConfigurationCase.machineDocument(), [1] + ConfigurationCase.switchDocument()] },
+        run: { bytes in
+            let document = Array(bytes.dropFirst())
+            if (bytes.first ?? 0) & 1 == 0 { ConfigurationCase.machine(document) } else { ConfigurationCase.virtualSwitch(document) }
+        })
 
     /// The files of a machine's folder that we write and read again: run record, events, console.
     static let storedFiles = FuzzTarget(
@@ -30,7 +30,7 @@ enum ConfigurationCase {
         let plain = VirtualMachineConfiguration(id: configuration.id, name: "plain", creationTime: 0)
         _ = plain.difference(to: configuration)
         _ = configuration.difference(to: plain)
-        guard let again = try? Document.encode(configuration) else { preconditionFailure("what was read can be written") }
+        guard let again = try? Document.encode(configuration) else { fatalError("what was read can be written") }
         _ = try? JSONDecoder().decode(VirtualMachineConfiguration.self, from: Data(again))
     }
 
@@ -45,7 +45,7 @@ enum ConfigurationCase {
 
     static func machineDocument() -> [UInt8] {
         var configuration = VirtualMachineConfiguration(id: GUID(bytes: [UInt8](1...16)), name: "vm", creationTime: 5)
-        var controller = VirtualMachineConfiguration.ScsiController(id: GUID(bytes: [UInt8](2...17)))
+        var controller = VirtualMachineConfiguration.SCSIController(id: GUID(bytes: [UInt8](2...17)))
         controller.drives = [.init(kind: .hardDisk, location: 0, path: "/a.vhdx", format: "VHDX")]
         configuration.scsiControllers = [controller]
         var adapter = VirtualMachineConfiguration.NetworkAdapter(id: GUID(bytes: [UInt8](3...18)), macAddress: "020000000001")
@@ -91,9 +91,9 @@ private enum StoredFileCase {
         case 0:
             guard (try? folder.replaceFile(EventLog.fileName, with: content)) != nil else { return }
             let log = try? EventLog(folder: folder)
-            guard let written = try? log?.append(VirtualMachineEvent(.started, "a line")) else { return }
-            guard let events = try? EventLog.read(in: folder) else { preconditionFailure("the log can be read") }
-            precondition(events.contains { $0.sequence == written.sequence }, "what was appended is there")
+            guard let written = try? log?.append(VirtualMachineEvent(.started, message: "a line")) else { return }
+            guard let events = try? EventLog.read(in: folder) else { fatalError("the log can be read") }
+            promise(events.contains { $0.sequence == written.sequence }, "what was appended is there")
         case 1:
             _ = try? Document.decode(
                 RunRecord.self, from: content, currentVersion: RunRecord.currentVersion, path: "x", corrupt: "", newer: "")
@@ -108,7 +108,7 @@ private enum StoredFileCase {
     }
 
     static func seeds() -> [[UInt8]] {
-        let event = (try? Document.encodeLine(VirtualMachineEvent(.started, "text"))) ?? []
+        let event = (try? Document.encodeLine(VirtualMachineEvent(.started, message: "text"))) ?? []
         let record = (try? Document.encode(RunRecord(partitionId: 3, state: "Running", isHosted: false))) ?? []
         var ring = [UInt8](repeating: 0, count: 4096 + 256)
         if let folder, let writer = try? ConsoleRing.Writer(port: 0, folder: folder) {

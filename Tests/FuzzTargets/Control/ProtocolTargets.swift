@@ -14,25 +14,27 @@ extension FuzzTarget {
             let hello = Frame(.hello, request: 0, body: (try? ProtocolCodec.encode(Hello(storeId: id, virtualMachineId: id))) ?? []).encoded
             let requests = ControlRequests.seeds().prefix(3).map { Frame(.request, request: 7, body: $0).encoded }
             return [hello, hello + requests.joined(), hello + [0, 0, 16, 0, 2, 1, 0, 0, 0], [255, 255, 255, 255, 1, 0, 0, 0, 0]]
-        }
-    ) { bytes in
-        var decoder = FrameDecoder()
-        let hello = Hello(storeId: GUID(bytes: [UInt8](1...16)), virtualMachineId: GUID(bytes: [UInt8](1...16)))
-        var (rest, taken, saidHello) = (bytes[...], 0, false)
-        while !rest.isEmpty {
-            let part = rest.prefix(1 + Int(rest.first ?? 0) * 5)
-            rest = rest.dropFirst(part.count)
-            decoder.append(part)
-            do {
-                while let frame = try decoder.next() {
-                    taken += Frame.headerSize + frame.body.count
-                    if !saidHello { saidHello = (try? hello.agree(with: try ProtocolCodec.decode(Hello.self, from: frame.body))) != nil }
-                    if frame.kind == .request { ControlRequests.answer(frame.body) }
-                }
-            } catch { break }
-        }
-        precondition(taken <= bytes.count, "frames are made of what came")
-    }
+        },
+        run: { bytes in
+            var decoder = FrameDecoder()
+            let hello = Hello(storeId: GUID(bytes: [UInt8](1...16)), virtualMachineId: GUID(bytes: [UInt8](1...16)))
+            var (rest, taken, saidHello) = (bytes[...], 0, false)
+            while !rest.isEmpty {
+                let part = rest.prefix(1 + Int(rest.first ?? 0) * 5)
+                rest = rest.dropFirst(part.count)
+                decoder.append(part)
+                do {
+                    while let frame = try decoder.next() {
+                        taken += Frame.headerSize + frame.body.count
+                        if !saidHello {
+                            saidHello = (try? hello.agree(with: try ProtocolCodec.decode(Hello.self, from: frame.body))) != nil
+                        }
+                        if frame.kind == .request { ControlRequests.answer(frame.body) }
+                    }
+                } catch { break }
+            }
+            promise(taken <= bytes.count, "frames are made of what came")
+        })
 
     /// Bodies of requests to workers and switches.
     static let controlRequests = FuzzTarget(

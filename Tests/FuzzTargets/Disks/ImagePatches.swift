@@ -4,11 +4,11 @@ import Storage
 /// A made image and what a case does to it: writes where a bit means something, check sums made good again or not, a cut end.
 struct ImagePatches {
     /// A piece of the file where structures lie.
-    struct Place {
+    struct Place: Sendable {
         var offset: Int
         var count: Int
         /// Makes the check sum over the place good again; nil: there is none.
-        var seal: ((MemoryFile) -> Void)?
+        var seal: (@Sendable (MemoryFile) -> Void)?
     }
 
     private static let limit = 24
@@ -39,7 +39,7 @@ struct ImagePatches {
     /// Uses a disk as a guest and as the cmdlets do, as far as it lets itself be used.
     static func use(_ disk: any MappedDisk, _ input: inout FuzzInput) {
         let size = disk.size
-        precondition(size <= 1 << 46 && disk.logicalSectorSize <= 4096, "a disk's size is checked")
+        promise(size <= 1 << 46 && disk.logicalSectorSize <= 4096, "a disk's size is checked")
         for _ in 0..<12 where !input.isEmpty {
             let sector = UInt64(disk.logicalSectorSize)
             let offset = UInt64(input.number(UInt16.self)) << 12 % max(size, 1) / sector * sector
@@ -53,7 +53,7 @@ struct ImagePatches {
                 var position = offset
                 for _ in 0..<64 {
                     guard let range = (try? disk.nextOwnRange(from: position)) ?? nil else { break }
-                    precondition(range.lowerBound >= position && range.upperBound > range.lowerBound && range.upperBound <= size)
+                    promise(range.lowerBound >= position && range.upperBound > range.lowerBound && range.upperBound <= size)
                     position = range.upperBound
                 }
             }

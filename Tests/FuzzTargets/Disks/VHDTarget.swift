@@ -11,8 +11,8 @@ extension FuzzTarget {
                 [2, 2, 2, 1, 60, 0, 6, 2, 1, 1, 2, 16, 0, 2, 9],
                 [0, 4, 1, 2, 32, 0, 5, 4, 0, 3, 0, 2, 4], [2, 9, 1, 3, 0, 0, 5, 3, 2, 0, 1, 4], [1, 17, 0, 0, 1, 0, 0, 2, 1],
             ]
-        }
-    ) { VHDCase.run($0) }
+        },
+        run: { VHDCase.run($0) })
 
     /// Master boot records and GUID partition tables, which shrinking a disk to its minimum asks for.
     static let partitionTables = FuzzTarget(
@@ -27,14 +27,14 @@ extension FuzzTarget {
             table += little(UInt64(2)) + little(UInt32(4)) + little(UInt32(128)) + [UInt8](repeating: 0, count: 424)
             table += [UInt8](repeating: 1, count: 32) + little(UInt64(8)) + little(UInt64(40)) + [UInt8](repeating: 0, count: 80)
             return [boot, table]
-        }
-    ) { bytes in
-        let disk = MemoryDisk(sectors: 64)
-        let whole = Array(bytes.prefix(64 * 512))
-        let padded = whole + [UInt8](repeating: 0, count: (512 - whole.count % 512) % 512)
-        if !padded.isEmpty { try? DiskBytes.write(disk, padded, at: 0) }
-        _ = try? PartitionTable(of: disk)
-    }
+        },
+        run: { bytes in
+            let disk = MemoryDisk(sectors: 64)
+            let whole = Array(bytes.prefix(64 * 512))
+            let padded = whole + [UInt8](repeating: 0, count: (512 - whole.count % 512) % 512)
+            if !padded.isEmpty { try? DiskBytes.write(disk, padded, at: 0) }
+            _ = try? PartitionTable(of: disk)
+        })
 }
 
 private enum VHDCase {
@@ -67,7 +67,7 @@ private enum VHDCase {
 
     static func run(_ bytes: [UInt8]) {
         var input = FuzzInput(bytes)
-        guard !images.isEmpty else { preconditionFailure("the images are made") }
+        guard !images.isEmpty else { fatalError("the images are made") }
         let file = MemoryFile(copying: images[input.choice(images.count)])
         let manner = input.byte()
         let end = Int(file.size()) - 512

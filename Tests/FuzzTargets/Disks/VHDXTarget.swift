@@ -13,8 +13,8 @@ extension FuzzTarget {
             let metadata: [UInt8] = [0, 0, 2, 4, 16, 0, 2, 9, 5, 0, 0, 1, 21, 0, 0, 0, 4]
             let changes: [UInt8] = [0, 3, 0, 0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 2, 4]
             return [plain, header, table, log, metadata, changes, [1, 1] + log.dropFirst(2), [2, 2] + table.dropFirst(2)]
-        }
-    ) { VHDXCase.run($0) }
+        },
+        run: { VHDXCase.run($0) })
 
     /// The same structures with nothing made good for the case: whole headers, region and metadata tables and log entries from its bytes.
     static let vhdxStructures = FuzzTarget(
@@ -72,7 +72,7 @@ private enum VHDXCase {
 
     static func run(_ bytes: [UInt8]) {
         var input = FuzzInput(bytes)
-        guard !images.isEmpty else { preconditionFailure("the images are made") }
+        guard !images.isEmpty else { fatalError("the images are made") }
         let file = MemoryFile(copying: images[input.choice(images.count)])
         let manner = input.byte()
         ImagePatches.apply(&input, to: file, places)

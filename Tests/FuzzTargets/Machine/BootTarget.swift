@@ -23,16 +23,16 @@ extension FuzzTarget {
                     + little(UInt32(64)) + little(UInt32(4096)) + [7, 0, 0, 0])
             elf.overwrite(128, with: little(UInt32(0x1BAD_B002)) + little(UInt32(3)) + little(UInt32(0) &- 0x1BAD_B002 &- 3))
             return [[0, 10] + linux, [3, 200] + linux, [1, 10] + elf]
-        }
-    ) { bytes in
-        guard let memory = try? GuestMemory(size: 32 << 20) else { return }
-        var input = FuzzInput(bytes)
-        let ramdisk = Int(input.byte()) * 4096
-        let arguments = String(repeating: "a", count: Int(input.byte()) * 20)
-        let boot = DirectBoot(
-            kernel: MemoryBootFile(name: "kernel", bytes: input.rest()),
-            ramdisk: ramdisk == 0 ? nil : MemoryBootFile(name: "ramdisk", bytes: [UInt8](repeating: 1, count: ramdisk)),
-            arguments: arguments)
-        _ = try? boot.load(into: memory, hardware: ACPIHardware(processors: 2), randomSeed: [UInt8](repeating: 4, count: 32))
-    }
+        },
+        run: { bytes in
+            guard let memory = try? GuestMemory(size: 32 << 20) else { return }
+            var input = FuzzInput(bytes)
+            let ramdisk = Int(input.byte()) * 4096
+            let arguments = String(repeating: "a", count: Int(input.byte()) * 20)
+            let boot = DirectBoot(
+                kernel: MemoryBootFile(name: "kernel", bytes: input.rest()),
+                ramdisk: ramdisk == 0 ? nil : MemoryBootFile(name: "ramdisk", bytes: [UInt8](repeating: 1, count: ramdisk)),
+                arguments: arguments)
+            _ = try? boot.load(into: memory, hardware: ACPIHardware(processors: 2), randomSeed: [UInt8](repeating: 4, count: 32))
+        })
 }

@@ -49,7 +49,7 @@ private final class AdapterCase {
         if input.flag() { start() }
         for _ in 0..<Self.limit where !input.isEmpty {
             step()
-            precondition(adapter.statistics.queues.count <= 64, "queues are bounded")
+            promise(adapter.statistics.queues.count <= 64, "queues are bounded")
         }
         for channel in channels.reversed() {
             channel.end()
@@ -59,14 +59,17 @@ private final class AdapterCase {
         // Whatever became of the first driver, the next one starts.
         channels = []
         port.places = 1000
+        port.isLinkUp = true
+        adapter.setPort(port)
+        adapter.setLink(true)
         open(0)
         start()
-        precondition(adapter.statistics.guestIsReady, "a new driver starts")
+        promise(adapter.statistics.guestIsReady, "a new driver starts")
         port.waiting = [(FrameHeader(), [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0] + [UInt8](repeating: 0, count: 60))]
         pump.fire(port.descriptor)
         adapter.ringChanged(channels[0])
         pump.run()
-        precondition(port.waiting.isEmpty, "frames are taken")
+        promise(port.waiting.isEmpty, "frames are taken")
     }
 
     private func open(_ index: Int) {
@@ -221,13 +224,13 @@ private final class AdapterCase {
     }
 
     private func restore() {
-        guard let saved = try? adapter.savedUnit() else { preconditionFailure("it can always be saved") }
-        precondition(saved.payload.utf8.count < 8 << 20, "the state stays small")
+        guard let saved = try? adapter.savedUnit() else { fatalError("it can always be saved") }
+        promise(saved.payload.utf8.count < 8 << 20, "the state stays small")
         adapter.setPort(nil)
         adapter = Self.make(pump, port)
         adapter.attached(to: host)
         for channel in channels { adapter.reopened(channel) }
-        guard (try? adapter.restore(from: saved)) != nil else { preconditionFailure("what was saved can be restored") }
+        guard (try? adapter.restore(from: saved)) != nil else { fatalError("what was saved can be restored") }
     }
 
     static func seeds() -> [[UInt8]] {

@@ -12,14 +12,14 @@ extension FuzzTarget {
                 [0, 0, 0, 0, 0, 0, 1, 1, 6, 60, 0] + [UInt8](repeating: 7, count: 80),
                 [1, 2, 3, 4, 5, 6, 2, 6, 17, 50, 0] + [UInt8](repeating: 9, count: 60),
             ]
-        }
-    ) { SwitchCase.run($0) }
+        },
+        run: { SwitchCase.run($0) })
 
     /// A peer that writes anything into the memory that worker and switch share, between any two of our reads.
     static let portRing = FuzzTarget(
         "port-ring", "steps: frames both ways, stores into the control words and record headers", maximumLength: 2048,
-        seeds: { [[3, 60, 5, 3, 100, 5, 4, 60, 6], [3, 60, 0, 0, 0, 16, 0, 5, 2, 0, 255, 255, 5]] }
-    ) { PortRingCase.run($0) }
+        seeds: { [[3, 60, 5, 3, 100, 5, 4, 60, 6], [3, 60, 0, 0, 0, 16, 0, 5, 2, 0, 255, 255, 5]] },
+        run: { PortRingCase.run($0) })
 
     /// The stream between a worker and a switch that sets a port up.
     static let portChannel = FuzzTarget(
@@ -37,8 +37,8 @@ extension FuzzTarget {
             let whole = (try? PortChannel.encode(settings)) ?? []
             settings.vlan = .access(5)
             return [whole, whole + ((try? PortChannel.encode(settings)) ?? []), (try? PortChannel.encode(PortAnswer(error: "no"))) ?? []]
-        }
-    ) { PortChannelCase.run($0) }
+        },
+        run: { PortChannelCase.run($0) })
 }
 
 private enum SwitchCase {
@@ -63,7 +63,7 @@ private enum SwitchCase {
                 forward(&core, from, summary, header, raw.count, now)
             }
             now += UInt64(input.byte())
-            precondition(core.table.count <= ForwardingTable.capacity, "the table is bounded")
+            promise(core.table.count <= ForwardingTable.capacity, "the table is bounded")
         }
     }
 
@@ -73,7 +73,7 @@ private enum SwitchCase {
         var deliveries: [LearningSwitch.Delivery] = []
         _ = core.forward(summary, tag: header.tag, bytes: count, from: from, now: now, &deliveries)
         for delivery in deliveries {
-            precondition(delivery.port != from || delivery.isMirror, "no frame goes back where it came from")
+            promise(delivery.port != from || delivery.isMirror, "no frame goes back where it came from")
             core.delivered(delivery, bytes: count, taken: now & 1 == 0)
         }
     }
@@ -100,11 +100,11 @@ private enum SwitchCase {
         frame.withUnsafeBytes { raw in
             _ = header.completedChecksum(of: raw)
             guard let segmenter = FrameSegmenter(header, frame: raw) else { return }
-            precondition(segmenter.headerCount <= 256, "headers are bounded")
+            promise(segmenter.headerCount <= 256, "headers are bounded")
             var head = [UInt8](repeating: 0, count: segmenter.headerCount)
             for index in 0..<segmenter.count {
                 let part = segmenter.payload(of: index)
-                precondition(part.lowerBound >= 0 && part.upperBound <= raw.count, "a segment lies in its frame")
+                promise(part.lowerBound >= 0 && part.upperBound <= raw.count, "a segment lies in its frame")
                 head.withUnsafeMutableBytes { segmenter.writeHeader(of: index, into: $0) }
             }
         }
@@ -162,8 +162,8 @@ private enum PortRingCase {
         var left = 16
         while left > 0,
             end.receive({ header, bytes in
-                precondition((FrameRing.smallestFrame...FrameRing.largestFrame).contains(bytes.count), "a frame has a frame's size")
-                precondition(header.checksum != .partial || Int(header.checksumStart) + Int(header.checksumOffset) + 2 <= bytes.count)
+                promise((FrameRing.smallestFrame...FrameRing.largestFrame).contains(bytes.count), "a frame has a frame's size")
+                promise(header.checksum != .partial || Int(header.checksumStart) + Int(header.checksumOffset) + 2 <= bytes.count)
                 _ = bytes.reduce(0, ^)
                 // The peer writes while the frame is looked at.
                 if change & 3 == 0 { lv_shared_store(memory.control + Int(change >> 4 & 7) * 128, UInt64(change) << 8) }
@@ -202,7 +202,7 @@ private enum PortChannelCase {
             }
             if part.isEmpty { break }
         }
-        precondition(messages <= bytes.count / 4, "a message has a length")
+        promise(messages <= bytes.count / 4, "a message has a length")
         if let descriptor = reader.takeDescriptor() { close(descriptor) }
     }
 }

@@ -45,17 +45,17 @@ final class IntegrationCase<Device: IntegrationDevice & StatefulUnit> {
         close()
         device.interrupt()
         pump.run()
-        precondition(answers.count <= asked && answers.count + forgiven >= asked, "each request is answered once")
+        promise(answers.count <= asked && answers.count + forgiven >= asked, "each request is answered once")
         // A driver that behaves is served.
         channel = FuzzChannel()
         open()
         negotiate(0, 0)
-        precondition(device.status == .ok, "a new driver is served")
+        promise(device.status == .ok, "a new driver is served")
     }
 
     private func open() {
         channel = FuzzChannel()
-        precondition(device.opened(channel, userData: []), "the channel opens")
+        promise(device.opened(channel, userData: []), "the channel opens")
         device.ringChanged(channel)
     }
 
@@ -111,14 +111,14 @@ final class IntegrationCase<Device: IntegrationDevice & StatefulUnit> {
 
     /// Another machine takes over where this one stands.
     private func restore() {
-        guard let saved = try? device.savedUnit() else { preconditionFailure("a service can always be saved") }
-        precondition(saved.payload.utf8.count < 1 << 20, "the state stays small")
+        guard let saved = try? device.savedUnit() else { fatalError("a service can always be saved") }
+        promise(saved.payload.utf8.count < 1 << 20, "the state stays small")
         device.interrupt()
         forgiven = asked
         device.closed(channel)
         device = make(pump)
         device.reopened(channel)
-        guard (try? device.restore(from: saved)) != nil else { preconditionFailure("what was saved can be restored") }
+        guard (try? device.restore(from: saved)) != nil else { fatalError("what was saved can be restored") }
         pump.run()
     }
 }

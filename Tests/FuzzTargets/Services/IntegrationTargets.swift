@@ -24,7 +24,7 @@ extension FuzzTarget {
             }
         },
         FuzzTarget("key-value-exchange", integrationSummary, maximumLength: 8192, seeds: IntegrationSeeds.all) { bytes in
-            IntegrationCase(bytes) { pump in
+            IntegrationCase(bytes) { pump -> KeyValueExchangeService in
                 let service = KeyValueExchangeService(pump: pump)
                 service.setAdapters([GuestAdapter(id: IntegrationSeeds.adapter, macAddress: [2, 0, 0, 0, 0, 1])])
                 return service

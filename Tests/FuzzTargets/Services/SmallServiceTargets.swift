@@ -14,86 +14,86 @@ extension FuzzTarget {
             let status: [UInt8] = [0, 5, 0, 40, 0, 8] + [UInt8](repeating: 0, count: 38)
             let balloon: [UInt8] = [0, 7, 0, 32, 0, 0, 0, 0, 1, 0, 0, 0] + [UInt8](repeating: 1, count: 24)
             return [version + capabilities + status + [3, 30] + balloon, version + capabilities + [1, 8, 4] + status + [2] + balloon]
-        }
-    ) { bytes in
-        var input = FuzzInput(bytes)
-        let clock = ManualClock()
-        let pump = ManualPump(clock: clock)
-        guard let memory = try? GuestMemory(size: 4 << 20, capacity: 16 << 20) else { return }
-        let host = FuzzHost(memory: memory)
-        let settings = DynamicMemoryService.Settings(isEnabled: true, minimum: 2 << 20, maximum: 16 << 20, buffer: 20)
-        var service = DynamicMemoryService(settings: settings, memory: memory, pump: pump)
-        service.attached(to: host)
-        var channel = FuzzChannel()
-        _ = service.opened(channel, userData: [])
-        for _ in 0..<96 where !input.isEmpty {
-            switch input.choice(6) {
-            case 0:
-                // Header: type, size, transaction.
-                let kind = input.number(UInt16.self)
-                let body = input.take(Int(input.byte() & 127))
-                channel.put(little(kind) + little(UInt16(8 + body.count)) + little(UInt32(1)) + body)
-                service.ringChanged(channel)
-            case 1:
-                service.set(
-                    .init(
-                        isEnabled: input.flag(), minimum: UInt64(input.byte()) << 20, maximum: UInt64(input.byte()) << 20,
-                        buffer: Int(input.byte()) * 8))
-            case 2:
-                guard let saved = try? service.savedUnit() else { preconditionFailure("it can always be saved") }
-                service = DynamicMemoryService(settings: settings, memory: memory, pump: pump)
-                service.attached(to: host)
-                service.reopened(channel)
-                guard (try? service.restore(from: saved)) != nil else { preconditionFailure("what was saved can be restored") }
-            case 3:
-                clock.nanoseconds += UInt64(input.byte()) * 1_000_000_000
+        },
+        run: { bytes in
+            var input = FuzzInput(bytes)
+            let clock = ManualClock()
+            let pump = ManualPump(clock: clock)
+            guard let memory = try? GuestMemory(size: 4 << 20, capacity: 16 << 20) else { return }
+            let host = FuzzHost(memory: memory)
+            let settings = DynamicMemoryService.Settings(isEnabled: true, minimum: 2 << 20, maximum: 16 << 20, buffer: 20)
+            var service = DynamicMemoryService(settings: settings, memory: memory, pump: pump)
+            service.attached(to: host)
+            var channel = FuzzChannel()
+            _ = service.opened(channel, userData: [])
+            for _ in 0..<96 where !input.isEmpty {
+                switch input.choice(6) {
+                case 0:
+                    // Header: type, size, transaction.
+                    let kind = input.number(UInt16.self)
+                    let body = input.take(Int(input.byte() & 127))
+                    channel.put(little(kind) + little(UInt16(8 + body.count)) + little(UInt32(1)) + body)
+                    service.ringChanged(channel)
+                case 1:
+                    service.set(
+                        .init(
+                            isEnabled: input.flag(), minimum: UInt64(input.byte()) << 20, maximum: UInt64(input.byte()) << 20,
+                            buffer: Int(input.byte()) * 8))
+                case 2:
+                    guard let saved = try? service.savedUnit() else { fatalError("it can always be saved") }
+                    service = DynamicMemoryService(settings: settings, memory: memory, pump: pump)
+                    service.attached(to: host)
+                    service.reopened(channel)
+                    guard (try? service.restore(from: saved)) != nil else { fatalError("what was saved can be restored") }
+                case 3:
+                    clock.nanoseconds += UInt64(input.byte()) * 1_000_000_000
+                    pump.run()
+                case 4:
+                    channel.put(input.take(Int(input.byte())))
+                    service.ringChanged(channel)
+                default:
+                    channel.end()
+                    service.closed(channel)
+                    channel = FuzzChannel()
+                    _ = service.opened(channel, userData: [])
+                }
                 pump.run()
-            case 4:
-                channel.put(input.take(Int(input.byte())))
-                service.ringChanged(channel)
-            default:
-                channel.end()
-                service.closed(channel)
-                channel = FuzzChannel()
-                _ = service.opened(channel, userData: [])
+                promise(service.assigned <= 16 << 20 && memory.size <= 16 << 20, "the guest gets no more than its maximum")
+                _ = (service.demand, service.statusWord)
             }
-            pump.run()
-            precondition(service.assigned <= 16 << 20 && memory.size <= 16 << 20, "the guest gets no more than its maximum")
-            _ = (service.demand, service.statusWord)
-        }
-    }
+        })
 
     static let keyboard = FuzzTarget(
         "keyboard", "messages of a guest's keyboard driver, keys of the host", maximumLength: 1024,
-        seeds: { [[0, 8, 1, 0, 0, 0, 0, 0, 1, 0, 1, 3, 0, 2, 0, 8, 4, 0, 0, 0, 7, 0, 0, 0], [1, 200, 0, 8, 1, 0, 0, 0, 0, 0, 1, 0, 2]] }
-    ) { bytes in
-        var input = FuzzInput(bytes)
-        let pump = ManualPump()
-        var keyboard = SyntheticKeyboard(pump: pump)
-        var channel = FuzzChannel()
-        _ = keyboard.opened(channel, userData: [])
-        for _ in 0..<128 where !input.isEmpty {
-            switch input.choice(6) {
-            case 0, 1:
-                channel.put(input.take(Int(input.byte() & 31)))
-                keyboard.ringChanged(channel)
-            case 2: _ = keyboard.type(scanCodes: input.take(Int(input.byte())))
-            case 3: _ = keyboard.type(text: String(decoding: input.take(Int(input.byte() & 31)), as: UTF8.self))
-            case 4: channel.places = input.flag() ? 0 : 1000
-            default:
-                guard let saved = try? keyboard.savedUnit() else { preconditionFailure("it can always be saved") }
-                if input.flag() {
-                    channel.end()
-                    keyboard.closed(channel)
-                    channel = FuzzChannel()
-                    _ = keyboard.opened(channel, userData: [])
-                } else {
-                    keyboard = SyntheticKeyboard(pump: pump)
-                    keyboard.reopened(channel)
-                    guard (try? keyboard.restore(from: saved)) != nil else { preconditionFailure("what was saved can be restored") }
+        seeds: { [[0, 8, 1, 0, 0, 0, 0, 0, 1, 0, 1, 3, 0, 2, 0, 8, 4, 0, 0, 0, 7, 0, 0, 0], [1, 200, 0, 8, 1, 0, 0, 0, 0, 0, 1, 0, 2]] },
+        run: { bytes in
+            var input = FuzzInput(bytes)
+            let pump = ManualPump()
+            var keyboard = SyntheticKeyboard(pump: pump)
+            var channel = FuzzChannel()
+            _ = keyboard.opened(channel, userData: [])
+            for _ in 0..<128 where !input.isEmpty {
+                switch input.choice(6) {
+                case 0, 1:
+                    channel.put(input.take(Int(input.byte() & 31)))
+                    keyboard.ringChanged(channel)
+                case 2: _ = keyboard.type(scanCodes: input.take(Int(input.byte())))
+                case 3: _ = keyboard.type(text: String(decoding: input.take(Int(input.byte() & 31)), as: UTF8.self))
+                case 4: channel.places = input.flag() ? 0 : 1000
+                default:
+                    guard let saved = try? keyboard.savedUnit() else { fatalError("it can always be saved") }
+                    if input.flag() {
+                        channel.end()
+                        keyboard.closed(channel)
+                        channel = FuzzChannel()
+                        _ = keyboard.opened(channel, userData: [])
+                    } else {
+                        keyboard = SyntheticKeyboard(pump: pump)
+                        keyboard.reopened(channel)
+                        guard (try? keyboard.restore(from: saved)) != nil else { fatalError("what was saved can be restored") }
+                    }
                 }
+                pump.run()
             }
-            pump.run()
-        }
-    }
+        })
 }

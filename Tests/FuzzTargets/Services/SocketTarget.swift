@@ -19,20 +19,26 @@ extension FuzzTarget {
                 [0, 200] + [UInt8](repeating: 65, count: 200), call + call + [1, 1] + packet + [6, 0] + packet + [7, 30],
                 [8, 1, 0, 0, 0] + call,
             ]
-        }
-    ) { bytes in
-        guard let bench = SocketCase() else { return }
-        bench.play(bytes)
-    }
+        },
+        run: { bytes in
+            guard let bench = SocketCase() else { return }
+            bench.play(bytes)
+        })
 }
 
 private final class SocketCase {
+    /// What the service has put on the bus.
+    private final class Bus {
+        var devices: [any VMBusDevice] = []
+    }
+
     private static let limit = 64
     private let pump: ManualPump
     private let clock = ManualClock()
     private let path: String
     private let folder: Int32
-    private var devices: [any VMBusDevice] = []
+    private let bus = Bus()
+    private var devices: [any VMBusDevice] { bus.devices }
     private var open: [(device: any VMBusDevice, channel: FuzzChannel)] = []
     private var programs: [Int32] = []
     private var service: SocketService?
@@ -59,12 +65,12 @@ private final class SocketCase {
     private func makeService() {
         let made = SocketService(
             folder: folder, pump: pump,
-            add: { [unowned self] device in
-                guard devices.count < 32 else { return false }
-                devices.append(device)
+            add: { [bus] device in
+                guard bus.devices.count < 32 else { return false }
+                bus.devices.append(device)
                 return true
-            }, remove: { [unowned self] device in devices.removeAll { $0 === device } })
-        precondition(made.start(), "it listens")
+            }, remove: { [bus] device in bus.devices.removeAll { $0 === device } })
+        promise(made.start(), "it listens")
         service = made
     }
 
@@ -73,7 +79,7 @@ private final class SocketCase {
         for _ in 0..<Self.limit where !input.isEmpty {
             step(&input)
             settle()
-            precondition(devices.count <= 32, "connections are bounded")
+            promise(devices.count <= 32, "connections are bounded")
         }
     }
 
@@ -114,7 +120,7 @@ private final class SocketCase {
             service?.guestConnects(
                 endpoint: GUID(bytes: [UInt8](repeating: input.byte(), count: 16)),
                 service: input.flag() ? GUID(bytes: input.padded(16)) : SocketEndpoint.service(port: input.number())
-            ) { precondition($0 != 0, "nobody serves anything") }
+            ) { promise($0 != 0, "nobody serves anything") }
         default:
             guard !programs.isEmpty else { return }
             let program = programs.removeLast()

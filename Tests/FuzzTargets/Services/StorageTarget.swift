@@ -58,8 +58,8 @@ private final class StorageCase {
         controller.resumeRequests()
         turn()
         if !channels.contains(where: { $0.failure != nil }) {
-            precondition(!controller.isHoldingRequest, "nothing is kept for ever")
-            precondition(channels.reduce(0) { $0 + $1.completions } == asked, "each packet is answered once")
+            promise(!controller.isHoldingRequest, "nothing is kept for ever")
+            promise(channels.reduce(0) { $0 + $1.completions } == asked, "each packet is answered once")
         }
         for channel in channels.reversed() {
             channel.end()
@@ -67,7 +67,7 @@ private final class StorageCase {
         }
         channels = []
         open()
-        precondition(channels[0].completions == 4, "a new driver is served")
+        promise(channels[0].completions == 4, "a new driver is served")
         _ = controller.close()
     }
 
@@ -75,7 +75,7 @@ private final class StorageCase {
     private func open() {
         channels = [FuzzChannel()]
         asked = 0
-        precondition(controller.opened(channels[0], userData: []), "the channel opens")
+        promise(controller.opened(channels[0], userData: []), "the channel opens")
         for (operation, body) in [(7, []), (9, [2, 6, 0, 0]), (10, []), (8, [])] as [(UInt32, [UInt8])] { packet(operation, body) }
     }
 
@@ -94,7 +94,7 @@ private final class StorageCase {
         channel.put(bytes, kind: ranges.isEmpty ? .inBand : .direct, transaction: transaction, wanted: true, ranges: ranges)
         controller.ringChanged(channel)
         pump.run()
-        if let answer = channel.completed.last { precondition(answer.count == 64, "answers have one size") }
+        if let answer = channel.completed.last { promise(answer.count == 64, "answers have one size") }
     }
 
     private func turn() {
@@ -161,13 +161,13 @@ private final class StorageCase {
     }
 
     private func restore() {
-        guard let saved = try? controller.savedUnit() else { preconditionFailure("it can always be saved") }
-        precondition(saved.payload.utf8.count < 8 << 20, "the state stays small")
+        guard let saved = try? controller.savedUnit() else { fatalError("it can always be saved") }
+        promise(saved.payload.utf8.count < 8 << 20, "the state stays small")
         let targets = controller.targets
         controller = StorageController(instance: Self.instance, pump: pump)
         link(targets)
         for channel in channels { controller.reopened(channel) }
-        guard (try? controller.restore(from: saved)) != nil else { preconditionFailure("what was saved can be restored") }
+        guard (try? controller.restore(from: saved)) != nil else { fatalError("what was saved can be restored") }
         controller.resumeRequests()
     }
 

@@ -23,21 +23,21 @@ final class EchoService: VMBusDevice, @unchecked Sendable {
     func attached(to host: any VMBusDeviceHost) { self.host = host }
 
     func opened(_ channel: any ServiceChannel, userData: [UInt8]) -> Bool {
-        precondition(isOpen.insert(channel.index).inserted, "a channel is opened once")
+        promise(isOpen.insert(channel.index).inserted, "a channel is opened once")
         if channel.index == 0, subChannels > 0 { host?.offerSubChannels(subChannels) }
         return true
     }
 
     func reopened(_ channel: any ServiceChannel) { isOpen.insert(channel.index) }
 
-    func closed(_ channel: any ServiceChannel) { precondition(isOpen.remove(channel.index) != nil, "only what is open is closed") }
+    func closed(_ channel: any ServiceChannel) { promise(isOpen.remove(channel.index) != nil, "only what is open is closed") }
 
     func ringChanged(_ channel: any ServiceChannel) {
         var turns = 0
         while turns < 256, channel.receive(into: &packet) {
             turns += 1
             for range in packet.ranges {
-                precondition(host?.memory.contains(range.address, count: UInt64(range.count)) ?? true, "ranges lie in RAM")
+                promise(host?.memory.contains(range.address, count: UInt64(range.count)) ?? true, "ranges lie in RAM")
             }
             between()
             if packet.completionRequested { _ = channel.complete(packet.transaction, packet.payload) }

@@ -41,7 +41,7 @@ final class FuzzChannel: ServiceChannel {
     func send(
         _ kind: PacketKind, transaction: UInt64, completionRequested: Bool, payload: UnsafeRawBufferPointer, _ more: UnsafeRawBufferPointer
     ) -> Bool {
-        precondition(payload.count + more.count <= capacity || kind != .completion, "a completion that no ring takes")
+        promise(payload.count + more.count <= capacity || kind != .completion, "a completion that no ring takes")
         guard isOpen, places > 0, payload.count + more.count <= capacity else { return false }
         places -= 1
         if kind == .completion {
@@ -98,7 +98,7 @@ final class FuzzMemory: @unchecked Sendable {
 
     /// Addresses from `used` on are left as they are.
     init(size: UInt64, used: UInt64) {
-        do { memory = try GuestMemory(size: size) } catch { preconditionFailure("\(error)") }
+        do { memory = try GuestMemory(size: size) } catch { fatalError("\(error)") }
         self.used = used
     }
 
