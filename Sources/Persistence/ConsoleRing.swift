@@ -20,6 +20,8 @@ package enum ConsoleRing {
     fileprivate static let marksStart = 4096
     fileprivate static let markCount: UInt64 = 4096
     fileprivate static let markInterval: Int64 = 20_000_000
+    /// Offsets and counts of marks in a file are smaller: no guest prints so much, and sums with them cannot overflow.
+    fileprivate static let largestCount = UInt64(1) << 62
 
     package static func fileName(port: Int) -> String { "console-\(port).ring" }
 
@@ -100,7 +102,9 @@ package enum ConsoleRing {
     @discardableResult
     fileprivate static func checkHeader(_ file: OpenFile) throws -> [UInt8] {
         let head = try file.read(at: 0, count: 48)
-        guard head.count == 48, Array(head[0..<8]) == magic, word(head, 8) == 1, word(head, 16) == UInt64(capacity) else {
+        guard head.count == 48, Array(head[0..<8]) == magic, word(head, 8) == 1, word(head, 16) == UInt64(capacity),
+            word(head, 24) < largestCount, word(head, 40) < largestCount
+        else {
             throw PersistenceError("ConsoleUnreadable", .invalidData, "“\(file.path)” is not a console file.", target: file.path)
         }
         return head
@@ -143,7 +147,7 @@ package enum ConsoleRing {
             // What was written while we read may lie in our copy's beginning.
             let after = try position().end
             let oldest = after > capacity ? after - capacity : 0
-            let lost = oldest > start ? min(Int(oldest - start), bytes.count) : 0
+            let lost = oldest > start ? min(Int(clamping: oldest - start), bytes.count) : 0
             if lost > 0 { bytes.removeFirst(lost) }
             let begin = start + UInt64(lost)
             return (begin, bytes, begin - wanted)
@@ -157,9 +161,10 @@ package enum ConsoleRing {
             let table = try file.read(at: ConsoleRing.marksStart, count: Int(ConsoleRing.markCount) * 16)
             guard table.count == Int(ConsoleRing.markCount) * 16 else { return 0 }
             let oldest = count > ConsoleRing.markCount ? count - ConsoleRing.markCount : 0
+            let earliest = max(time, .min + ConsoleRing.markInterval) - ConsoleRing.markInterval
             for index in oldest..<max(count, oldest) {
                 let at = Int(index % ConsoleRing.markCount) * 16
-                guard Int64(bitPattern: ConsoleRing.word(table, at)) >= time - ConsoleRing.markInterval else { continue }
+                guard Int64(bitPattern: ConsoleRing.word(table, at)) >= earliest else { continue }
                 return index == oldest ? 0 : ConsoleRing.word(table, at + 8)
             }
             return ConsoleRing.word(head, 24)

@@ -27,7 +27,8 @@ package final class EventLog {
     @discardableResult
     package func append(_ event: VirtualMachineEvent) throws -> VirtualMachineEvent {
         var event = event
-        event.sequence = lastSequence + 1
+        // A log that somebody wrote into may hold any number.
+        event.sequence = lastSequence == .max ? .max : lastSequence + 1
         if event.time == 0 { event.time = HostTime.wall() }
         var line = try Document.encodeLine(event)
         // Escaping makes a byte at most six long.

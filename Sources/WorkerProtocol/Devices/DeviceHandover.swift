@@ -15,7 +15,9 @@ public struct DeviceHandover: Codable, Equatable, Sendable {
 
     /// How many descriptors belong to it: numbers 0 to this, exclusive.
     public var descriptorCount: Int {
-        1 + max(disks.flatMap(\.chain).map(\.descriptor).max() ?? -1, ports.map(\.descriptor).max() ?? -1)
+        let highest = max(disks.flatMap(\.chain).map(\.descriptor).max() ?? -1, ports.map(\.descriptor).max() ?? -1)
+        // The numbers are a peer's: any.
+        return highest == .max ? .max : highest + 1
     }
 
     /// True when every descriptor below `count` is used exactly once and none beyond it: what a worker checks before it uses any.
