@@ -2,12 +2,12 @@ extension HelpTopic {
     static let guestServices = HelpTopic(
         name: "about_GuestServices", synopsis: "What running guests tell and do through their integration services.",
         text: """
-            Get-VMIntegrationService web01               which services are on, and how they do
-            (Get-VM web01).Heartbeat                     whether the guest is alive
-            Get-VMKeyValuePair web01                     what it tells of itself: system, name, addresses
-            Set-VMKeyValuePair web01 Role frontend       tells it something; Linux: /var/lib/hyperv/.kvp_pool_0
-            Copy-VMFile web01 a.tar /srv/a.tar Host      copies a file into it
-            Stop-VM web01                                shuts it down
+            Get-VMIntegrationService web01                         which services are on, and how they do
+            (Get-VM web01).Heartbeat                               whether the guest is alive
+            Get-VMKeyValuePair web01                               what it tells of itself: system, name, addresses
+            Set-VMKeyValuePair web01 Role frontend                 tells it something; Linux: /var/lib/hyperv/.kvp_pool_0
+            Copy-VMFile web01 a.tar /srv/a.tar -FileSource Host    copies a file into it
+            Stop-VM web01                                          shuts it down
 
             A Linux guest needs its kernel's hv_utils, and for pairs and files the programs of the package hyperv-daemons.
             "Guest Service Interface", which copies files, is off until it is turned on:
@@ -32,11 +32,12 @@ extension HelpTopic {
             A guest's AF_VSOCK sockets (Linux: hv_sock) meet Unix sockets in the machine's folder, (Get-VM web01).Path:
 
             vsock_PORT       Guest to host: a program of the host listens on the Unix socket vsock_5000; the guest connects to
-                             CID 2, port 5000. Nobody listening there: the guest's connect fails.
+                             CID 2, port 5000. Nobody listening there: the guest's connect fails (Linux pays no heed to a
+                             refusal; its connect times out after two seconds).
 
             vsock            Host to guest: a program of the guest listens on port 5000; a program of the host connects to vsock,
                              writes the line CONNECT 5000, and reads OK 5000 when the guest has taken the connection, which it must
-                             within ten seconds. What follows is the guest's.
+                             within ten seconds; else a line that begins with ERROR says why. What follows is the guest's.
 
             On the host, with socat:
 
