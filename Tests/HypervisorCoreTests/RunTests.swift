@@ -58,6 +58,30 @@ import Testing
         #expect(engine.delivered.isEmpty)
     }
 
+    /// As Linux waits for a lock inside its VMBus interrupt: the vector that ends the wait is of the class in service.
+    @Test func guestIdleEndsWithAnInterruptThatIsOutranked() throws {
+        let machine = try FakeMachine()
+        let processor = machine.processor()
+        let engine = try machine.engine()
+        machine.enableAPIC()
+        processor.apic.accept(vector: 0xf3)
+        #expect(processor.runSlice(until: 10) == .limit)
+        #expect(engine.delivered == [0xf3])
+        engine.canAcceptInterrupt = false
+        engine.script = { _ in
+            #expect(machine.read(0x4000_00f0) == 0)
+            return .requested
+        }
+        #expect(processor.runSlice(until: 100) == .idle)
+        #expect(processor.runState == .guestIdle)
+        engine.script = nil
+        processor.apic.accept(vector: 0xf7)
+        #expect(processor.waitForWork(timeoutNanoseconds: 0))
+        #expect(processor.runSlice(until: 100) == .limit)
+        #expect(processor.runState == .running)
+        #expect(engine.delivered == [0xf3])
+    }
+
     @Test func initAndStartUp() throws {
         let machine = try FakeMachine(count: 2)
         let second = machine.processor(1)

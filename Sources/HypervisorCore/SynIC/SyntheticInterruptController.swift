@@ -138,9 +138,9 @@ package final class SyntheticInterruptController: @unchecked Sendable {
 
     /// Puts the first message of a queue into its slot if that is free, else marks the slot; the vector to request, if any.
     private func deliver(_ inner: inout Inner, _ source: Int) -> UInt8? {
-        defer {
-            if inner.queues[source].isEmpty { waiting.and(0, ~(1 << UInt64(source))) } else { waiting.or(0, 1 << UInt64(source)) }
-        }
+        // Before the slot is looked at: an EOM that comes meanwhile must find the queue.
+        waiting.or(0, 1 << UInt64(source))
+        defer { if inner.queues[source].isEmpty { waiting.and(0, ~(1 << UInt64(source))) } }
         guard let first = inner.queues[source].first, inner.registers.control & 1 != 0, inner.registers.messagePage & 1 != 0 else {
             return nil
         }

@@ -86,12 +86,13 @@ extension VirtualProcessor {
             engine.deliverNMI()
             runState = .running
         }
+        // The guest-idle state ends with any interrupt, whether or not it may be delivered now (TLFS 10.1.4): Linux waits for a lock
+        // that way inside its VMBus interrupt, which is still in service and outranks the vector that tells it of the lock.
+        if runState == .guestIdle, apic.hasRequested { runState = .running }
         guard let vector = apic.deliverable else {
             engine.wantsInterruptWindow = false
             return
         }
-        // The guest-idle state ends whether or not interrupts are enabled (TLFS 10.1.4).
-        if runState == .guestIdle { runState = .running }
         if engine.canAcceptInterrupt {
             apic.acknowledge(vector)
             engine.deliverInterrupt(vector: vector)

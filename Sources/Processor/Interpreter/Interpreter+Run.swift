@@ -59,16 +59,23 @@ extension Interpreter {
 
     /// Runs one instruction (or one iteration): near the limit, in an interrupt shadow, with TF or breakpoints.
     private func runOne(_ debug: Bool) -> Int32 {
+        let (retired, flags, shadow) = (vp.pointee.retired, vp.pointee.rflags, vp.pointee.interrupt_shadow)
         if debug {
             if hitsCodeBreakpoint(vp) { return RoutineResult.fault }
             vp.pointee.rflags &= ~RFLAGS.resume
         }
-        let stepped = vp.pointee.rflags & RFLAGS.trap != 0
-        if vp.pointee.interrupt_shadow != 0 { vp.pointee.interrupt_shadow = InterruptShadow.passing }
+        let stepped = flags & RFLAGS.trap != 0
+        if shadow != 0 { vp.pointee.interrupt_shadow = InterruptShadow.passing }
         let single = BlockContext.single &<< 56
         vp.pointee.context_key |= single
         let outcome = runChain()
         vp.pointee.context_key &= ~single
+        if outcome == ChainExit.limit, vp.pointee.retired == retired {
+            // A kick ended the slice before the instruction began: nothing has happened. An interrupt that came between STI and HLT
+            // now would be slept over.
+            (vp.pointee.rflags, vp.pointee.interrupt_shadow) = (flags, shadow)
+            return outcome
+        }
         if vp.pointee.interrupt_shadow == InterruptShadow.passing { vp.pointee.interrupt_shadow = 0 }
         // Loading SS keeps the trap of its own step away, STI does not (APM vol. 2, 13.1.4).
         let traps = stepped && vp.pointee.interrupt_shadow != InterruptShadow.everything

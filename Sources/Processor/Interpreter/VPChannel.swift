@@ -46,8 +46,11 @@ final class VPChannel: @unchecked Sendable {
     func hurry() { _ = lv_atomic_exchange64(sliceEnd, 0) }
 
     func post(_ request: VPRequest) {
-        mailbox.withLock { $0.append(request) }
-        _ = lv_atomic_add64(words + Self.postedWord, 1)
+        // Counted under the lock: a request that is taken before it is counted would acknowledge another's.
+        mailbox.withLock {
+            $0.append(request)
+            _ = lv_atomic_add64(words + Self.postedWord, 1)
+        }
     }
 
     func awaitAcknowledgement() {
