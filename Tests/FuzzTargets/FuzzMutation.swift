@@ -5,6 +5,8 @@ package struct FuzzMutation: RandomNumberGenerator, Sendable {
         0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 4096, 0x7FFF, 0xFFFF, 1 << 20, 1 << 31, 1 << 32, 1 << 63, .max,
     ]
 
+    private static let texts = ["0", "1", "-1", "255", "65536", "4294967295", "9223372036854775807", "18446744073709551615", "null"]
+
     package init(seed: UInt64) { state = seed }
 
     /// SplitMix64.
@@ -21,7 +23,7 @@ package struct FuzzMutation: RandomNumberGenerator, Sendable {
         var bytes = seeds[Int.random(in: 0..<seeds.count, using: &self)]
         for _ in 0...Int.random(in: 0..<5, using: &self) {
             let place = Int.random(in: 0...bytes.count, using: &self)
-            switch Int.random(in: 0..<8, using: &self) {
+            switch Int.random(in: 0..<9, using: &self) {
             case 0: bytes.insert(contentsOf: noise(), at: place)
             case 1: bytes.removeSubrange(place..<min(bytes.count, place + Int.random(in: 0...16, using: &self)))
             case 2: bytes.replaceSubrange(place..<min(bytes.count, place + 16), with: noise())
@@ -34,11 +36,21 @@ package struct FuzzMutation: RandomNumberGenerator, Sendable {
             case 5, 6:
                 let number = Self.numbers[Int.random(in: 0..<Self.numbers.count, using: &self)]
                 bytes.overwrite(place, with: Array(little(number).prefix(1 << Int.random(in: 0...3, using: &self))))
+            case 7: renumber(&bytes, from: place)
             default:
                 if place < bytes.count { bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &self) }
             }
         }
         return Array(bytes.prefix(limit))
+    }
+
+    /// The next number of a text becomes another.
+    private mutating func renumber(_ bytes: inout [UInt8], from place: Int) {
+        let isDigit = { (byte: UInt8) in (48...57).contains(byte) }
+        guard let start = bytes[place...].firstIndex(where: isDigit) else { return }
+        let end = bytes[start...].firstIndex { !isDigit($0) } ?? bytes.count
+        let number = Self.texts[Int.random(in: 0..<Self.texts.count, using: &self)]
+        bytes.replaceSubrange(start..<end, with: number.utf8)
     }
 
     private mutating func noise() -> [UInt8] {

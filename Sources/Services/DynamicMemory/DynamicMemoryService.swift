@@ -290,9 +290,19 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
         guard state.ballooned.count <= Self.mostRanges, state.committed ?? 0 <= Self.mostPages,
             state.ballooned.allSatisfy({ Self.isSane($0) && memory.contains($0.first << 12, count: $0.count << 12) })
         else { throw StateError(.inconsistent, unit: unitName, detail: "its balloon does not lie in RAM") }
-        guard state.added?.count ?? 0 <= Self.mostRanges,
-            state.added?.allSatisfy({ Self.isSane($0) && memory.contains($0.first << 12, count: $0.count << 12) }) ?? true
-        else { throw StateError(.inconsistent, unit: unitName, detail: "its added memory does not lie in RAM") }
+        // Added memory lies above 4 GiB, what is about to be added too.
+        func canBeAdded(_ range: PageRange) -> Bool {
+            Self.isSane(range) && range.first << 12 >= GuestMemory.highBase && memory.contains(range.first << 12, count: range.count << 12)
+        }
+        guard state.added?.count ?? 0 <= Self.mostRanges, state.added?.allSatisfy(canBeAdded) ?? true else {
+            throw StateError(.inconsistent, unit: unitName, detail: "its added memory does not lie in RAM")
+        }
+        if case .hotAdd(let range) = state.request, !canBeAdded(range) {
+            throw StateError(.inconsistent, unit: unitName, detail: "the memory it adds does not lie in RAM")
+        }
+        guard (0...1000).contains(state.patience) else {
+            throw StateError(.inconsistent, unit: unitName, detail: "it waits for ever")
+        }
         let held = PageRangeSet(state.ballooned)
         guard held.count == state.ballooned.count else {
             throw StateError(.inconsistent, unit: unitName, detail: "its balloon holds pages twice")

@@ -110,9 +110,14 @@ extension VMBusServer: StatefulUnit {
         func wrong(_ detail: String) -> StateError { StateError(.inconsistent, unit: unitName, detail: detail) }
         guard channels.isEmpty, plane.phase == .disconnected else { throw wrong("the bus is in use") }
         var relids: Set<UInt32> = []
+        var places: [GUID: Set<UInt16>] = [:]
         for offer in state.offers {
             guard VMBusProtocol.relids.contains(offer.relid), relids.insert(offer.relid).inserted else {
                 throw wrong("channel number \(offer.relid)")
+            }
+            // An offer that the guest has not let go of may stand beside its successor, but only one of them is open.
+            guard offer.channel != .open || places[offer.instance, default: []].insert(offer.subIndex).inserted else {
+                throw wrong("channel \(offer.relid) is open twice")
             }
             guard slots[offer.instance] != nil || state.leaving.contains(offer.instance) else {
                 throw wrong("this machine has no device \(offer.instance)")
@@ -128,8 +133,9 @@ extension VMBusServer: StatefulUnit {
         }
         var ids: Set<UInt32> = []
         for gpadl in state.gpadls {
-            guard ids.insert(gpadl.id).inserted, relids.contains(gpadl.relid), gpadl.missing >= 0, gpadl.offset >= 0, gpadl.offset < 4096,
-                gpadl.count > 0, (gpadl.offset + gpadl.count + 4095) / 4096 == gpadl.total, gpadl.pages.allSatisfy(plane.memoryContains)
+            guard ids.insert(gpadl.id).inserted, relids.contains(gpadl.relid), (0...Int(UInt32.max)).contains(gpadl.missing),
+                (0..<4096).contains(gpadl.offset), (1...Int(UInt32.max)).contains(gpadl.count),
+                (gpadl.offset + gpadl.count + 4095) / 4096 == gpadl.total, gpadl.pages.allSatisfy(plane.memoryContains)
             else { throw wrong("GPADL \(gpadl.id)") }
         }
         guard VMBusProtocol.relids.contains(state.nextRelid), state.target.processor >= 0, state.target.processor < processorCount,

@@ -62,7 +62,7 @@ private enum MessageSteps {
         case 10: bus.post(GuestBus.message(22, relid(&input), input.interesting()))
         case 11: bus.post(GuestBus.message(21, input.number()) + input.padded(28))
         case 12: bus.post(GuestBus.message(16))
-        case 13: for _ in 0...input.byte() & 3 { bus.transport.guestSignals(0x1000 + relid(&input)) }
+        case 13: for _ in 0...input.byte() & 3 { bus.transport.guestSignals(0x1000 &+ relid(&input)) }
         case 14: bus.server.remove(devices[2])
         case 15: _ = bus.server.add(devices[2])
         case 16: bus.advance(milliseconds: UInt64(input.byte()))

@@ -11,17 +11,28 @@ extension FuzzTarget {
         seeds: {
             let version: [UInt8] = [0, 1, 0, 8, 0, 0, 2, 0, 0, 0, 0, 0]
             let capabilities: [UInt8] = [0, 3, 0, 16, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-            let status: [UInt8] = [0, 5, 0, 40, 0, 8] + [UInt8](repeating: 0, count: 38)
-            let balloon: [UInt8] = [0, 7, 0, 32, 0, 0, 0, 0, 1, 0, 0, 0] + [UInt8](repeating: 1, count: 24)
-            return [version + capabilities + status + [3, 30] + balloon, version + capabilities + [1, 8, 4] + status + [2] + balloon]
+            // Pages that the guest has free, and those that it uses.
+            func status(_ used: UInt8) -> [UInt8] {
+                [0, 5, 0, 40] + [1, 0, 0, 0, 0, 0, 0, 0] + [0, used, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 24)
+            }
+            // More to come or not, ranges of a page number and a count.
+            let balloon: [UInt8] = [0, 7, 0, 24, 0, 0, 0, 0, 4, 0, 0, 0] + [0, 1, 0, 0, 0, 16, 0, 0] + [0, 48, 0, 0, 0, 8, 0, 0]
+            let returned: [UInt8] = [0, 9, 0, 0]
+            let added: [UInt8] = [0, 11, 0, 8, 0, 128, 0, 0, 1, 0, 0, 0]
+            let start = version + capabilities
+            return [
+                start + status(1) + balloon + [2] + status(40) + status(40) + returned,
+                start + status(200) + added + [2] + status(255) + added,
+                start + status(1) + balloon + [5] + start + status(200) + added + [5],
+            ]
         },
         run: { bytes in
             var input = FuzzInput(bytes)
             let clock = ManualClock()
             let pump = ManualPump(clock: clock)
-            guard let memory = try? GuestMemory(size: 4 << 20, capacity: 16 << 20) else { return }
+            guard let memory = try? GuestMemory(size: 64 << 20, capacity: 512 << 20) else { return }
             let host = FuzzHost(memory: memory)
-            let settings = DynamicMemoryService.Settings(isEnabled: true, minimum: 2 << 20, maximum: 16 << 20, buffer: 20)
+            let settings = DynamicMemoryService.Settings(isEnabled: true, minimum: 2 << 20, maximum: 512 << 20, buffer: 20)
             var service = DynamicMemoryService(settings: settings, memory: memory, pump: pump)
             service.attached(to: host)
             var channel = FuzzChannel()
@@ -37,7 +48,7 @@ extension FuzzTarget {
                 case 1:
                     service.set(
                         .init(
-                            isEnabled: input.flag(), minimum: UInt64(input.byte()) << 20, maximum: UInt64(input.byte()) << 20,
+                            isEnabled: input.flag(), minimum: UInt64(input.byte()) << 21, maximum: UInt64(input.byte()) << 21,
                             buffer: Int(input.byte()) * 8))
                 case 2:
                     guard let saved = try? service.savedUnit() else { fatalError("it can always be saved") }
@@ -58,7 +69,7 @@ extension FuzzTarget {
                     _ = service.opened(channel, userData: [])
                 }
                 pump.run()
-                promise(service.assigned <= 16 << 20 && memory.size <= 16 << 20, "the guest gets no more than its maximum")
+                promise(service.assigned <= 512 << 20 && memory.size <= 512 << 20, "the guest gets no more than its maximum")
                 _ = (service.demand, service.statusWord)
             }
         })
