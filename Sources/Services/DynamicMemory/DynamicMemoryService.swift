@@ -112,7 +112,7 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
     package func opened(_ channel: any ServiceChannel, userData: [UInt8]) -> Bool {
         guard channel.index == 0 else { return false }
         self.channel = channel
-        // What a driver before this one held is forgotten by the guest as well: unloading gave it back.
+        // What a driver before this one held is nobody's: Linux neither gives it back when that driver goes nor tells the next one.
         state.phase = .open
         state.request = nil
         (state.ballooned, held) = ([], PageRangeSet())
