@@ -236,6 +236,7 @@ extension NetworkAdapter {
     /// Puts a packet of the channel's `ranges` into its ring and its `sections` into the guest's hands; false: no room.
     private func send(_ queue: NetworkQueue, control isControl: Bool = false) -> Bool {
         guard let set = sections?.set, let head = queue.sections.first else { return true }
+        queue.payLate()
         let message = isControl ? Self.controlHead : Self.dataHead
         let payload = message.prefix(NVSP.messageSize(session.version))
         let sent = payload.withUnsafeBytes {

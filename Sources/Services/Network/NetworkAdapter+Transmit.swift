@@ -88,7 +88,46 @@ extension NetworkAdapter {
     private func finish(_ queue: NetworkQueue, _ packet: ReceivedPacket, _ status: UInt32) {
         queue.position = 0
         guard packet.completionRequested else { return }
-        queue.complete(packet.transaction, rndisAnswer(status))
+        if status == NVSP.success, queue.late == nil, queue.owed.isEmpty, canWait(packet) {
+            queue.completeLate(packet.transaction, rndisAnswer(status))
+            limitLateness()
+        } else {
+            queue.complete(packet.transaction, rndisAnswer(status))
+        }
+    }
+
+    // MARK: Late answers
+    //
+    // An answer to a send costs the guest an interrupt and gives it little: a section of the send buffer, and the end of a packet. So one
+    // answer per channel waits for the next thing that the guest is told there: a frame, which often is its peer's reply, or the answer to
+    // another send. Linux does not stand still for one outstanding small send (net/ipv4/tcp_output.c, tcp_small_queue_check: two packets,
+    // or as many as there are unacknowledged, always go), and a driver that is about to stop waits for it no longer than `lateness`, twice.
+
+    /// Partition time for which an answer waits at least; at most twice as long.
+    private static let lateness: UInt64 = 4_000_000
+    /// Bytes of the largest message whose answer waits: one frame of ordinary size.
+    private static let largestLate: UInt32 = 2048
+
+    /// A data packet wholly in the send buffer, and small.
+    private func canWait(_ packet: ReceivedPacket) -> Bool {
+        let fields = NetworkMessageFields(packet.payload)
+        guard packet.ranges.isEmpty, fields.load(4, as: UInt32.self) == 0, let size: UInt32 = fields.load(12) else { return false }
+        return size <= Self.largestLate
+    }
+
+    /// Sees to it that the late answers are given in time. The timer is left alone while it runs: sends come more often than it ends.
+    func limitLateness() {
+        guard !isLateTimerArmed else { return }
+        isLateTimerArmed = true
+        for queue in queues { queue?.isLateMarked = queue?.late != nil }
+        lateTimer?.arm(at: pump.clock.nanoseconds &+ Self.lateness)
+    }
+
+    /// Gives the answers that were late already when the timer was armed; those that came since have another period.
+    func lateAnswersAreDue() {
+        isLateTimerArmed = false
+        for queue in queues where queue?.isLateMarked == true { queue?.payLate() }
+        if queues.contains(where: { $0?.late != nil }) { limitLateness() }
     }
 
     func rndisAnswer(_ status: UInt32) -> [UInt8] {

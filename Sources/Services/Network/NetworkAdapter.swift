@@ -48,6 +48,9 @@ package final class NetworkAdapter: VMBusDevice, @unchecked Sendable {
     /// The identity of the next coalesced frame.
     var frameIdentity: UInt16 = 0
     private var isContinuing = false
+    /// Ends the waiting of late answers.
+    private(set) var lateTimer: (any PartitionTimer)?
+    var isLateTimerArmed = false
 
     // Room used again for each packet.
     var rangesScratch: [GuestRange] = []
@@ -59,6 +62,7 @@ package final class NetworkAdapter: VMBusDevice, @unchecked Sendable {
         (self.settings, self.pump, self.port) = (settings, pump, port)
         offer = ChannelOffer(interfaceType: NVSP.interfaceType, interfaceInstance: settings.instance)
         control = RNDISControl(address: settings.address)
+        lateTimer = pump.makeTimer(name: unitName + ".late") { [weak self] in self?.lateAnswersAreDue() }
     }
 
     deinit {

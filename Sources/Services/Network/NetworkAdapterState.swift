@@ -16,6 +16,9 @@ package struct NetworkAdapterState: Codable, Sendable {
         /// Filled sections that the guest has not been told of.
         var filled: [NetworkQueue.Filled]
         var statistics: NetworkAdapterStatistics.Queue
+        /// A completion that waits for the next thing the guest is told, and whether the timer's end ends that.
+        var late: NetworkQueue.Completion?
+        var isLateMarked: Bool?
     }
 
     var session: NVSPSession
@@ -28,6 +31,8 @@ package struct NetworkAdapterState: Codable, Sendable {
     var isLinkEnabled: Bool
     var frameIdentity: UInt16
     var pastStatistics: NetworkAdapterStatistics.Queue
+    /// Partition time at which late completions end.
+    var lateDeadline: UInt64?
 }
 
 extension NetworkAdapter: StatefulUnit {
@@ -43,9 +48,11 @@ extension NetworkAdapter: StatefulUnit {
                     NetworkQueue.Completion(transaction: $0.transaction, message: rndisAnswer(NVSP.success))
                 }
                 return NetworkAdapterState.Channel(
-                    index: queue.index, owed: queue.owed + held, filled: queue.filled, statistics: queue.statistics)
+                    index: queue.index, owed: queue.owed + held, filled: queue.filled, statistics: queue.statistics, late: queue.late,
+                    isLateMarked: queue.isLateMarked)
             }, controlMessages: controlMessages, owesSendTable: owesSendTable, toldConnected: toldConnected,
-            isLinkEnabled: isLinkEnabled, frameIdentity: frameIdentity, pastStatistics: pastStatistics)
+            isLinkEnabled: isLinkEnabled, frameIdentity: frameIdentity, pastStatistics: pastStatistics,
+            lateDeadline: isLateTimerArmed ? lateTimer?.deadline : nil)
     }
 
     /// The channels were reopened before; their GPADLs are known.
@@ -81,11 +88,15 @@ extension NetworkAdapter: StatefulUnit {
             guard let queue = queue(channel.index) else { throw refuse("channel \(channel.index)") }
             guard channel.filled.allSatisfy({ Int($0.count) <= sections?.size ?? 0 }) else { throw refuse("a filled section") }
             (queue.statistics, queue.owed, queue.filled) = (channel.statistics, channel.owed, channel.filled)
+            (queue.late, queue.isLateMarked) = (channel.late, channel.isLateMarked ?? false)
         }
         (controlMessages, owesSendTable) = (state.controlMessages, state.owesSendTable)
         (toldConnected, isLinkEnabled) = (state.toldConnected, state.isLinkEnabled)
         (frameIdentity, pastStatistics, segmentsDelivered) = (state.frameIdentity, state.pastStatistics, 0)
         scalingChanged()
+        isLateTimerArmed = state.lateDeadline != nil
+        lateTimer?.arm(at: state.lateDeadline)
+        if queues.contains(where: { $0?.late != nil }) { limitLateness() }
         pump.post { [weak self] in self?.run() }
     }
 }

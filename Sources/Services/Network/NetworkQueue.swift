@@ -20,6 +20,10 @@ final class NetworkQueue {
     var spare: [ReceivedPacket] = []
     /// Completions that found no room in the guest's ring, oldest first: one, or after a restore those of the packets that were held.
     var owed: [Completion] = []
+    /// The completion of a small send that goes with the next thing the guest is told (`NetworkAdapter+Transmit`, “Late answers”).
+    var late: Completion?
+    /// It was late already when the adapter's timer was armed.
+    var isLateMarked = false
 
     struct Completion: Codable, Equatable, Sendable {
         var transaction: UInt64
@@ -41,9 +45,19 @@ final class NetworkQueue {
 
     init(_ channel: any ServiceChannel) { self.channel = channel }
 
-    /// Puts a completion into the guest's ring, now or when there is room. Precondition: nothing is owed.
+    /// Puts a completion into the guest's ring, behind the late one, now or when there is room.
     func complete(_ transaction: UInt64, _ message: [UInt8]) {
-        if !channel.complete(transaction, message) { owed.append(Completion(transaction: transaction, message: message)) }
+        payLate()
+        if !owed.isEmpty || !channel.complete(transaction, message) { owed.append(Completion(transaction: transaction, message: message)) }
+    }
+
+    /// Keeps a completion until the guest is told something else, or `payLate`. Precondition: there is no late one.
+    func completeLate(_ transaction: UInt64, _ message: [UInt8]) { late = Completion(transaction: transaction, message: message) }
+
+    func payLate() {
+        guard let completion = late else { return }
+        (late, isLateMarked) = (nil, false)
+        complete(completion.transaction, completion.message)
     }
 
     /// Puts the owed completions into the ring; false: there is no room for all.

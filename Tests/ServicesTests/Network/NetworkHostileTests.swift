@@ -47,7 +47,7 @@ struct NetworkHostileTests {
             #expect(guest.completed.last?.status == 5)
         }
         #expect(guest.sendCopied([good]))
-        machine.settle()
+        machine.settleLate()
         #expect(machine.port.sent.count == 1 && guest.completed.last?.status == 1)
     }
 

@@ -37,6 +37,12 @@ struct NetworkMachine {
         guest.poll()
     }
 
+    /// Runs until nothing moves and late answers are given too.
+    func settleLate() {
+        bus.advance(milliseconds: 10)
+        settle()
+    }
+
     /// Runs until nothing moves.
     func settle() {
         bus.run()

@@ -99,7 +99,7 @@ struct NetworkStartTests {
         #expect(!machine.adapter.isConnected)
         let sent = machine.guest.packet(PlainFrame.udp(payload: 10))
         #expect(machine.guest.sendCopied([sent]))
-        machine.settle()
+        machine.settleLate()
         #expect(machine.guest.completed.map(\.status) == [1])
         #expect(machine.adapter.statistics.total.droppedSends == 1)
     }

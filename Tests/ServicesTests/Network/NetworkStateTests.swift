@@ -62,6 +62,26 @@ struct NetworkStateTests {
         #expect(other.adapter.statistics.total.receivedFrames == 40)
     }
 
+    @Test("a late answer is given after a restore as it would have been without")
+    func late() throws {
+        let machine = try NetworkMachine()
+        let guest = machine.guest
+        try guest.start()
+        #expect(guest.sendCopied([guest.packet(PlainFrame.udp(payload: 1))], transaction: 71))
+        machine.settle()
+        #expect(guest.completed.isEmpty)
+        let other = try moved(machine)
+        let twin = NetworkGuest(other.bus)
+        twin.channels = guest.channels.map { other.bus.channel(copying: $0) }
+        other.bus.run()
+        twin.poll()
+        #expect(twin.completed.isEmpty)
+        other.bus.advance(milliseconds: 4)
+        other.bus.run()
+        twin.poll()
+        #expect(twin.completed.map(\.transaction) == [71])
+    }
+
     @Test("a machine saved before its driver started starts it after the restore")
     func early() throws {
         let machine = try NetworkMachine()

@@ -179,6 +179,44 @@ struct NetworkTransferTests {
         #expect(machine.adapter.statistics.total.coalescedFrames == 2)
     }
 
+    @Test("the answer to one small send goes with the next thing the guest is told, or after a while")
+    func lateAnswers() throws {
+        let machine = try NetworkMachine()
+        let guest = machine.guest
+        try guest.start()
+        func send(_ transaction: UInt64, payload: Int = 20) {
+            let frame = PlainFrame.finished(PlainFrame.udp(to: PlainFrame.host, from: PlainFrame.guest, payload: payload))
+            #expect(guest.sendCopied([guest.packet(frame)], section: Int(transaction % 8), transaction: transaction))
+            machine.settle()
+        }
+        func answered() -> [UInt64] {
+            defer { guest.completed = [] }
+            return guest.completed.map(\.transaction)
+        }
+        send(1)
+        #expect(machine.port.sent.count == 1 && answered().isEmpty)
+        // With a frame, in one signal.
+        machine.arrive([.init(PlainFrame.finished(PlainFrame.udp(payload: 5)))])
+        #expect(answered() == [1] && guest.frames.count == 1)
+        // With the next answer.
+        send(2)
+        #expect(answered().isEmpty)
+        send(3)
+        #expect(answered() == [2, 3])
+        // Large ones do not wait.
+        send(4, payload: 3000)
+        #expect(answered() == [4])
+        // After a while: the timer runs since the first of them.
+        send(5)
+        machine.bus.advance(milliseconds: 5)
+        machine.settle()
+        machine.bus.advance(milliseconds: 5)
+        machine.settle()
+        #expect(answered() == [5])
+        machine.bus.advance(milliseconds: 20)
+        #expect(machine.pump.nextDeadline == nil)
+    }
+
     @Test("a small receive buffer takes a large frame bit by bit")
     func smallBuffer() throws {
         let machine = try NetworkMachine()
