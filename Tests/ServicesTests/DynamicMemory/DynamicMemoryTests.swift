@@ -187,7 +187,7 @@ private struct BalloonDriver {
     /// A balloon of very many single pages is searched quickly, and no page goes into it twice.
     @Test func aBalloonOfSinglePagesIsNoBurden() throws {
         let (_, service) = try machine(minimum: 8)
-        var driver = BalloonDriver(service: service)
+        let driver = BalloonDriver(service: service)
         driver.connect()
         driver.report(100)
         let asked = Int(GuestRing.integer(driver.channel.sent.last ?? [], at: 8, UInt32.self))
