@@ -6,12 +6,30 @@ struct CheckedCall {
     var caller: Partition
     /// nil for the root's stack.
     var processor: VirtualProcessor?
-    /// Fixed header, variable header, reps; copied out of the guest once.
-    var input: [UInt8]
+    var input: HypercallInput
     var shape: HypercallShape
 
+    /// The integer at `offset`, which is a multiple of its size; bytes beyond the end count as zero.
     func word<Value: FixedWidthInteger>(_ offset: Int, as type: Value.Type = Value.self) -> Value {
-        LittleEndian.load(input, offset, as: type)
+        switch input {
+        case .bytes(let bytes): LittleEndian.load(bytes, offset, as: type)
+        case .words(let first, let second):
+            offset < 16 ? Value(truncatingIfNeeded: (offset < 8 ? first : second) >> (UInt64(offset & 7) * 8)) : 0
+        }
+    }
+}
+
+/// Fixed header, variable header, reps; copied out of the guest once. Up to sixteen bytes need no array.
+enum HypercallInput {
+    case bytes([UInt8])
+    case words(UInt64, UInt64)
+
+    /// All bytes, for calls that are longer than two words.
+    var bytes: [UInt8] {
+        switch self {
+        case .bytes(let bytes): bytes
+        case .words(let first, let second): LittleEndian.bytes(first) + LittleEndian.bytes(second)
+        }
     }
 }
 
@@ -27,10 +45,10 @@ extension Hypervisor {
         guard caller.privileges.contains(shape.privilege) else { return HypercallReply(.accessDenied) }
         guard Self.isValid(control, for: shape) else { return HypercallReply(.invalidHypercallInput) }
         let count = shape.header + control.variableHeader * 8 + control.repCount * (shape.element ?? 0)
-        let input: [UInt8]
+        let input: HypercallInput
         switch Self.input(of: parameters, count: count, output: shape.output, caller: caller) {
         case .failure(let refusal): return HypercallReply(refusal.status)
-        case .success(let bytes): input = bytes
+        case .success(let found): input = found
         }
         var reply = perform(
             code, CheckedCall(control: control, caller: caller, processor: processor, input: input, shape: shape))
@@ -62,21 +80,23 @@ extension Hypervisor {
     /// Copies the input out; checks the output's place.
     private static func input(
         of parameters: HypercallParameters, count: Int, output: Int, caller: Partition
-    ) -> Result<[UInt8], Refusal> {
+    ) -> Result<HypercallInput, Refusal> {
         switch parameters {
         case .bytes(let bytes):
-            return bytes.count >= count ? .success(bytes) : .failure(Refusal(status: .invalidHypercallInput))
+            return bytes.count >= count ? .success(.bytes(bytes)) : .failure(Refusal(status: .invalidHypercallInput))
+        case .words(let first, let second):
+            return count <= 16 ? .success(.words(first, second)) : .failure(Refusal(status: .invalidHypercallInput))
         case .registers(let first, let second):
             guard count <= 16, output == 0 else { return .failure(Refusal(status: .invalidHypercallInput)) }
-            return .success(LittleEndian.bytes(first) + LittleEndian.bytes(second))
+            return .success(.words(first, second))
         case .memory(let inputAddress, let outputAddress):
             guard let memory = caller.machine?.configuration.memory else { return .failure(Refusal(status: .invalidPartitionState)) }
             guard isPlaced(outputAddress, count: output, in: memory), isPlaced(inputAddress, count: count, in: memory) else {
                 return .failure(Refusal(status: .invalidAlignment))
             }
-            guard count > 0 else { return .success([]) }
+            guard count > 0 else { return .success(.words(0, 0)) }
             guard let bytes = memory.read(inputAddress, count: count) else { return .failure(Refusal(status: .invalidAlignment)) }
-            return .success(bytes)
+            return .success(.bytes(bytes))
         }
     }
 

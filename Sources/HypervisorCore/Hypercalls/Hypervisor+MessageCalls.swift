@@ -10,7 +10,7 @@ extension Hypervisor {
             return HypercallReply(.invalidParameter)
         }
         guard case .message(let receive) = call.caller.machine?.ports.port(connection) else { return HypercallReply(.invalidConnectionID) }
-        let payload = Array(call.input[16..<16 + Int(size)])
+        let payload = Array(call.input.bytes[16..<16 + Int(size)])
         return HypercallReply(
             receive(PostedMessage(connection: connection, type: type, payload: payload, processor: call.processor?.index ?? 0)))
     }
@@ -35,7 +35,7 @@ extension Hypervisor {
         let size: UInt8 = call.word(24)
         let sender: UInt64 = call.word(28)
         guard type != 0, Int(size) <= SyntheticMessage.payloadLimit else { return HypercallReply(.invalidParameter) }
-        let message = SyntheticMessage(type: type, sender: sender, payload: Array(call.input[36..<36 + Int(size)]))
+        let message = SyntheticMessage(type: type, sender: sender, payload: Array(call.input.bytes[36..<36 + Int(size)]))
         return HypercallReply(
             target.synic.post(message, source: Int(call.word(16, as: UInt8.self)), buffer: .port(UInt32(truncatingIfNeeded: sender))))
     }
@@ -45,7 +45,10 @@ extension Hypervisor {
         guard let child = child(call.word(0), of: call.caller) else { return HypercallReply(.invalidPartitionID) }
         guard let target = target(call.word(8), in: child) else { return HypercallReply(.invalidVPIndex) }
         let result = target.synic.signal(flag: Int(call.word(14, as: UInt16.self)), source: Int(call.word(13, as: UInt8.self)))
-        return HypercallReply(result.status, output: LittleEndian.bytes(UInt64(result.isNew ? 1 : 0)))
+        let isNew: UInt64 = result.isNew ? 1 : 0
+        var reply = HypercallReply(result.status)
+        if case .words = call.input { reply.word = isNew } else { reply.output = LittleEndian.bytes(isNew) }
+        return reply
     }
 
     /// HvCallAssertVirtualInterrupt: id, type, flags (level, logical), destination, vector, level.

@@ -44,8 +44,9 @@ extension Hypervisor {
     package func signalEvent(as caller: Partition, to child: Partition, processor: Int, source: Int, flag: Int) -> HypercallStatus {
         guard let index = UInt32(exactly: processor), let source = UInt8(exactly: source), let flag = UInt16(exactly: flag)
         else { return .invalidParameter }
-        let input = LittleEndian.bytes(child.id) + LittleEndian.bytes(index) + [0, source] + LittleEndian.bytes(flag)
-        return call(as: caller, control: HypercallControl(.signalEventDirect), parameters: .bytes(input)).status
+        // VP, level, SINT, flag.
+        let target = UInt64(index) | UInt64(source) << 40 | UInt64(flag) << 48
+        return call(as: caller, control: HypercallControl(.signalEventDirect), parameters: .words(child.id, target)).status
     }
 
     /// Asserts an interrupt at a child's local APICs.

@@ -2,7 +2,8 @@ import CHost
 
 /// The word a VP's thread sleeps on while the VP is idle: posting sets a bit and wakes it, running takes the bits.
 ///
-/// A bit that is set between "nothing to do" and the sleep keeps the thread awake, so no wake-up is lost.
+/// A bit that is set between "nothing to do" and the sleep keeps the thread awake, so no wake-up is lost. One more bit says that the thread
+/// sleeps: posting to a VP that is awake, as a VP does to itself, costs no system call.
 package final class WakeWord: @unchecked Sendable {
     /// Why a VP must look up.
     package struct Reasons: OptionSet, Sendable {
@@ -14,6 +15,7 @@ package final class WakeWord: @unchecked Sendable {
         package static let attention = Reasons(rawValue: 2)
     }
 
+    private static let asleep: UInt32 = 1 << 31
     // Safety: one element, valid from init to deinit.
     private let word: UnsafeMutablePointer<UInt32>
 
@@ -24,24 +26,27 @@ package final class WakeWord: @unchecked Sendable {
 
     deinit { word.deallocate() }
 
-    package var reasons: Reasons { Reasons(rawValue: lv_atomic_load32(word)) }
+    package var reasons: Reasons { Reasons(rawValue: lv_atomic_load32(word) & ~Self.asleep) }
 
     /// Adds reasons and wakes the sleeper, if any.
     package func post(_ reasons: Reasons) {
-        if lv_atomic_or32(word, reasons.rawValue) == 0 { lv_futex_wake_all(word) }
+        if lv_atomic_or32(word, reasons.rawValue) == Self.asleep { lv_futex_wake_all(word) }
     }
 
-    /// Takes all reasons away.
+    /// Takes all reasons away. By the VP's thread, or while it does not sleep here.
     package func take() -> Reasons {
-        lv_atomic_load32(word) == 0 ? [] : Reasons(rawValue: lv_atomic_exchange32(word, 0))
+        lv_atomic_load32(word) == 0 ? [] : Reasons(rawValue: lv_atomic_exchange32(word, 0) & ~Self.asleep)
     }
 
-    /// Sleeps while there is no reason, at most `nanoseconds` of host time (nil: for ever); false when the time is up.
+    /// Sleeps while there is no reason, at most `nanoseconds` of host time (nil: for ever); false when the time is up. One thread at a time.
     package func wait(nanoseconds: Int64?) -> Bool {
         while reasons.isEmpty {
-            if lv_futex_wait(word, 0, nanoseconds.map { max($0, 0) } ?? -1) != 0 { return !reasons.isEmpty }
-            if nanoseconds != nil { return !reasons.isEmpty }
+            guard lv_atomic_or32(word, Self.asleep) & ~Self.asleep == 0 else { break }
+            let isOver = lv_futex_wait(word, Self.asleep, nanoseconds.map { max($0, 0) } ?? -1) != 0
+            if isOver || nanoseconds != nil { break }
         }
-        return true
+        let reasons = take()
+        if !reasons.isEmpty { lv_atomic_or32(word, reasons.rawValue) }
+        return !reasons.isEmpty
     }
 }
