@@ -6,6 +6,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -58,6 +59,37 @@ int lv_disk_read(int descriptor, const struct iovec *segments, int count, uint64
 
 int lv_disk_write(int descriptor, const struct iovec *segments, int count, uint64_t offset) {
     return transfer(descriptor, segments, count, offset, 1);
+}
+
+static int once(int descriptor, const struct iovec *segments, int count, uint64_t offset, int no_wait, int writing) {
+    size_t wanted = 0;
+    for (int index = 0; index < count; index++) wanted += segments[index].iov_len;
+    if (count > MOST_SEGMENTS || wanted > SSIZE_MAX / 2 || offset > INT64_MAX - SSIZE_MAX / 2) return -EAGAIN;
+    int flags = no_wait ? RWF_NOWAIT : 0;
+    ssize_t moved = writing ? pwritev2(descriptor, segments, count, (off_t)offset, flags)
+                            : preadv2(descriptor, segments, count, (off_t)offset, flags);
+    if (moved < 0) return errno == EINTR ? -EAGAIN : -errno;
+    return (size_t)moved == wanted ? 0 : -EAGAIN;
+}
+
+int lv_disk_read_once(int descriptor, const struct iovec *segments, int count, uint64_t offset, int no_wait) {
+    return once(descriptor, segments, count, offset, no_wait, 0);
+}
+
+int lv_disk_write_once(int descriptor, const struct iovec *segments, int count, uint64_t offset, int no_wait) {
+    return once(descriptor, segments, count, offset, no_wait, 1);
+}
+
+int lv_disk_is_local(int descriptor) {
+    struct statfs status;
+    if (fstatfs(descriptor, &status) != 0) return 0;
+    switch ((unsigned long)status.f_type) {
+    case 0xEF53:
+    case 0x01021994:
+    case 0x58465342:
+    case 0x9123683E: return 1;
+    default: return 0;
+    }
 }
 
 static int change(int descriptor, int mode, uint64_t offset, uint64_t count) {

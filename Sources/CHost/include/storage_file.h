@@ -8,6 +8,12 @@
 // end read as zeros.
 int lv_disk_read(int descriptor, const struct iovec *segments, int count, uint64_t offset);
 int lv_disk_write(int descriptor, const struct iovec *segments, int count, uint64_t offset);
+// One transfer of all segments. With `no_wait` it fails rather than wait for storage (RWF_NOWAIT). -EAGAIN: not all was done at once, and
+// what was done may be repeated; -EOPNOTSUPP: the file system has no such transfer.
+int lv_disk_read_once(int descriptor, const struct iovec *segments, int count, uint64_t offset, int no_wait);
+int lv_disk_write_once(int descriptor, const struct iovec *segments, int count, uint64_t offset, int no_wait);
+// Whether a buffered write waits at most for this host's own memory and disks, not for another host (ext2 to ext4, tmpfs, xfs, btrfs).
+int lv_disk_is_local(int descriptor);
 // Reserves room, and makes the file longer where it has to be; -EOPNOTSUPP where the file system cannot.
 int lv_disk_allocate(int descriptor, uint64_t offset, uint64_t count);
 // Gives room back without changing the file's size.

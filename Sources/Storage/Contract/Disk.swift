@@ -21,10 +21,21 @@ public protocol Disk: AnyObject, Sendable {
     func read(into segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError)
     /// Writes all segments from `offset` on. Durable only after `flush`.
     func write(from segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError)
+    /// As `read`, but never waits for the host's storage: false when it would have to, or when more than moving the data is needed. Then
+    /// the segments may hold anything, and the caller repeats it with `read` where it may wait.
+    func readAtOnce(into segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) -> Bool
+    /// As `write`, for a thread that should not wait: false when it is known to, or when more than moving the data is needed. Then any
+    /// part may be written, and the caller repeats it with `write` where it may wait.
+    func writeAtOnce(from segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) -> Bool
     /// Returns when everything written before is on stable storage (fdatasync).
     func flush() throws(DiskError)
     /// Gives up content: reads of the range return zeros or the old bytes until it is written again; whole blocks leave the file.
     func discard(at offset: UInt64, count: UInt64) throws(DiskError)
     /// Flushes, marks the image as cleanly closed and lets its locks go. Further use is `DiskError` `Closed`.
     func close() throws(DiskError)
+}
+
+extension Disk {
+    public func readAtOnce(into segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) -> Bool { false }
+    public func writeAtOnce(from segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) -> Bool { false }
 }

@@ -13,6 +13,10 @@ public protocol DiskFile: AnyObject, Sendable {
     func read(into segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError)
     /// Writes all segments, growing the file.
     func write(from segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError)
+    /// As `Disk.readAtOnce`; also false behind the file's end.
+    func readAtOnce(into segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) -> Bool
+    /// As `Disk.writeAtOnce`.
+    func writeAtOnce(from segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) -> Bool
     /// Makes the file `size` bytes long.
     func truncate(to size: UInt64) throws(DiskError)
     /// Makes sure that room for the range exists (fallocate); a full disk is `DiskError` `DiskFull`.
@@ -26,6 +30,9 @@ public protocol DiskFile: AnyObject, Sendable {
 }
 
 extension DiskFile {
+    public func readAtOnce(into segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) -> Bool { false }
+    public func writeAtOnce(from segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) -> Bool { false }
+
     /// Reads `count` bytes.
     public func bytes(at offset: UInt64, count: Int) throws(DiskError) -> [UInt8] {
         var result = [UInt8](repeating: 0, count: count)

@@ -4,11 +4,13 @@ import Glibc
 /// A disk image's file on this host. The lock it was opened with belongs to the open file description: a process that gets the
 /// descriptor has the lock too. `close` ends it for all of them; who only hands a descriptor over closes that (`DiskChain.close`).
 public final class HostDiskFile: DiskFile, @unchecked Sendable {
-    // Safety: `isClosed` is the only state, and one thread at a time uses a disk and its file.
+    // Safety: one thread at a time uses a disk and its file.
     public let descriptor: Int32
     public let name: String
     public let isReadOnly: Bool
     private var isClosed = false
+    /// How quick transfers were that should not wait.
+    var promptness = FilePromptness()
     /// The lock, if there is one, ends with this object.
     private let isLocked: Bool
 
@@ -115,16 +117,16 @@ public final class HostDiskFile: DiskFile, @unchecked Sendable {
 
     private static func range(_ start: UInt64, _ end: UInt64) -> Range<UInt64>? { start < end ? start..<end : nil }
 
-    private func checkOpen() throws(DiskError) {
+    func checkOpen() throws(DiskError) {
         if isClosed { throw DiskError(.closed, "“\(name)” is closed.", file: name) }
     }
 
-    private func checkWritable() throws(DiskError) {
+    func checkWritable() throws(DiskError) {
         try checkOpen()
         if isReadOnly { throw DiskError(.readOnly, "“\(name)” is open for reading only.", file: name) }
     }
 
-    private func failure(_ done: String, _ result: Int32) -> DiskError {
+    func failure(_ done: String, _ result: Int32) -> DiskError {
         switch -result {
         case ENOSPC, EDQUOT:
             DiskError(.full, "“\(name)” has no space left on its file system.", file: name, action: "Make room there and go on.")

@@ -56,6 +56,17 @@ public final class FlatDisk: MappedDisk, @unchecked Sendable {
         try file.write(from: segments, at: offset)
     }
 
+    public func readAtOnce(into segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) -> Bool {
+        try check(offset, segments.byteCount)
+        return try file.readAtOnce(into: segments, at: offset)
+    }
+
+    public func writeAtOnce(from segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) -> Bool {
+        try check(offset, segments.byteCount)
+        try checkWritable()
+        return try file.writeAtOnce(from: segments, at: offset)
+    }
+
     public func flush() throws(DiskError) {
         try checkOpen()
         if !isReadOnly { try file.synchronise() }
