@@ -4,7 +4,7 @@ import Testing
 /// Every fuzz target over its seeds and a fixed number of mutations, the same in every run. Scripts/fuzz runs them longer.
 @Suite(.serialized) struct FuzzTests {
     /// Mutated cases of each target.
-    private static let cases = 600
+    private static let cases = 1000
 
     @Test("no trap, no hang, no promise broken", arguments: FuzzTarget.all.map(\.name))
     func cases(_ name: String) throws {

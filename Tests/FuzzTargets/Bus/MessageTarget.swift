@@ -26,7 +26,7 @@ private enum MessageSteps {
             if first & 2 != 0 { request.refuse() }
         }
         promise(bus.connect())
-        if input.flag() { _ = bus.requestOffers() }
+        if input.flag() { _ = bus.freshOffers() }
         for _ in 0..<limit where !input.isEmpty { step(&input, bus, devices) }
         promise(bus.notes.count <= 256, "a guest cannot fill the log")
         // A driver that behaves is served, whatever came before.
@@ -36,7 +36,7 @@ private enum MessageSteps {
         bus.inbox.removeAll()
         promise(bus.connect(), "a new driver connects")
         bus.nextPage = 0x10_0000
-        let offer = bus.requestOffers().first { $0.instance == devices[1].offer.interfaceInstance }
+        let offer = bus.freshOffers().first { $0.instance == devices[1].offer.interfaceInstance }
         promise(offer.flatMap { bus.open($0) }?.exchange([1]) != nil, "its channel works")
         bus.server.close()
     }

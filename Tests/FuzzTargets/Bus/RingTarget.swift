@@ -31,7 +31,7 @@ private final class RingSteps {
     }
 
     private func play(_ input: inout FuzzInput) {
-        guard let offer = bus.requestOffers().first, let channel = bus.open(offer, sendPages: 3, receivePages: 3, scattered: input.flag())
+        guard let offer = bus.freshOffers().first, let channel = bus.open(offer, sendPages: 3, receivePages: 3, scattered: input.flag())
         else { fatalError("the channel opens") }
         device.between = { [unowned self] in if !later.isEmpty { later.removeFirst()() } }
         for _ in 0..<Self.limit where !input.isEmpty { step(&input, channel) }

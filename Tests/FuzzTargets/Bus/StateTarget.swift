@@ -10,7 +10,7 @@ extension FuzzTarget {
             let bus = GuestBus(processors: 2, megabytes: 4)
             let devices = StateCase.devices(bus)
             promise(bus.connect())
-            let offers = bus.requestOffers()
+            let offers = bus.freshOffers()
             for offer in offers { _ = bus.open(offer, sendPages: 2, receivePages: 2) }
             bus.post(
                 GuestBus.message(8, 1, 77) + little(UInt16(8 + 40 * 8)) + little(UInt16(1)) + little(UInt32(40 * 4096)) + little(UInt32(0)))
