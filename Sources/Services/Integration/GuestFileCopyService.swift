@@ -177,7 +177,7 @@ package final class GuestFileCopyService: IntegrationDevice, StatefulUnit, @unch
         case .failed:
             return IntegrationError(
                 .cannotWrite, service: identity, status: status, message: "The guest could not write “\(path)”.",
-                action: "Look at the guest's log.")
+                action: "See whether its disk is full, and look at the guest's log.")
         default: return error(.refused, status: status)
         }
     }

@@ -56,9 +56,10 @@ package struct IntegrationError: DescribedError, Equatable {
             let named = "The guest's “\(service)” integration service"
             switch word {
             case .notConnected:
+                let otherwise = service == IntegrationIdentity.shutdown.name ? " Stop-VM -TurnOff needs no guest." : ""
                 return (
                     "\(named) is not connected.",
-                    "Enable it in the VM and see that the guest has booted and loaded its driver (Linux: hv_utils)."
+                    "Enable it in the VM and see that the guest has booted and loaded its driver (Linux: hv_utils)." + otherwise
                 )
             case .busy: return ("\(named) is still busy with another request.", "Wait for that request and try again.")
             case .disconnected: return ("\(named) disconnected before it answered.", "The guest may be shutting down; look at its state.")

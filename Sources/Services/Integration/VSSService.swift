@@ -58,9 +58,16 @@ package final class VSSService: IntegrationDevice, StatefulUnit, @unchecked Send
     /// Freezes the guest's file systems. Who is not told of success need not thaw.
     /// - Parameter limit: nanoseconds of partition time until the service thaws by itself.
     package func freeze(limit: UInt64 = 60_000_000_000, completion: @escaping Completion) {
-        guard !snapshot.isFrozen, snapshot.thawAt == nil else { return completion(.failure(error(isReady ? .busy : .notConnected))) }
+        guard !snapshot.isFrozen else {
+            return completion(
+                .failure(
+                    IntegrationError(
+                        .busy, service: identity, message: "The guest's file systems are frozen already.",
+                        action: "Thaw them first; they also thaw by themselves when their time is up.")))
+        }
         start(.freeze, limit: Self.freezeAnswerLimit) { completion($0.map { _ in }) }
-        if snapshot.pending == .freeze { snapshot.limit = limit }
+        // A thaw that was still to be tried, after a freeze that failed, is planned anew by this one's end.
+        if snapshot.pending == .freeze { (snapshot.limit, snapshot.failedThaws) = (limit, 0) }
     }
 
     /// Thaws the guest's file systems. When it fails the service goes on trying by itself.

@@ -306,6 +306,26 @@ final class FixedWallClock: WallClock {
         #expect(operations(bench) == [5, 6, 5, 6])
     }
 
+    /// Without its daemon a guest refuses everything; with it back, nobody waits for our thaws to be given up.
+    @Test func afterAFreezeThatFailedOneMaySucceed() {
+        let bench = bench()
+        bench.open()
+        bench.driver.handle = { _ in 0x8000_4005 }
+        bench.device.freeze { _ in }
+        bench.answerAll()
+        #expect(operations(bench) == [5, 6])
+        bench.driver.handle = { _ in 0 }
+        var isDone = false
+        bench.device.freeze { isDone = $0.isSuccess }
+        bench.answerAll()
+        #expect(isDone && bench.device.isFrozen)
+        bench.advance(seconds: 59, answering: true)
+        #expect(bench.device.isFrozen)
+        bench.advance(seconds: 1, answering: true)
+        #expect(!bench.device.isFrozen)
+        #expect(operations(bench) == [5, 6, 5, 6])
+    }
+
     @Test func aThawIsTriedFiveTimes() {
         let bench = bench()
         bench.open()
