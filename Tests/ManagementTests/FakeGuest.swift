@@ -130,7 +130,9 @@ extension FakeMachine: GuestControlling {
         }
     }
 
-    func freeze(_ isFrozen: Bool) throws {}
+    func freeze(_ request: FreezeRequest) throws {}
+
+    func type(_ request: KeyboardRequest) throws {}
 
     func isEmpty(_ drive: DrivePlace) -> Bool {
         guest.inside.withLock { $0.disks["\(drive.controller)/\(drive.location)"] == nil }

@@ -15,7 +15,9 @@ package protocol GuestControlling: AnyObject, Sendable {
     func configure(ip: IPConfiguration, adapter: GUID) throws
     /// Copies the open file into the guest; `progress` says false when it shall stop.
     func copyFile(_ request: FileCopyRequest, from descriptor: Int32, progress: (FileCopyProgress) -> Bool) throws
-    func freeze(_ isFrozen: Bool) throws
+    func freeze(_ request: FreezeRequest) throws
+    /// Types at the guest's keyboard.
+    func type(_ request: KeyboardRequest) throws
     /// A DVD drive without a medium.
     func isEmpty(_ drive: DrivePlace) -> Bool
 }

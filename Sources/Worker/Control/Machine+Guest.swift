@@ -50,11 +50,26 @@ extension Machine: GuestControlling {
         }
     }
 
-    package func freeze(_ isFrozen: Bool) throws {
+    package func freeze(_ request: FreezeRequest) throws {
         let service = stack.integration.vss
+        let limit = UInt64(min(max(request.limitSeconds ?? 60, 1), 600) * 1e9)
         let _: Void = try answer(service, within: 90) { done in
-            stack.log(.freeze, isFrozen)
-            if isFrozen { service.freeze(completion: done) } else { service.thaw(completion: done) }
+            stack.log(.freeze, request)
+            if request.isFrozen { service.freeze(limit: limit, completion: done) } else { service.thaw(completion: done) }
+        }
+    }
+
+    package func type(_ request: KeyboardRequest) throws {
+        let keyboard = stack.integration.keyboard
+        let isTyped = stack.control.perform {
+            stack.log(.keyboard, request)
+            return (request.text.map { keyboard.type(text: $0) } ?? true)
+                && (request.scanCodes.map { keyboard.type(scanCodes: $0) } ?? true)
+        }
+        guard isTyped else {
+            throw WorkerError(
+                "KeyboardRefused", .invalidArgument, "This cannot be typed at the keyboard of “\(configuration.name)”.",
+                action: "Use characters of a US keyboard, few enough that the guest keeps up.", target: configuration.name)
         }
     }
 

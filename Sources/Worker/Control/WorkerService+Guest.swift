@@ -34,7 +34,10 @@ extension WorkerService {
             guestLater(frame, head, connection) { try $1.configure(ip: request.configuration, adapter: request.adapter) }
         case FreezeRequest.name:
             let request = try ProtocolCodec.parameters(FreezeRequest.self, of: frame.body)
-            guestLater(frame, head, connection) { try $1.freeze(request.isFrozen) }
+            guestLater(frame, head, connection) { try $1.freeze(request) }
+        case KeyboardRequest.name:
+            let request = try ProtocolCodec.parameters(KeyboardRequest.self, of: frame.body)
+            guestLater(frame, head, connection) { try $1.type(request) }
         case FileCopyRequest.name:
             guard let file = connection.claimDescriptor() else { throw ProtocolError.malformed("no file to copy") }
             let request = try ProtocolCodec.parameters(FileCopyRequest.self, of: frame.body)

@@ -27,7 +27,7 @@ package struct MachineInput: Codable, Equatable, Sendable {
         /// The host's program says no more.
         case socketEnd
         /// A request to the guest, or a change of its devices, as JSON.
-        case shutdown, keyValues, addresses, freeze, configuration
+        case shutdown, keyValues, addresses, freeze, keyboard, configuration
         /// A file for the guest: the request as JSON, each piece of the file, the user's wish to stop.
         case fileCopy, fileBytes, fileCancelled
         /// The machine went on after it stood.

@@ -43,5 +43,7 @@ package struct FreezeRequest: WorkerRequest {
     package static let name = "freeze"
     /// false: thaw.
     package var isFrozen: Bool
-    package init(isFrozen: Bool) { self.isFrozen = isFrozen }
+    /// Seconds of the VM's time after which a frozen guest thaws by itself; nil: 60.
+    package var limitSeconds: Double?
+    package init(isFrozen: Bool, limitSeconds: Double? = nil) { (self.isFrozen, self.limitSeconds) = (isFrozen, limitSeconds) }
 }
