@@ -68,7 +68,7 @@ import Testing
             try work.convert(folder("s.\(from)"), to: folder(name), kind: kind)
             #expect(try content(name) == bytes)
             #expect(try work.information(folder(name)).kind == (to == "raw" ? .fixed : kind))
-            #expect(throws: DiskOperationError.self) { try work.convert(folder("s.\(from)"), to: folder(name)) }
+            #expect(throws: DiskOpenError.self) { try work.convert(folder("s.\(from)"), to: folder(name)) }
         }
         try work.convert(folder("s.\(from)"), to: folder("moved.\(to)"), deletingSource: true)
         #expect(access(folder("s.\(from)"), F_OK) != 0)
