@@ -27,6 +27,8 @@ package final class HostLock: @unchecked Sendable {
 
     package func lock() { pthread_mutex_lock(mutex) }
     package func unlock() { pthread_mutex_unlock(mutex) }
+    /// Takes the lock if nobody has it, the calling thread included; false: somebody has it.
+    package func tryLock() -> Bool { pthread_mutex_trylock(mutex) == 0 }
 
     package func withLock<Result>(_ body: () throws -> Result) rethrows -> Result {
         lock()

@@ -24,6 +24,8 @@ package final class ManualPump: ServicePump, @unchecked Sendable {
     private var posted: [() -> Void] = []
     private var timers: [Timer] = []
     private var watches: [Int32: (events: Int16, action: () -> Void)] = [:]
+    /// False: as on the thread of a virtual processor. Posted bodies and timers may wait always.
+    package var mayWait = true
     /// How often the work ran.
     package private(set) var turns = 0
 
@@ -64,7 +66,10 @@ package final class ManualPump: ServicePump, @unchecked Sendable {
                 turns += 1
                 work?()
             } else if !posted.isEmpty {
+                let before = mayWait
+                mayWait = true
                 posted.removeFirst()()
+                mayWait = before
             } else if let due = timers.filter({ ($0.deadline ?? .max) <= manualClock.nanoseconds }).min(by: {
                 ($0.deadline ?? 0) < ($1.deadline ?? 0)
             }) {

@@ -10,23 +10,29 @@ extension StorageController {
         // A reply repeats the request around what it changes.
         copyRequest()
         let operation = StorageOperation(rawValue: reply.little(StoragePacket.operationOffset, as: UInt32.self))
-        let status: StorageStatus
         if operation == .executeSRB, packet.payload.count >= StoragePacket.length, phase == .ready {
             guard let exchange else { return }
             swap(&exchange.ranges, &packet.ranges)
-            guard let done = executeRequest() else {
-                held = HeldRequest(
-                    channel: link.channel.index, transaction: transaction, wantsReply: wantsReply, bytes: reply, ranges: exchange.ranges)
-                return
-            }
-            status = done
-        } else {
-            status = negotiate(operation, link)
+            return settle(link, transaction, wantsReply: wantsReply)
         }
+        let status = negotiate(operation, link)
         complete(link, transaction, wantsReply: wantsReply, status)
         // What the guest asks for comes after the answer.
         if operation == .createSubChannels, status == .success, offeredSubChannels > 0 { host?.offerSubChannels(offeredSubChannels) }
         if operation == .endInitialization { sendNotices() }
+    }
+
+    /// Carries out the request in `reply` and answers it, or keeps it.
+    func settle(_ link: ChannelLink, _ transaction: UInt64, wantsReply: Bool) {
+        switch executeRequest() {
+        case .answered(let status): complete(link, transaction, wantsReply: wantsReply, status)
+        case .held:
+            held = HeldRequest(
+                channel: link.channel.index, transaction: transaction, wantsReply: wantsReply, bytes: reply, ranges: exchange?.ranges ?? [])
+        case .later:
+            postponed = PostponedRequest(channel: link.channel.index, transaction: transaction, wantsReply: wantsReply)
+            pump.post { [weak self] in self?.carryOutPostponed() }
+        }
     }
 
     /// The packet's first 64 bytes become the reply's; what is missing is zero.

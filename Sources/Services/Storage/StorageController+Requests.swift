@@ -4,10 +4,18 @@ import VMBus
 
 /// EXECUTE_SRB: a SCSI command with its buffer.
 extension StorageController {
-    /// Carries out the request in `reply` with the buffer in the exchange, and turns `reply` into its answer. nil: held up, `reply` is
-    /// still the request.
-    func executeRequest() -> StorageStatus? {
-        guard let exchange else { return .invalidDeviceState }
+    /// How a request ended: with an answer in `reply`, or not yet, and `reply` is still the request.
+    enum RequestOutcome {
+        case answered(StorageStatus)
+        /// The host has no room for it.
+        case held
+        /// It must be repeated where the pump may wait.
+        case later
+    }
+
+    /// Carries out the request in `reply` with the buffer in the exchange.
+    func executeRequest() -> RequestOutcome {
+        guard let exchange else { return .answered(.invalidDeviceState) }
         exchange.begin()
         exchange.block = CommandBlock(reply, at: StoragePacket.cdbOffset)
         exchange.direction = ScsiExchange.Direction(rawValue: reply[StoragePacket.directionOffset]) ?? .none
@@ -16,35 +24,38 @@ extension StorageController {
         for range in exchange.ranges { room += range.count }
         guard length <= StoragePacket.maximumTransfer, length <= room, exchange.ranges.count <= StoragePacket.maximumRanges,
             (1...UInt8(StoragePacket.cdbRoom)).contains(reply[StoragePacket.cdbLengthOffset])
-        else { return answer(.invalidRequest, .invalidParameter) }
+        else { return .answered(answer(.invalidRequest, .invalidParameter)) }
         exchange.length = Int(length)
+        exchange.mayWait = pump.mayWait
+        guard exchange.mayWait || exchange.block.opcode.isTransfer else { return .later }
 
         let isOurs = reply[StoragePacket.pathOffset] == 0 && reply[StoragePacket.targetOffset] == 0
         let location = Int(reply[StoragePacket.lunOffset])
         if exchange.block.opcode == .reportLUNs { return finish(reportLUNs(exchange, isOurs: isOurs), exchange, location, nil) }
         guard isOurs, location < stands.count, let target = stands[location] else {
-            guard exchange.block.opcode == .inquiry else { return answer(.invalidLUN, .deviceDoesNotExist) }
+            guard exchange.block.opcode == .inquiry else { return .answered(answer(.invalidLUN, .deviceDoesNotExist)) }
             return finish(inquiryOfNothing(exchange), exchange, location, nil)
         }
         return finish(target.execute(exchange), exchange, location, target)
     }
 
-    private func finish(_ outcome: ScsiOutcome, _ exchange: ScsiExchange, _ location: Int, _ target: (any ScsiTarget)?) -> StorageStatus? {
+    private func finish(_ outcome: ScsiOutcome, _ exchange: ScsiExchange, _ location: Int, _ target: (any ScsiTarget)?) -> RequestOutcome {
         switch outcome {
         case .good:
             reply[StoragePacket.srbStatusOffset] = SRBStatus.success.rawValue
             reply[StoragePacket.scsiStatusOffset] = 0
             reply[StoragePacket.senseLengthOffset] = 0
             reply.setLittle(StoragePacket.transferLengthOffset, UInt32(exchange.transferred))
-            return .success
-        case .check(let sense): return answer(sense)
+            return .answered(.success)
+        case .check(let sense): return .answered(answer(sense))
         case .trouble(let sense, let error):
             target?.counters.countError()
             report(error, location: location)
-            return answer(sense)
+            return .answered(answer(sense))
         case .hold(let error):
             onDiskFull?(location, error)
-            return nil
+            return .held
+        case .later: return .later
         }
     }
 
@@ -102,10 +113,22 @@ extension StorageController {
             }
             reply = request.bytes
             exchange.ranges = request.ranges
-            guard let status = executeRequest() else { return }
+            guard case .answered(let status) = executeRequest() else { return }
             held = nil
             complete(link, request.transaction, wantsReply: request.wantsReply, status)
         }
+        serveAll()
+    }
+
+    /// Repeats the request that could not wait, now that it may.
+    func carryOutPostponed() {
+        if let request = postponed {
+            postponed = nil
+            if request.channel < links.count, let link = links[request.channel] {
+                settle(link, request.transaction, wantsReply: request.wantsReply)
+            }
+        }
+        // Also when its channel was closed: the others have waited.
         serveAll()
     }
 }

@@ -6,7 +6,8 @@ import VMBus
 /// A synthetic SCSI controller: 64 locations (LUNs of target 0) for disks and DVD drives behind one VMBus device.
 ///
 /// Requests are carried out inside the pump, one after another, with the guest's own pages as buffers. So nothing is in flight while the
-/// pump stands still, except what its state tells: one request that a full host disk holds up, and replies that found no room.
+/// pump stands still, except what its state tells: one request that a full host disk holds up, and replies that found no room. Where the
+/// pump may not wait (`ServicePump.mayWait`), a request that would have to is repeated where it may; no other is taken meanwhile.
 ///
 ///     negotiation  BEGIN → QUERY_PROTOCOL_VERSION → QUERY_PROPERTIES → END → ready → CREATE_SUB_CHANNELS
 ///     a request    ring → vm_srb → ScsiExchange → ScsiTarget.execute → Disk → reply with status and sense
@@ -34,6 +35,8 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
     /// Notices of changed locations that the guest has not been sent.
     var notices: [UInt32] = []
     var held: HeldRequest?
+    /// Never there while the pump stands still: a posted body carries it out.
+    var postponed: PostponedRequest?
     private(set) var host: (any VMBusDeviceHost)?
     /// By channel index.
     var links: [ChannelLink?] = []
@@ -71,6 +74,13 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
         var ranges: [GuestRange]
     }
 
+    /// A request in `reply` and the exchange, to be repeated where the pump may wait.
+    struct PostponedRequest {
+        var channel: Int
+        var transaction: UInt64
+        var wantsReply: Bool
+    }
+
     // MARK: The bus
 
     package func attached(to host: any VMBusDeviceHost) {
@@ -90,6 +100,7 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
     package func closed(_ channel: any ServiceChannel) {
         if channel.index < links.count { links[channel.index] = nil }
         if held?.channel == channel.index { held = nil }
+        if postponed?.channel == channel.index { postponed = nil }
         if channel.index == 0 { startOver() }
     }
 
@@ -102,7 +113,7 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
 
     /// The protocol from its beginning, as after a reset.
     private func startOver() {
-        (phase, version, offeredSubChannels, notices, held) = (.begin, 0, 0, [], nil)
+        (phase, version, offeredSubChannels, notices, held, postponed) = (.begin, 0, 0, [], nil, nil)
     }
 
     // MARK: Service
@@ -110,18 +121,21 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
     /// Requests taken from one channel before its completions are published, and before the others have their turn.
     private static let batch = 16
     private static let turn = 64
+    /// The same where the pump may not wait.
+    private static let shortTurn = 8
 
     /// Carries out what stands in a channel's ring.
     func serve(_ index: Int) {
         guard index < links.count, let link = links[index] else { return }
         sendNotices()
         guard sendUnsent(link) else { return }
+        let turn = pump.mayWait ? Self.turn : Self.shortTurn
         var taken = 0
-        while held == nil, link.unsent == nil, link.channel.receive(into: &packet) {
+        while held == nil, postponed == nil, link.unsent == nil, link.channel.receive(into: &packet) {
             handle(link)
             taken += 1
             if taken % Self.batch == 0 { link.channel.flush() }
-            if taken == Self.turn {
+            if taken == turn {
                 pump.post { [weak self] in self?.serve(index) }
                 return
             }

@@ -6,6 +6,9 @@ import DeviceModel
 /// request, so that runs repeat (machine.md, "Time"). A stopped pump does nothing; before it stands still it finishes what was posted.
 package protocol ServicePump: AnyObject, Sendable {
     var clock: any PartitionClock { get }
+    /// False while the work runs on the thread of a virtual processor, in the middle of the guest's signal: what would wait for the host or
+    /// take long is posted then, and so happens where it may.
+    var mayWait: Bool { get }
 
     /// Sets what `wake` runs; once, before anything runs.
     func setWork(_ work: @escaping () -> Void)
@@ -21,4 +24,8 @@ package protocol ServicePump: AnyObject, Sendable {
     /// Runs `action` in the context whenever the host descriptor is ready for `events` (POLLIN, POLLOUT), level-triggered: an action that
     /// leaves it ready is called again. What comes so is input from outside. Replaces an earlier watch; nil events: ends it.
     func watch(_ descriptor: Int32, events: Int16?, action: @escaping () -> Void)
+}
+
+extension ServicePump {
+    package var mayWait: Bool { true }
 }

@@ -116,7 +116,7 @@ extension VirtualizationStack {
     // MARK: Storage
 
     private func makeController(_ id: GUID, number: Int) -> StorageController {
-        let pump = makePump("scsi \(number)")
+        let pump = makePump("scsi \(number)", servesCallers: true)
         let device = StorageController(instance: id, pump: pump)
         device.onTrouble = world.note
         device.onDiskFull = { [world] location, error in

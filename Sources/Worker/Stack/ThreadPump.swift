@@ -14,19 +14,24 @@ import VMBus
 ///     post ──▶ posted ─────┼─▶ round: posted bodies, ready descriptors, work     under `context`
 ///     descriptor ready ────┘
 ///
-/// While the thread is awake a wake costs one atomic store; only a sleeping one costs a system call.
+/// While the thread is awake a wake costs one atomic store; only a sleeping one costs a system call. A pump that serves its callers does
+/// the work in `wake`, on the thread of the virtual processor that signals, when nobody else is in the context and nothing older waits:
+/// most answers are there when the guest's call returns, and no thread is woken for them.
 package final class ThreadPump: ServicePump, @unchecked Sendable {
     private struct Watch { let descriptor: Int32, events: Int16, action: () -> Void }
 
     package let clock: any PartitionClock
     private let timers: any TimerService
     let name: String
+    private let servesCallers: Bool
     /// Held while anything of the device runs.
     private let context = HostLock()
     // Safety: set before anything runs.
     private var work: () -> Void = {}
     private let isPending = Atomic<Bool>(false)
     private let isAsleep = Atomic<Bool>(false)
+    // Safety: in the context only.
+    package private(set) var mayWait = true
     private let bell: Int32
 
     private let lock = HostLock()
@@ -38,10 +43,13 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
     /// Threads that wait in `perform` for their turn.
     private var visitors = 0
     private var isRunning = false, isParked = true, isClosed = false
+    /// A caller of `wake` does the work.
+    private var isServing = false
     private var thread: HostThread?
 
-    package init(name: String, timers: any TimerService) {
-        (self.name, self.timers, clock) = (name, timers, timers.clock)
+    /// `servesCallers`: `wake` does the work itself where it can; the work must heed `mayWait`.
+    package init(name: String, timers: any TimerService, servesCallers: Bool = false) {
+        (self.name, self.timers, self.servesCallers, clock) = (name, timers, servesCallers, timers.clock)
         bell = lv_event_make()
     }
 
@@ -51,7 +59,31 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
 
     package func wake() {
         isPending.store(true, ordering: .sequentiallyConsistent)
-        ring()
+        if !servesCallers || !serveCaller() { ring() }
+    }
+
+    /// Does the work on the calling thread; false: nobody does it yet. Who serves a caller looks at the end what else has come.
+    private func serveCaller() -> Bool {
+        guard context.tryLock() else { return lock.withLock { isServing } }
+        let isFree = lock.withLock {
+            isServing = isRunning && posted.isEmpty && visitors == 0
+            return isServing
+        }
+        guard isFree else {
+            context.unlock()
+            return false
+        }
+        mayWait = false
+        if isPending.exchange(false, ordering: .sequentiallyConsistent) { work() }
+        mayWait = true
+        let isDone = lock.withLock {
+            isServing = false
+            if !isRunning { lock.wakeAll() }
+            return posted.isEmpty
+        }
+        context.unlock()
+        if !isDone || isPending.load(ordering: .sequentiallyConsistent) { ring() }
+        return true
     }
 
     /// A busy pump lets visitors in between two rounds: a plain lock would go to the thread that has just let it go.
@@ -67,8 +99,11 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
     }
 
     package func post(_ body: @escaping () -> Void) {
-        lock.withLock { posted.append(body) }
-        ring()
+        let isSeen = lock.withLock {
+            posted.append(body)
+            return isServing
+        }
+        if !isSeen { ring() }
     }
 
     package func makeTimer(name: String, action: @escaping () -> Void) -> any PartitionTimer {
@@ -93,12 +128,12 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
         }
     }
 
-    /// Returns when the thread stands outside of any round; false: it does not when the host's monotonic clock shows `deadline`.
+    /// Returns when nobody does anything in the context; false: somebody does still when the host's monotonic clock shows `deadline`.
     package func stop(by deadline: UInt64) -> Bool {
         lock.withLock { isRunning = false }
         ring()
         return lock.withLock {
-            while !isParked {
+            while !isParked || isServing {
                 if hostMonotonicNanoseconds() >= deadline { return false }
                 lock.wait(untilMonotonic: deadline)
             }
@@ -125,6 +160,7 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
         }
         ring()
         thread?.join()
+        lock.withLock { while isServing { lock.wait() } }
     }
 
     /// Host processor time of the thread in nanoseconds.

@@ -79,16 +79,19 @@ final class VirtualizationStack: @unchecked Sendable {
         server.start()
     }
 
-    private static func makePump(_ name: String, _ world: Surroundings, _ outside: OutsideWatch?) -> any MachinePump {
+    private static func makePump(
+        _ name: String, _ world: Surroundings, _ outside: OutsideWatch?, servesCallers: Bool = false
+    ) -> any MachinePump {
         if let scheduler = world.exactScheduler, let outside {
             return TimedPump(name: name, scheduler: scheduler, timers: world.timers, outside: outside)
         }
-        return ThreadPump(name: name, timers: world.timers)
+        return ThreadPump(name: name, timers: world.timers, servesCallers: servesCallers)
     }
 
-    /// A pump for one device. `name` is unique within the machine.
-    func makePump(_ name: String) -> any MachinePump {
-        let pump = Self.makePump(name, world, outside)
+    /// A pump for one device. `name` is unique within the machine. `servesCallers`: the device's work heeds `mayWait` and may be done on
+    /// the thread of the virtual processor that signals.
+    func makePump(_ name: String, servesCallers: Bool = false) -> any MachinePump {
+        let pump = Self.makePump(name, world, outside, servesCallers: servesCallers)
         lock.withLock {
             pumps.append(pump)
             if isRunning { pump.run() }

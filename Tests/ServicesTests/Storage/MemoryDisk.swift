@@ -16,6 +16,10 @@ final class MemoryDisk: Disk, @unchecked Sendable {
     var writeFailure: DiskError?
     var readFailure: DiskError?
     var flushFailure: DiskError?
+    /// Reads and writes need not wait.
+    var isPrompt = false
+    /// Reads and writes that need not wait were asked for so often.
+    private(set) var promptRequests = 0
     private(set) var flushes = 0
     private(set) var discarded: [Range<UInt64>] = []
     private(set) var isClosed = false
@@ -52,6 +56,18 @@ final class MemoryDisk: Disk, @unchecked Sendable {
             bytes.withUnsafeMutableBytes { ($0.baseAddress! + position).copyMemory(from: base, byteCount: segment.iov_len) }
             position += segment.iov_len
         }
+    }
+
+    func readAtOnce(into segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) -> Bool {
+        promptRequests += 1
+        if isPrompt { try read(into: segments, at: offset) }
+        return isPrompt
+    }
+
+    func writeAtOnce(from segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) -> Bool {
+        promptRequests += 1
+        if isPrompt { try write(from: segments, at: offset) }
+        return isPrompt
     }
 
     func flush() throws(DiskError) {

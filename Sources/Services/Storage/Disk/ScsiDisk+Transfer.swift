@@ -6,6 +6,7 @@ extension ScsiDisk {
         let range = BlockRange(exchange.block)
         if let refusal = refusal(of: range, exchange) { return refusal }
         if hasForcedUnitAccess(exchange.block) {
+            guard exchange.mayWait else { return .later }
             do { try disk.flush() } catch { return .of(error, writing: true) }
         }
         guard range.count > 0 else { return .good }
@@ -22,9 +23,11 @@ extension ScsiDisk {
         if disk.isReadOnly { return .check(.writeProtected) }
         guard range.count > 0 else { return .good }
         guard let bytes = byteCount(of: range, exchange) else { return .check(.invalidFieldInBlock) }
+        let mustLast = verifying || hasForcedUnitAccess(exchange.block)
+        if mustLast, !exchange.mayWait { return .later }
         let outcome = exchange.transfer(bytes, disk: disk, at: range.first * sectorSize, writing: true)
         guard case .good = outcome else { return outcome }
-        if verifying || hasForcedUnitAccess(exchange.block) {
+        if mustLast {
             do { try disk.flush() } catch { return .of(error, writing: true) }
         }
         counters.countWrite(bytes)

@@ -73,6 +73,14 @@ struct Opcode: RawRepresentable, Hashable, Sendable {
     static let verify12 = Opcode(0xAF)
     static let mechanismStatus = Opcode(0xBD)
 
+    /// READ and WRITE in all lengths.
+    var isTransfer: Bool {
+        switch self {
+        case .read6, .read10, .read12, .read16, .write6, .write10, .write12, .write16: true
+        default: false
+        }
+    }
+
     /// Service action of READ CAPACITY (16).
     static let readCapacity16Action: UInt8 = 0x10
     /// Service action of REPORT SUPPORTED OPERATION CODES.

@@ -19,6 +19,10 @@ package final class ScsiExchange {
     var length = 0
     /// The guest's buffer, in RAM.
     var ranges: [GuestRange] = []
+    /// False: READ and WRITE, the only commands that come then, end with `later` instead of waiting for the host.
+    var mayWait = true
+    /// Bytes that are moved at most without waiting: for more, another processor of the host does it while the guest goes on.
+    static let promptLimit = 128 << 10
     /// Bytes moved; set by the functions below.
     private(set) var transferred = 0
 
@@ -52,27 +56,37 @@ package final class ScsiExchange {
     /// Moves `count` bytes (more than none) between the guest's buffer and the disk, without a copy in between.
     func transfer(_ count: Int, disk: any Disk, at offset: UInt64, writing: Bool) -> ScsiOutcome {
         guard count <= length, direction == (writing ? .toDevice : .toGuest) else { return .check(.invalidFieldInBlock) }
+        guard mayWait || count <= Self.promptLimit else { return .later }
         do {
-            let done: Void? =
+            let done =
                 if part(is: count) {
                     try memory.withSegments(ranges, writable: !writing, scratch: &segments) { (list) throws(DiskError) in
-                        try Self.move(list, disk: disk, at: offset, writing: writing)
+                        try move(list, disk: disk, at: offset, writing: writing)
                     }
                 } else {
                     try memory.withSegments(part, writable: !writing, scratch: &segments) { (list) throws(DiskError) in
-                        try Self.move(list, disk: disk, at: offset, writing: writing)
+                        try move(list, disk: disk, at: offset, writing: writing)
                     }
                 }
-            guard done != nil else { return .check(.internalFailure) }
+            guard let done else { return .check(.internalFailure) }
+            guard done else { return .later }
         } catch {
-            return .of(error, writing: writing)
+            // What went wrong shows again where there is time to tell of it.
+            return mayWait ? .of(error, writing: writing) : .later
         }
         transferred = count
         return .good
     }
 
-    private static func move(_ list: UnsafeBufferPointer<iovec>, disk: any Disk, at offset: UInt64, writing: Bool) throws(DiskError) {
+    /// false: it would have to wait and may not.
+    private func move(
+        _ list: UnsafeBufferPointer<iovec>, disk: any Disk, at offset: UInt64, writing: Bool
+    ) throws(DiskError) -> Bool {
+        guard mayWait else {
+            return writing ? try disk.writeAtOnce(from: list, at: offset) : try disk.readAtOnce(into: list, at: offset)
+        }
         if writing { try disk.write(from: list, at: offset) } else { try disk.read(into: list, at: offset) }
+        return true
     }
 
     /// True when the ranges hold exactly `count` bytes; otherwise `part` becomes their beginning.

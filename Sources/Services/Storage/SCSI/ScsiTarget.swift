@@ -24,6 +24,8 @@ package enum ScsiOutcome {
     case trouble(SenseData, DiskError)
     /// The host has no room: repeat the whole command when there is.
     case hold(DiskError)
+    /// It would have to wait for the host and may not: repeat the whole command where it may.
+    case later
 
     /// What an error of the disk means to the guest. `writing`: the command changes the disk.
     static func of(_ error: DiskError, writing: Bool) -> ScsiOutcome {
