@@ -91,7 +91,8 @@ private func doubleShift(_ vp: VP, _ op: UOp, left: Bool) -> Int32 {
     let bits = 8 &<< UInt64(log2)
     let count = shiftCount(vp, op)
     let source = readReg(vp, op, log2: log2)
-    let change: (UInt64) -> UInt64 = { value in
+    // A function, not a closure in a constant: that would be an object for each instruction.
+    func change(_ value: UInt64) -> UInt64 {
         if count == 0 { return value }
         if count > bits {
             let turn = count &- bits
