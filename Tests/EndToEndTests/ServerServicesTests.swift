@@ -194,7 +194,7 @@ private final class Server {
     func typed(_ text: String) throws -> String {
         let reader = """
             import glob, struct, time
-            name = [p for p in glob.glob("/sys/class/input/event*/device/name") if "Keyboard" in open(p).read()][0]
+            name = [p for p in glob.glob("/sys/class/input/event*/device/name") if "keyboard" in open(p).read().lower()][0]
             device = open("/dev/input/" + name.split("/")[4], "rb", buffering=0)
             print("reading", flush=True)
             codes = []
