@@ -68,17 +68,18 @@ enum ConfigurationCase {
 }
 
 private enum StoredFileCase {
-    /// A folder of this process in memory, or in /tmp; gone with its last case's file at exit of the tests' machine.
+    /// A folder of this process, in memory or in /tmp; it goes when the process ends.
     private static let folder: Folder? = {
         for place in ["/dev/shm", "/tmp"] {
             var template = Array("\(place)/lunavisor-fuzz-XXXXXX".utf8CString)
             guard let path = mkdtemp(&template).map({ String(cString: $0) }) else { continue }
-            let folder = try? Folder(path: path)
-            // The descriptor keeps it: nothing is left behind.
-            return folder
+            atexit { StoredFileCase.leave() }
+            return try? Folder(path: path)
         }
         return nil
     }()
+
+    private static func leave() { if let folder { rmdir(folder.path) } }
 
     private static let names = ["events.jsonl", "running.json", "console-0.ring"]
 
