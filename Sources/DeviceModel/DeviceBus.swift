@@ -1,3 +1,5 @@
+import Basics
+
 /// The emulated devices of one machine and where they are mapped: in-process `DeviceAccess` of the parent's virtualization stack.
 ///
 /// Every access runs under the machine lock, which also guards timers' actions and input from outside (`withLock`). Mapping happens

@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import Glibc
 
@@ -96,7 +97,7 @@ package enum ConsoleRing {
     }
 
     fileprivate static func word(_ bytes: [UInt8], _ at: Int) -> UInt64 {
-        (0..<8).reduce(0) { $0 | UInt64(bytes[at + $1]) << (8 * UInt64($1)) }
+        bytes.littleEndian(at: at) ?? 0
     }
 
     @discardableResult

@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 
 /// What a worker leaves in `run.json` while it lives, for those who find it silent or gone. It is no evidence of life: only the lock on

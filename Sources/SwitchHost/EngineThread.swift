@@ -1,23 +1,15 @@
-import Glibc
+import Basics
 import Network
 
 /// The thread that a switch's frames move on.
 final class EngineThread {
     private let engine: SwitchEngine
-    private var thread = pthread_t()
+    private let thread: HostThread
 
     init(_ engine: SwitchEngine) throws {
         self.engine = engine
-        let context = Unmanaged.passRetained(engine)
-        let failure = pthread_create(
-            &thread, nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<SwitchEngine>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            }, context.toOpaque())
-        guard failure == 0 else {
-            context.release()
+        thread = HostThread(name: "switch") { engine.run() }
+        guard thread.isStarted else {
             throw NetworkError("SwitchFailed", .resourceUnavailable, "No thread can be started for the switch.")
         }
     }
@@ -25,6 +17,6 @@ final class EngineThread {
     /// Waits until the loop has ended.
     func stop() {
         engine.stop()
-        pthread_join(thread, nil)
+        thread.join()
     }
 }

@@ -24,7 +24,7 @@ final class SwitchInstance {
     private var configuration: SwitchConfiguration
     private var hostInterface: String?
     private var ports: [PortPeer] = []
-    private var clients: [ControlPeer] = []
+    private var clients: [(socket: OpenFile, stream: FrameStream)] = []
     private var isStopping = false
     private var uplinkFailure: TransportedError?
 
@@ -51,17 +51,20 @@ final class SwitchInstance {
         while !isStopping {
             var polled = [portListener, controlListener].map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
             polled += ports.map { pollfd(fd: $0.socket.descriptor, events: Int16(POLLIN), revents: 0) }
-            polled += clients.map {
-                pollfd(fd: $0.socket.descriptor, events: Int16(POLLIN | ($0.hasOutput ? POLLOUT : 0)), revents: 0)
+            polled += clients.map { _, stream in
+                pollfd(
+                    fd: stream.descriptor, events: Int16((stream.isClosing ? 0 : POLLIN) | (stream.queuedBytes > 0 ? POLLOUT : 0)),
+                    revents: 0)
             }
             _ = poll(&polled, nfds_t(polled.count), 500)
             let (portPolls, clientPolls) = (polled[2..<2 + ports.count], polled[(2 + ports.count)...])
             for (port, entry) in zip(ports, portPolls) where entry.revents != 0 { serve(port) }
-            for (client, entry) in zip(clients, clientPolls) where entry.revents != 0 { serve(client) }
+            for (client, entry) in zip(clients, clientPolls) where entry.revents != 0 { serve(client.stream) }
             for port in ports where port.isOver { if let number = port.number { engine.perform { $0.disconnect(number) } } }
             ports.removeAll { $0.isOver }
             let now = HostTime.monotonic()
-            clients.removeAll { $0.isOver(now) }
+            for client in clients { client.stream.checkDeadline(now) }
+            clients.removeAll { $0.stream.isOver }
             if polled[0].revents != 0 { while let socket = accept(portListener) { acceptPort(socket) } }
             if polled[1].revents != 0 { while let socket = accept(controlListener) { acceptClient(socket) } }
             // A folder that was removed makes the switch nobody's.
@@ -168,13 +171,13 @@ final class SwitchInstance {
     // MARK: Management
 
     private func acceptClient(_ socket: OpenFile) {
-        if clients.count < Self.mostClients { clients.append(ControlPeer(socket)) }
+        if clients.count < Self.mostClients { clients.append((socket, FrameStream(descriptor: socket.descriptor))) }
     }
 
-    private func serve(_ client: ControlPeer) {
+    private func serve(_ client: FrameStream) {
         for frame in client.receive() {
             guard client.saidHello else {
-                client.greet(frame, Hello(storeId: configuration.id, virtualMachineId: configuration.id))
+                client.greet(frame, as: Hello(storeId: configuration.id, virtualMachineId: configuration.id))
                 continue
             }
             guard frame.kind == .request else { continue }

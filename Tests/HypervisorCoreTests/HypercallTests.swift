@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import HypervisorCore
 import Processor
@@ -43,7 +44,7 @@ import Testing
     @Test func messagesNeedAConnection() throws {
         let machine = try FakeMachine()
         machine.enableHypercalls()
-        var input = LittleEndian.bytes(UInt32(4)) + [0, 0, 0, 0] + LittleEndian.bytes(UInt32(1)) + LittleEndian.bytes(UInt32(5))
+        var input = [UInt8](littleEndian: UInt32(4)) + [0, 0, 0, 0] + [UInt8](littleEndian: UInt32(1)) + [UInt8](littleEndian: UInt32(5))
         input += [1, 2, 3, 4, 5]
         #expect(machine.memory.write(0x1000, input))
         #expect(try machine.call(0x5c, 0x1000) == 0x12)
@@ -128,7 +129,7 @@ import Testing
         engine.state.general[2] = 1
         engine.state.general[3] = 0
         engine.state.general[1] = 0x1000
-        #expect(machine.memory.write(0x1000, LittleEndian.bytes(UInt64(0)) + LittleEndian.bytes(UInt64(3))))
+        #expect(machine.memory.write(0x1000, [UInt8](littleEndian: UInt64(0)) + [UInt8](littleEndian: UInt64(3))))
         guard case .value = machine.processor().writePort(0xe4, size: 1, value: 0) else {
             Issue.record("the call faults")
             return
@@ -143,7 +144,9 @@ import Testing
         machine.enableHypercalls()
         for index in 0..<3 { try machine.engine(index).flushes = [] }
         // Space: VPs 0 and 2.
-        #expect(machine.memory.write(0x1000, LittleEndian.bytes(UInt64(0)) + LittleEndian.bytes(UInt64(2)) + LittleEndian.bytes(UInt64(5))))
+        #expect(
+            machine.memory.write(
+                0x1000, [UInt8](littleEndian: UInt64(0)) + [UInt8](littleEndian: UInt64(2)) + [UInt8](littleEndian: UInt64(5))))
         #expect(try machine.call(0x02, 0x1000) == 0)
         #expect(try machine.engine(0).flushes.count == 1)
         #expect(try machine.engine(1).flushes.isEmpty)
@@ -160,7 +163,7 @@ import Testing
         // Ex with a sparse set that names VP 1.
         for index in 0..<3 { try machine.engine(index).flushes = [] }
         let set: [UInt64] = [0, 2, 0, 1, 2]
-        #expect(machine.memory.write(0x1000, set.flatMap { LittleEndian.bytes($0) }))
+        #expect(machine.memory.write(0x1000, set.flatMap { [UInt8](littleEndian: $0) }))
         #expect(try machine.call(0x13 | 1 << 17, 0x1000) == 0)
         #expect(try machine.engine(1).flushes == [nil])
         #expect(try machine.engine(0).flushes.isEmpty)
@@ -179,7 +182,7 @@ import Testing
         #expect(try machine.call(0x0b | 1 << 16, 0x100, 2) == 0x5)
         #expect(try machine.call(0x0b | 1 << 16, 0x20 | 1 << 32, 2) == 0x5)
         // Ex with "all".
-        #expect(machine.memory.write(0x1000, [UInt64(0x31), 1, 0].flatMap { LittleEndian.bytes($0) }))
+        #expect(machine.memory.write(0x1000, [UInt64(0x31), 1, 0].flatMap { [UInt8](littleEndian: $0) }))
         #expect(try machine.call(0x15, 0x1000) == 0)
         #expect(machine.processor(0).apic.deliverable == 0x31)
     }
@@ -188,7 +191,7 @@ import Testing
         let machine = try FakeMachine()
         let root = machine.hypervisor.root
         let reply = machine.hypervisor.call(as: root, control: HypercallControl(.getPartitionID), parameters: .bytes([]))
-        #expect(reply.output == LittleEndian.bytes(UInt64(1)))
+        #expect(reply.output == [UInt8](littleEndian: UInt64(1)))
         #expect(
             machine.hypervisor.call(as: machine.child, control: HypercallControl(.getPartitionID), parameters: .bytes([])).status
                 == .accessDenied)

@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import HypervisorCore
 import Processor
@@ -65,9 +66,9 @@ import Testing
         let machine = try FakeMachine()
         #expect(machine.write(0x4000_0021, 0x6000 | 1))
         let page = machine.guestBytes(0x6000, 24)
-        #expect(LittleEndian.load(page, 0, as: UInt32.self) == 1)
-        let scale = LittleEndian.load(page, 8, as: UInt64.self)
-        let offset = LittleEndian.load(page, 16, as: UInt64.self)
+        #expect((page.littleEndian(at: 0, as: UInt32.self) ?? 0) == 1)
+        let scale = (page.littleEndian(at: 8, as: UInt64.self) ?? 0)
+        let offset = (page.littleEndian(at: 16, as: UInt64.self) ?? 0)
         for nanoseconds: UInt64 in [0, 1, 99, 100, 101, 12_345_678, 86_400_000_000_000, 31_557_600_000_000_000 * 5 + 99] {
             machine.timers.fakeClock.nanoseconds = nanoseconds
             let tsc = machine.processor().readTimestampCounter()

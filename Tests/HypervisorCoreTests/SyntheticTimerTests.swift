@@ -1,3 +1,4 @@
+import Basics
 import HypervisorCore
 import Processor
 import Testing
@@ -46,9 +47,9 @@ import Testing
         #expect(take(machine) == 0x40)
         let slot = machine.guestBytes(0x8200, 40)
         #expect(Array(slot[0..<5]) == [0x10, 0, 0, 0x80, 24])
-        #expect(LittleEndian.load(slot, 16, as: UInt32.self) == 1)
-        #expect(LittleEndian.load(slot, 24, as: UInt64.self) == 1000)
-        #expect(LittleEndian.load(slot, 32, as: UInt64.self) == 1000)
+        #expect((slot.littleEndian(at: 16, as: UInt32.self) ?? 0) == 1)
+        #expect((slot.littleEndian(at: 24, as: UInt64.self) ?? 0) == 1000)
+        #expect((slot.littleEndian(at: 32, as: UInt64.self) ?? 0) == 1000)
         // The slot stays busy over two periods: the timer has one buffer, so one message waits.
         machine.timers.advance(to: 310_000)
         #expect(take(machine) == nil)
@@ -56,8 +57,8 @@ import Testing
         machine.write(0x4000_0084, 0)
         #expect(take(machine) == 0x40)
         let second = machine.guestBytes(0x8200, 40)
-        #expect(LittleEndian.load(second, 24, as: UInt64.self) == 2000)
-        #expect(LittleEndian.load(second, 32, as: UInt64.self) == 3100)
+        #expect((second.littleEndian(at: 24, as: UInt64.self) ?? 0) == 2000)
+        #expect((second.littleEndian(at: 32, as: UInt64.self) ?? 0) == 3100)
         #expect(second[5] == 0)
         #expect(machine.read(0x4000_00b2) == 2 << 16 | 2 | 1)
     }

@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import DeviceModel
 import HypervisorCore
@@ -59,7 +60,7 @@ private final class HostThread {
         let total: UInt32 = 20_000
         let producer = HostThread {
             for number in 1...total {
-                let message = SyntheticMessage(type: number, payload: LittleEndian.bytes(number))
+                let message = SyntheticMessage(type: number, payload: [UInt8](littleEndian: number))
                 while machine.hypervisor.postMessage(as: machine.hypervisor.root, to: machine.child, processor: 0, source: 2, message)
                     == .insufficientBuffers
                 { sched_yield() }

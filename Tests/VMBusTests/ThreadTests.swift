@@ -119,9 +119,9 @@ import VMBusTestSupport
                 channel.finishReading()
             } while channel.inbound.unmask()
             guard answered < count else { break }
-            let deadline = hostMonotonicNanoseconds() + 30_000_000_000
+            let deadline = HostTime.monotonic() + 30_000_000_000
             let isTimely = bell.withLock {
-                while !isRung, hostMonotonicNanoseconds() < deadline { bell.wait(untilMonotonic: deadline) }
+                while !isRung, HostTime.monotonic() < deadline { bell.wait(untilMonotonic: deadline) }
                 defer { isRung = false }
                 return isRung
             }

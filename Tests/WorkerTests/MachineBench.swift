@@ -44,10 +44,10 @@ final class MachineBench: MachineDelegate, @unchecked Sendable {
 
     /// Waits until `condition` holds; false after `seconds`.
     func wait(seconds: Double = 60, until condition: (MachineBench) -> Bool) -> Bool {
-        let end = hostMonotonicNanoseconds() + UInt64(seconds * 1e9)
+        let end = HostTime.monotonic() + UInt64(seconds * 1e9)
         while !condition(self) {
-            guard hostMonotonicNanoseconds() < end else { return false }
-            lock.withLock { lock.wait(untilMonotonic: min(end, hostMonotonicNanoseconds() + 50_000_000)) }
+            guard HostTime.monotonic() < end else { return false }
+            lock.withLock { lock.wait(untilMonotonic: min(end, HostTime.monotonic() + 50_000_000)) }
         }
         return true
     }

@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import Glibc
 import Testing
@@ -39,9 +40,9 @@ import Worker
 
         /// Waits for so many entries, at most half a minute.
         func wait(for count: Int) -> [Entry] {
-            let deadline = hostMonotonicNanoseconds() + 30_000_000_000
+            let deadline = HostTime.monotonic() + 30_000_000_000
             return lock.withLock {
-                while list.count < count, hostMonotonicNanoseconds() < deadline { lock.wait(untilMonotonic: deadline) }
+                while list.count < count, HostTime.monotonic() < deadline { lock.wait(untilMonotonic: deadline) }
                 return list
             }
         }
@@ -111,7 +112,7 @@ import Worker
         pump.run()
         defer { pump.close() }
         #expect(record.wait(for: 1).first?.isOnTest == false)
-        #expect(pump.stop(by: hostMonotonicNanoseconds() + 30_000_000_000))
+        #expect(pump.stop(by: HostTime.monotonic() + 30_000_000_000))
         pump.wake()
         #expect(record.entries.count == 1)
         pump.run()

@@ -1,3 +1,5 @@
+import Basics
+
 /// The setup header of a bzImage (Linux, Documentation/arch/x86/boot.rst). Offsets count from the file's first byte.
 struct LinuxHeader: Equatable {
     enum Field {
@@ -30,11 +32,11 @@ struct LinuxHeader: Equatable {
     init(_ file: some BootFile) throws(BootError) {
         let head = try file.bytes(at: 0, count: Self.size)
         // What begins like a kernel is cut off; anything else shorter than a header is no kernel at all.
-        let looksLikeKernel = head.integer(at: 0) == (0x5a4d as UInt16) || head.integer(at: Field.bootFlag) == (0xaa55 as UInt16)
+        let looksLikeKernel = head.littleEndian(at: 0) == (0x5a4d as UInt16) || head.littleEndian(at: Field.bootFlag) == (0xaa55 as UInt16)
         guard head.count == Self.size || !looksLikeKernel else {
             throw BootError(.kernelTruncated, file: file.name, detail: "it has \(file.size) bytes, less than a kernel's header")
         }
-        func field<Value: FixedWidthInteger>(_ offset: Int, _ type: Value.Type) -> Value { head.integer(at: offset) ?? 0 }
+        func field<Value: FixedWidthInteger>(_ offset: Int, _ type: Value.Type) -> Value { head.littleEndian(at: offset) ?? 0 }
         guard head.count == Self.size, field(Field.bootFlag, UInt16.self) == 0xaa55, field(Field.magic, UInt32.self) == 0x5372_6448 else {
             throw BootError(.notBootable, file: file.name, detail: "it is neither a Linux bzImage nor a multiboot program")
         }

@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 
 /// Loads a multiboot 1 program (Multiboot Specification 0.6.96): an ELF32 image entered in flat 32-bit protected mode with
@@ -24,8 +25,10 @@ struct MultibootLoader {
     /// Flags of the multiboot header.
     private static func header(of file: any BootFile) throws(BootError) -> UInt32? {
         let head = try file.bytes(at: 0, count: Header.searched)
-        for offset in stride(from: 0, to: max(0, head.count - 11), by: 4) where head.integer(at: offset) == Header.magic {
-            guard let flags: UInt32 = head.integer(at: offset + 4), let checksum: UInt32 = head.integer(at: offset + 8) else { continue }
+        for offset in stride(from: 0, to: max(0, head.count - 11), by: 4) where head.littleEndian(at: offset) == Header.magic {
+            guard let flags: UInt32 = head.littleEndian(at: offset + 4), let checksum: UInt32 = head.littleEndian(at: offset + 8) else {
+                continue
+            }
             if Header.magic &+ flags &+ checksum == 0 { return flags }
         }
         return nil
@@ -56,8 +59,9 @@ struct MultibootLoader {
     private func loadImage(_ file: any BootFile) throws(BootError) -> (entry: UInt32, end: UInt64) {
         let head = try file.bytes(at: 0, count: ELF.headerSize)
         guard head.count == ELF.headerSize, Array(head[0..<6]) == [0x7f, 0x45, 0x4c, 0x46, 1, 1],
-            let entry: UInt32 = head.integer(at: ELF.entry), let table: UInt32 = head.integer(at: ELF.programOffset),
-            let entrySize: UInt16 = head.integer(at: ELF.programEntrySize), let count: UInt16 = head.integer(at: ELF.programCount),
+            let entry: UInt32 = head.littleEndian(at: ELF.entry), let table: UInt32 = head.littleEndian(at: ELF.programOffset),
+            let entrySize: UInt16 = head.littleEndian(at: ELF.programEntrySize),
+            let count: UInt16 = head.littleEndian(at: ELF.programCount),
             entrySize >= 32
         else { throw BootError(.notBootable, file: file.name, detail: "it is no little-endian 32-bit ELF program") }
         let headers = try file.bytes(at: UInt64(table), count: Int(entrySize) * Int(count))
@@ -66,7 +70,7 @@ struct MultibootLoader {
         }
         var end: UInt64 = 0
         for number in 0..<Int(count) {
-            let fields = (0..<8).map { (headers.integer(at: number * Int(entrySize) + 4 * $0) as UInt32?) ?? 0 }
+            let fields = (0..<8).map { (headers.littleEndian(at: number * Int(entrySize) + 4 * $0) as UInt32?) ?? 0 }
             guard fields[0] == ELF.load else { continue }
             let (offset, address, fileSize, memorySize) = (UInt64(fields[1]), UInt64(fields[3]), UInt64(fields[4]), UInt64(fields[5]))
             guard offset + fileSize <= file.size else { throw BootError(.kernelTruncated, file: file.name, detail: "a segment is cut off") }

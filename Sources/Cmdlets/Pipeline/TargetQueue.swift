@@ -2,7 +2,7 @@ import Basics
 
 /// One target's work on a thread of ours: what its body says is kept in order until the calling thread takes it.
 final class TargetTask: @unchecked Sendable {
-    // Safety: every stored property is read and written inside `monitor.locked`.
+    // Safety: every stored property is read and written inside `monitor.withLock`.
     enum Event {
         case result(Value)
         case failure(ErrorRecord)
@@ -13,43 +13,43 @@ final class TargetTask: @unchecked Sendable {
     }
 
     let target: any LiveObject
-    private let monitor: Monitor
+    private let monitor: HostLock
     private var events: [Event] = []
     private var isDone = false
     private var wasAbandoned = false
 
-    init(_ target: any LiveObject, _ monitor: Monitor) { (self.target, self.monitor) = (target, monitor) }
+    init(_ target: any LiveObject, _ monitor: HostLock) { (self.target, self.monitor) = (target, monitor) }
 
-    var isAbandoned: Bool { monitor.locked { wasAbandoned } }
+    var isAbandoned: Bool { monitor.withLock { wasAbandoned } }
 
     func post(_ event: Event) {
-        monitor.locked {
+        monitor.withLock {
             events.append(event)
-            monitor.signal()
+            monitor.wakeAll()
         }
     }
 
     func markDone() {
-        monitor.locked {
+        monitor.withLock {
             isDone = true
-            monitor.signal()
+            monitor.wakeAll()
         }
     }
 
     func abandon() {
-        monitor.locked {
+        monitor.withLock {
             wasAbandoned = true
-            monitor.signal()
+            monitor.wakeAll()
         }
     }
 
-    /// Takes what is there; inside `monitor.locked`.
+    /// Takes what is there; inside `monitor.withLock`.
     func take() -> (events: [Event], isDone: Bool) {
         defer { events = [] }
         return (events, isDone)
     }
 
-    /// Takes the questions only, so that a later target does not wait for an earlier one; inside `monitor.locked`.
+    /// Takes the questions only, so that a later target does not wait for an earlier one; inside `monitor.withLock`.
     func takeQuestions() -> [() -> Void] {
         guard hasQuestion else { return [] }
         var questions: [() -> Void] = []
@@ -61,10 +61,10 @@ final class TargetTask: @unchecked Sendable {
         return questions
     }
 
-    /// Inside `monitor.locked`.
+    /// Inside `monitor.withLock`.
     var hasQuestion: Bool { events.contains { if case .question = $0 { true } else { false } } }
 
-    /// Inside `monitor.locked`.
+    /// Inside `monitor.withLock`.
     var isQuiet: Bool { events.isEmpty && !isDone }
     var isFinished: Bool { isDone }
 
@@ -73,7 +73,7 @@ final class TargetTask: @unchecked Sendable {
         let slot = AnswerSlot<Answer>()
         post(.question { slot.answer = Result { try body() } })
         while true {
-            let answer: Result<Answer, any Error>? = try monitor.locked {
+            let answer: Result<Answer, any Error>? = try monitor.withLock {
                 if let answer = slot.answer { return answer }
                 if wasAbandoned { throw Cancellation() }
                 monitor.wait(milliseconds: 100)
@@ -94,7 +94,7 @@ final class TargetQueue {
     private unowned let stage: Stage
     private let limit: Int
     private let body: @Sendable (any Invocation, any LiveObject) throws -> Void
-    private let monitor = Monitor()
+    private let monitor = HostLock()
     private var tasks: [TargetTask] = []
 
     init(stage: Stage, limit: Int, body: @escaping @Sendable (any Invocation, any LiveObject) throws -> Void) {
@@ -122,7 +122,7 @@ final class TargetQueue {
             }
             task.markDone()
         }
-        if Monitor.startThread(work) {
+        if HostThread.startDetached(name: "target", body: work) {
             tasks.append(task)
         } else {
             // The system gives no thread: one after the other, then.
@@ -140,15 +140,15 @@ final class TargetQueue {
     func abandon() {
         for task in tasks { task.abandon() }
         for task in tasks {
-            while !monitor.locked({ task.isFinished }) { monitor.locked { if !task.isFinished { monitor.wait(milliseconds: 100) } } }
+            while !monitor.withLock({ task.isFinished }) { monitor.withLock { if !task.isFinished { monitor.wait(milliseconds: 100) } } }
         }
         tasks = []
     }
 
-    private var running: Int { monitor.locked { tasks.count { !$0.isFinished } } }
+    private var running: Int { monitor.withLock { tasks.count { !$0.isFinished } } }
 
     private func deliverFinished() throws {
-        while let first = tasks.first, monitor.locked({ first.isFinished }) { try deliver(wait: false) }
+        while let first = tasks.first, monitor.withLock({ first.isFinished }) { try deliver(wait: false) }
     }
 
     /// Takes the events of the first target and the questions of all; with `wait` it sleeps until something happens.
@@ -156,14 +156,14 @@ final class TargetQueue {
         guard let first = tasks.first else { return }
         try stage.context.checkCancelled()
         var questions: [() -> Void] = []
-        let (events, isDone) = monitor.locked { () -> ([TargetTask.Event], Bool) in
+        let (events, isDone) = monitor.withLock { () -> ([TargetTask.Event], Bool) in
             if wait, first.isQuiet, !tasks.contains(where: \.hasQuestion) { monitor.wait(milliseconds: 100) }
             for task in tasks.dropFirst() { questions += task.takeQuestions() }
             return first.take()
         }
         for question in questions {
             question()
-            monitor.locked { monitor.signal() }
+            monitor.withLock { monitor.wakeAll() }
         }
         for event in events {
             switch event {
@@ -173,7 +173,7 @@ final class TargetQueue {
             case .verbose(let text): stage.verbose(text)
             case .question(let ask):
                 ask()
-                monitor.locked { monitor.signal() }
+                monitor.withLock { monitor.wakeAll() }
             }
         }
         if isDone { tasks.removeFirst() }

@@ -1,3 +1,5 @@
+import Basics
+
 extension Cmdlet {
     /// `Measure-Command`.
     static let measureCommand = Cmdlet(
@@ -8,8 +10,8 @@ extension Cmdlet {
         examples: [Example("Measure-Command { Start-VM web01 }", "How long the start takes.")],
         body: .perCall { invocation in
             guard let block = invocation.argument("Expression")?.blockValue else { return }
-            let start = MonotonicClock.seconds()
+            let start = HostTime.seconds()
             _ = try block.call(.null, [])
-            try invocation.emit(.duration(TimeSpan(seconds: MonotonicClock.seconds() - start)))
+            try invocation.emit(.duration(TimeSpan(seconds: HostTime.seconds() - start)))
         })
 }

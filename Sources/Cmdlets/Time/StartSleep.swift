@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 
 extension Cmdlet {
@@ -22,21 +23,12 @@ extension Cmdlet {
             var seconds = invocation.argument("Seconds")?.numberValue ?? 0
             if let milliseconds = invocation.integer("Milliseconds") { seconds = Double(milliseconds) / 1000 }
             if case .duration(let span)? = invocation.argument("Duration") { seconds = span.totalSeconds }
-            let end = MonotonicClock.seconds() + seconds
+            let end = HostTime.seconds() + seconds
             while true {
                 try invocation.checkCancelled()
-                let left = end - MonotonicClock.seconds()
+                let left = end - HostTime.seconds()
                 guard left > 0 else { return }
                 usleep(UInt32(min(left, 0.05) * 1_000_000))
             }
         })
-}
-
-/// The host's clock that never steps.
-enum MonotonicClock {
-    static func seconds() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-    }
 }

@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 
 /// An instant: nanoseconds since the Unix epoch, shown as ISO 8601 with the local offset.
@@ -7,11 +8,7 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
     public static func < (left: Timestamp, right: Timestamp) -> Bool { left.unixNanoseconds < right.unixNanoseconds }
 
     /// This host's clock.
-    public static func now() -> Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(unixNanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-    }
+    public static func now() -> Timestamp { Timestamp(unixNanoseconds: HostTime.wall()) }
 
     /// The parts in local time.
     public struct Components: Sendable {

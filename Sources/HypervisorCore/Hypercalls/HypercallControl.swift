@@ -49,19 +49,3 @@ package struct HypercallReply: Equatable, Sendable {
 
     package var rawValue: UInt64 { UInt64(status.rawValue) | UInt64(repsCompleted & 0xfff) << 32 }
 }
-
-/// Little-endian integers in rows of bytes.
-package enum LittleEndian {
-    package static func bytes<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
-        (0..<MemoryLayout<Value>.size).map { UInt8(truncatingIfNeeded: value >> Value($0 * 8)) }
-    }
-
-    /// The integer at `offset`; bytes beyond the end count as zero.
-    package static func load<Value: FixedWidthInteger>(_ bytes: [UInt8], _ offset: Int, as type: Value.Type = Value.self) -> Value {
-        var value: Value = 0
-        for index in 0..<MemoryLayout<Value>.size where offset + index < bytes.count {
-            value |= Value(truncatingIfNeeded: bytes[offset + index]) << Value(index * 8)
-        }
-        return value
-    }
-}

@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 
 /// A call whose control word, privilege and parameters have been checked.
@@ -9,10 +10,10 @@ struct CheckedCall {
     var input: HypercallInput
     var shape: HypercallShape
 
-    /// The integer at `offset`, which is a multiple of its size; bytes beyond the end count as zero.
+    /// The integer at `offset`, which is a multiple of its size; zero where it ends beyond the input.
     func word<Value: FixedWidthInteger>(_ offset: Int, as type: Value.Type = Value.self) -> Value {
         switch input {
-        case .bytes(let bytes): LittleEndian.load(bytes, offset, as: type)
+        case .bytes(let bytes): bytes.littleEndian(at: offset, as: type) ?? 0
         case .words(let first, let second):
             offset < 16 ? Value(truncatingIfNeeded: (offset < 8 ? first : second) >> (UInt64(offset & 7) * 8)) : 0
         }
@@ -28,7 +29,7 @@ enum HypercallInput {
     var bytes: [UInt8] {
         switch self {
         case .bytes(let bytes): bytes
-        case .words(let first, let second): LittleEndian.bytes(first) + LittleEndian.bytes(second)
+        case .words(let first, let second): [UInt8](littleEndian: first) + [UInt8](littleEndian: second)
         }
     }
 }
@@ -115,7 +116,7 @@ extension Hypervisor {
         case .createPartition: createPartition(call)
         case .initializePartition, .finalizePartition, .deletePartition: changePartition(code, call)
         case .getPartitionProperty: getPartitionProperty(call)
-        case .getPartitionID: HypercallReply(.success, output: LittleEndian.bytes(call.caller.id))
+        case .getPartitionID: HypercallReply(.success, output: [UInt8](littleEndian: call.caller.id))
         case .getNextChildPartition: getNextChildPartition(call)
         case .createVP: createVP(call)
         case .postMessage: postMessage(call)

@@ -1,3 +1,5 @@
+import Basics
+
 /// Messages, event flags and interrupts between partitions (TLFS 11.9 to 11.11).
 extension Hypervisor {
     /// HvCallPostMessage: connection, 0, type, size, 240 bytes. From a child to a port of the root's stack.
@@ -47,7 +49,7 @@ extension Hypervisor {
         let result = target.synic.signal(flag: Int(call.word(14, as: UInt16.self)), source: Int(call.word(13, as: UInt8.self)))
         let isNew: UInt64 = result.isNew ? 1 : 0
         var reply = HypercallReply(result.status)
-        if case .words = call.input { reply.word = isNew } else { reply.output = LittleEndian.bytes(isNew) }
+        if case .words = call.input { reply.word = isNew } else { reply.output = [UInt8](littleEndian: isNew) }
         return reply
     }
 

@@ -1,3 +1,5 @@
+import Basics
+
 /// Calls of a parent on its children (TLFS chapters 4 and 7, and the calls in Linux's `hvhdk.h`).
 extension Hypervisor {
     /// HvCallCreatePartition: input flags and proximity domain (0), output the id.
@@ -6,7 +8,7 @@ extension Hypervisor {
         guard let child = addChild(of: call.caller) else {
             return HypercallReply(.insufficientMemory, detail: "there is no partition id left")
         }
-        return HypercallReply(.success, output: LittleEndian.bytes(child.id))
+        return HypercallReply(.success, output: [UInt8](littleEndian: child.id))
     }
 
     /// HvCallInitializePartition, HvCallFinalizePartition, HvCallDeletePartition: input the id.
@@ -47,7 +49,7 @@ extension Hypervisor {
         guard let subject = isSelf ? call.caller : child(id, of: call.caller) else { return HypercallReply(.invalidPartitionID) }
         // HvPartitionPropertyPrivilegeFlags.
         guard call.word(8, as: UInt32.self) == 0x0001_0000 else { return HypercallReply(.unknownProperty) }
-        return HypercallReply(.success, output: LittleEndian.bytes(subject.privileges.rawValue))
+        return HypercallReply(.success, output: [UInt8](littleEndian: subject.privileges.rawValue))
     }
 
     /// HvCallGetNextChildPartition: input parent and previous child (0: none), output the next child's id or 0.
@@ -55,6 +57,6 @@ extension Hypervisor {
         guard call.word(0, as: UInt64.self) == call.caller.id else { return HypercallReply(.invalidPartitionID) }
         let previous: UInt64 = call.word(8)
         let next = partitions.first { $0.parentID == call.caller.id && $0.id > previous }
-        return HypercallReply(.success, output: LittleEndian.bytes(next?.id ?? 0))
+        return HypercallReply(.success, output: [UInt8](littleEndian: next?.id ?? 0))
     }
 }

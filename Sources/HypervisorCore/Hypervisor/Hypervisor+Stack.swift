@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 
 /// What the virtualization stack does, spelled as functions; each is one or more hypercalls of `caller`.
@@ -5,7 +6,7 @@ extension Hypervisor {
     /// Creates a child and gives it its memory, time and devices.
     package func createPartition(as caller: Partition, _ configuration: PartitionConfiguration) throws(HypervisorError) -> Partition {
         let reply = try perform(.createPartition, as: caller, [UInt8](repeating: 0, count: 16))
-        let id = LittleEndian.load(reply.output, 0, as: UInt64.self)
+        let id = (reply.output.littleEndian(at: 0, as: UInt64.self) ?? 0)
         guard let child = partition(id) else { throw HypervisorError(.invalidPartitionID, call: HypercallCode.createPartition.name) }
         child.provide(configuration)
         return child
@@ -14,19 +15,20 @@ extension Hypervisor {
     /// Creates VPs 0 … `count` − 1. Their engines are made here.
     package func createVirtualProcessors(as caller: Partition, in child: Partition, count: Int) throws(HypervisorError) {
         for index in 0..<max(count, 1) {
-            try perform(.createVP, as: caller, LittleEndian.bytes(child.id) + LittleEndian.bytes(UInt32(clamping: index)) + [0, 0, 0, 0])
+            try perform(
+                .createVP, as: caller, [UInt8](littleEndian: child.id) + [UInt8](littleEndian: UInt32(clamping: index)) + [0, 0, 0, 0])
         }
     }
 
     /// Makes the child active: its VPs may run.
     package func initialisePartition(as caller: Partition, _ child: Partition) throws(HypervisorError) {
-        try perform(.initializePartition, as: caller, LittleEndian.bytes(child.id))
+        try perform(.initializePartition, as: caller, [UInt8](littleEndian: child.id))
     }
 
     /// Finalises and deletes a child. None of its VPs may be inside `runSlice`.
     package func deletePartition(as caller: Partition, _ child: Partition) throws(HypervisorError) {
-        try perform(.finalizePartition, as: caller, LittleEndian.bytes(child.id))
-        try perform(.deletePartition, as: caller, LittleEndian.bytes(child.id))
+        try perform(.finalizePartition, as: caller, [UInt8](littleEndian: child.id))
+        try perform(.deletePartition, as: caller, [UInt8](littleEndian: child.id))
     }
 
     /// Posts a message to a source of a child's VP. `insufficientBuffers`: the guest has not taken the sixteen before it yet.
@@ -34,8 +36,8 @@ extension Hypervisor {
         as caller: Partition, to child: Partition, processor: Int, source: Int, _ message: SyntheticMessage
     ) -> HypercallStatus {
         guard let index = UInt32(exactly: processor), let source = UInt8(exactly: source) else { return .invalidParameter }
-        var input = LittleEndian.bytes(child.id) + LittleEndian.bytes(index) + [0, 0, 0, 0, source, 0, 0, 0]
-        input += LittleEndian.bytes(message.type) + [UInt8(message.payload.count), 0, 0, 0] + LittleEndian.bytes(message.sender)
+        var input = [UInt8](littleEndian: child.id) + [UInt8](littleEndian: index) + [0, 0, 0, 0, source, 0, 0, 0]
+        input += [UInt8](littleEndian: message.type) + [UInt8(message.payload.count), 0, 0, 0] + [UInt8](littleEndian: message.sender)
         input += message.payload + [UInt8](repeating: 0, count: SyntheticMessage.payloadLimit - message.payload.count + 4)
         return call(as: caller, control: HypercallControl(.postMessageDirect), parameters: .bytes(input)).status
     }
@@ -53,8 +55,8 @@ extension Hypervisor {
     package func assertInterrupt(as caller: Partition, to child: Partition, _ command: InterruptCommand) -> HypercallStatus {
         let flags: UInt32 = (command.isLevel ? 1 : 0) | (command.isLogical ? 2 : 0)
         let input =
-            LittleEndian.bytes(child.id) + LittleEndian.bytes(UInt32(command.mode.rawValue)) + LittleEndian.bytes(flags)
-            + LittleEndian.bytes(UInt64(command.destination)) + LittleEndian.bytes(UInt32(command.vector)) + [0, 0, 0, 0]
+            [UInt8](littleEndian: child.id) + [UInt8](littleEndian: UInt32(command.mode.rawValue)) + [UInt8](littleEndian: flags)
+            + [UInt8](littleEndian: UInt64(command.destination)) + [UInt8](littleEndian: UInt32(command.vector)) + [0, 0, 0, 0]
         return call(as: caller, control: HypercallControl(.assertVirtualInterrupt), parameters: .bytes(input)).status
     }
 

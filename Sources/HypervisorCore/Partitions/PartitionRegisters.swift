@@ -1,3 +1,5 @@
+import Basics
+
 /// The registers that all VPs of a partition share.
 struct PartitionRegisters: Codable, Equatable, Sendable {
     /// MSR 0x40000000.
@@ -29,5 +31,5 @@ enum ReferenceTSCPage {
     static let offset: Int64 = 0
     static let sequence: UInt32 = 1
     static let content: [UInt8] =
-        LittleEndian.bytes(sequence) + [0, 0, 0, 0] + LittleEndian.bytes(scale) + LittleEndian.bytes(offset)
+        [UInt8](littleEndian: sequence) + [0, 0, 0, 0] + [UInt8](littleEndian: scale) + [UInt8](littleEndian: offset)
 }

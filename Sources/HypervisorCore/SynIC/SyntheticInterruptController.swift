@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import DeviceModel
 import Synchronization
@@ -163,8 +164,8 @@ package final class SyntheticInterruptController: @unchecked Sendable {
         var payload = queued.message.payload
         if case .timer(let number, let due) = queued.buffer {
             payload =
-                LittleEndian.bytes(UInt32(truncatingIfNeeded: number)) + [0, 0, 0, 0] + LittleEndian.bytes(due)
-                + LittleEndian.bytes(host.referenceTime)
+                [UInt8](littleEndian: UInt32(truncatingIfNeeded: number)) + [0, 0, 0, 0] + [UInt8](littleEndian: due)
+                + [UInt8](littleEndian: host.referenceTime)
         }
         messages.write(slot + 16, payload)
         messages.store64(slot + 8, queued.message.sender)

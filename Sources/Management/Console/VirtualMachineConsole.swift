@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import Glibc
 import Persistence

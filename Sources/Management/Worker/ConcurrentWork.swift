@@ -1,4 +1,4 @@
-import Glibc
+import Basics
 import Synchronization
 
 /// The same work on many things at once, by threads.
@@ -12,13 +12,14 @@ enum ConcurrentWork {
         let work: @Sendable () -> Void = {
             while let index = shared.draw() { shared.store(body(items[index]), at: index) }
         }
-        var threads: [pthread_t] = []
+        var threads: [HostThread] = []
         for _ in 0..<min(width, items.count - 1) {
-            guard let thread = start(work) else { break }
+            let thread = HostThread(name: "work", body: work)
+            guard thread.isStarted else { break }
             threads.append(thread)
         }
         work()
-        for thread in threads { pthread_join(thread, nil) }
+        for thread in threads { thread.join() }
         return shared.all()
     }
 
@@ -34,26 +35,5 @@ enum ConcurrentWork {
         }
         func store(_ output: Output, at index: Int) { results.withLock { $0[index] = output } }
         func all() -> [Output] { results.withLock { results in (0..<count).compactMap { results[$0] } } }
-    }
-
-    private final class Body {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-
-    private static func start(_ work: @escaping @Sendable () -> Void) -> pthread_t? {
-        var thread = pthread_t()
-        let context = Unmanaged.passRetained(Body(work))
-        let failure = pthread_create(
-            &thread, nil,
-            { context in
-                if let context { Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run() }
-                return nil
-            }, context.toOpaque())
-        guard failure == 0 else {
-            context.release()
-            return nil
-        }
-        return thread
     }
 }

@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import FoundationEssentials
 import Glibc
@@ -21,7 +22,7 @@ package enum PortChannel {
         guard body.count <= largestMessage else {
             throw NetworkError("PortSettingsTooLarge", .invalidArgument, "The settings of a port take \(body.count) bytes.")
         }
-        return withUnsafeBytes(of: UInt32(body.count).littleEndian) { Array($0) } + body
+        return [UInt8](littleEndian: UInt32(body.count)) + body
     }
 
     package static func decode<Value: Decodable>(_ type: Value.Type, _ body: [UInt8]) throws -> Value {

@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import Glibc
 import Synchronization
@@ -52,7 +53,7 @@ final class PortConnection: @unchecked Sendable {
     deinit { for descriptor in [folder, signalReader, signalWriter, wakeReader, wakeWriter] { close(descriptor) } }
 
     /// The thread holds this object until `stop`.
-    func begin() -> Bool { DetachedThread.start { [self] in run() } }
+    func begin() -> Bool { HostThread.startDetached(name: "switch", stackSize: 512 << 10) { [self] in run() } }
 
     func stop() { change { $0.isStopped = true } }
     func reconnect() { change { $0.mustReconnect = true } }
@@ -98,16 +99,16 @@ final class PortConnection: @unchecked Sendable {
 
     private func run() {
         var delay: Int32 = 2
-        var lostAt = SwitchClock.nanoseconds()
+        var lostAt = Int64(HostTime.monotonic())
         while !isStopped {
             do {
                 let socket = try connect()
                 defer { close(socket) }
                 try serve(socket) { delay = 2 }
-                lostAt = SwitchClock.nanoseconds()
+                lostAt = Int64(HostTime.monotonic())
                 publish(nil, failure: "the switch has gone", linkUp: isCableIn)
             } catch {
-                let isGone = SwitchClock.nanoseconds() - lostAt > Self.patience
+                let isGone = Int64(HostTime.monotonic()) - lostAt > Self.patience
                 let wasUp = isLinkUp.load(ordering: .relaxed)
                 if (isGone && wasUp) || failure == nil {
                     publish(nil, failure: error.message, linkUp: wasUp && !isGone)

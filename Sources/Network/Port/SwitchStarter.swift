@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import Glibc
 
@@ -36,35 +37,6 @@ package struct SwitchStarter: Sendable {
     }
 
     private static func collect(_ process: pid_t) {
-        DetachedThread.start { waitpid(process, nil, 0) }
-    }
-}
-
-/// A thread that nobody joins.
-enum DetachedThread {
-    private final class Body {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-
-    /// False when the system gives none.
-    @discardableResult
-    static func start(_ body: @escaping @Sendable () -> Void) -> Bool {
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        pthread_attr_setstacksize(&attributes, 512 << 10)
-        var thread = pthread_t()
-        let context = Unmanaged.passRetained(Body(body))
-        let failure = pthread_create(
-            &thread, &attributes,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            }, context.toOpaque())
-        if failure != 0 { context.release() }
-        return failure == 0
+        HostThread.startDetached(name: "switch", stackSize: 512 << 10) { waitpid(process, nil, 0) }
     }
 }

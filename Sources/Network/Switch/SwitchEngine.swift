@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import Glibc
 import Synchronization
@@ -91,7 +92,7 @@ package final class SwitchEngine: @unchecked Sendable {
         let port = Port(end: end, wake: wake, settings: settings)
         let rules = try PortRules(settings)
         let number = core.add(rules)
-        port.bucket = rules.maximumBandwidth.map { TokenBucket(bitsPerSecond: $0, now: UInt64(SwitchClock.nanoseconds())) }
+        port.bucket = rules.maximumBandwidth.map { TokenBucket(bitsPerSecond: $0, now: HostTime.monotonic()) }
         ports[number] = port
         survey()
         return number
@@ -102,7 +103,7 @@ package final class SwitchEngine: @unchecked Sendable {
         let rules = try PortRules(settings)
         core.configure(number, rules, keepingMeters: settings.accessRules == port.settings.accessRules)
         if settings.maximumBandwidth != port.settings.maximumBandwidth {
-            port.bucket = rules.maximumBandwidth.map { TokenBucket(bitsPerSecond: $0, now: UInt64(SwitchClock.nanoseconds())) }
+            port.bucket = rules.maximumBandwidth.map { TokenBucket(bitsPerSecond: $0, now: HostTime.monotonic()) }
         }
         port.settings = settings
         survey()
@@ -167,7 +168,7 @@ package final class SwitchEngine: @unchecked Sendable {
     /// One turn for everybody. Whether more waits, and for how long nothing will (-1: until a signal).
     private func moveFrames() -> (isBusy: Bool, milliseconds: Int32) {
         var (isBusy, pause) = (false, Int32(-1))
-        let now = UInt64(SwitchClock.nanoseconds())
+        let now = HostTime.monotonic()
         for number in order {
             guard let port = ports[number], port.isReady else { continue }
             let delay = drain(port, number, now)
@@ -220,7 +221,7 @@ package final class SwitchEngine: @unchecked Sendable {
         let summary = FrameSummary(bytes, isWhole: rest.isEmpty)
         let mirrored = core.forward(
             summary, tag: header.tag, bytes: count + rest.count, from: from, now: now / 1_000_000_000, &deliveries)
-        if let mirrored { capture?.append(bytes, rest, tag: mirrored.tag, wallTime: SwitchClock.wall()) }
+        if let mirrored { capture?.append(bytes, rest, tag: mirrored.tag, wallTime: HostTime.wall()) }
         guard !deliveries.isEmpty else { return }
         withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { parts in
             parts[0] = iovec(iov_base: head, iov_len: count)

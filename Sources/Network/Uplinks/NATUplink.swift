@@ -1,3 +1,4 @@
+import Basics
 import CSlirp
 import Glibc
 
@@ -56,7 +57,7 @@ package final class NATUplink: Uplink {
 
     fileprivate static func address(_ value: UInt32) -> in_addr { in_addr(s_addr: value.bigEndian) }
 
-    static func milliseconds() -> Int64 { SwitchClock.nanoseconds() / 1_000_000 }
+    static func milliseconds() -> Int64 { Int64(HostTime.monotonic()) / 1_000_000 }
 
     /// Opens a forwarded port. Throws `PortInUse` or what else the system says.
     package func add(_ forwarding: PortForwarding) throws {
@@ -194,7 +195,7 @@ private enum SlirpCallbacks {
         }
         // A guest's mistakes are the guest's matter.
         table.guest_error = { _, _ in }
-        table.clock_get_ns = { _ in SwitchClock.nanoseconds() }
+        table.clock_get_ns = { _ in Int64(HostTime.monotonic()) }
         table.timer_free = { timer, opaque in
             guard let timer, let uplink = SlirpCallbacks.uplink(opaque) else { return }
             if uplink.timers.removeValue(forKey: timer) != nil { Unmanaged<NATUplink.Timer>.fromOpaque(timer).release() }

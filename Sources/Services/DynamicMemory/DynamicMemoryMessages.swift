@@ -1,3 +1,5 @@
+import Basics
+
 /// Messages of the dynamic memory protocol (Linux: drivers/hv/hv_balloon.c), little-endian.
 ///
 ///     header │ type u16 │ bytes of the whole message u16 │ transaction u32 │
@@ -18,15 +20,7 @@ enum DynamicMemoryMessage {
     static let versions: [UInt32] = [2 << 16, 1 << 16, 3]
 
     static func make(_ kind: UInt16, transaction: UInt32, _ body: [UInt8]) -> [UInt8] {
-        bytes(kind) + bytes(UInt16(headerSize + body.count)) + bytes(transaction) + body
-    }
-
-    static func bytes<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
-
-    /// nil: the message is too short.
-    static func load<Value: FixedWidthInteger>(_ message: [UInt8], _ offset: Int, as type: Value.Type = Value.self) -> Value? {
-        guard offset >= 0, offset + MemoryLayout<Value>.size <= message.count else { return nil }
-        return (0..<MemoryLayout<Value>.size).reduce(0) { $0 | Value(truncatingIfNeeded: message[offset + $1]) << ($1 * 8) }
+        [UInt8](littleEndian: kind) + [UInt8](littleEndian: UInt16(headerSize + body.count)) + [UInt8](littleEndian: transaction) + body
     }
 }
 

@@ -131,9 +131,9 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
 
     package func ringChanged(_ channel: any ServiceChannel) {
         while channel.receive(into: &packet) {
-            let kind: UInt16? = Message.load(packet.payload, 0)
-            let size: UInt16? = Message.load(packet.payload, 2)
-            guard let kind, let size, let transaction: UInt32 = Message.load(packet.payload, 4), Int(size) >= Message.headerSize,
+            let kind: UInt16? = packet.payload.littleEndian(at: 0)
+            let size: UInt16? = packet.payload.littleEndian(at: 2)
+            guard let kind, let size, let transaction: UInt32 = packet.payload.littleEndian(at: 4), Int(size) >= Message.headerSize,
                 Int(size) <= packet.payload.count
             else { return channel.fail("a dynamic memory message of a wrong size") }
             received(kind, transaction, Array(packet.payload[..<Int(size)]))
@@ -149,20 +149,20 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
     private func received(_ kind: UInt16, _ transaction: UInt32, _ message: [UInt8]) {
         switch kind {
         case Message.Kind.versionRequest:
-            let version: UInt32 = Message.load(message, 8) ?? 0
+            let version: UInt32 = message.littleEndian(at: 8) ?? 0
             let isAccepted = Message.versions.contains(version)
             if isAccepted { state.phase = .versioned }
-            reply(Message.Kind.versionResponse, transaction, Message.bytes(UInt64(isAccepted ? 1 : 0)))
+            reply(Message.Kind.versionResponse, transaction, [UInt8](littleEndian: UInt64(isAccepted ? 1 : 0)))
         case Message.Kind.capabilities:
-            let capabilities: UInt64 = Message.load(message, 8) ?? 0
+            let capabilities: UInt64 = message.littleEndian(at: 8) ?? 0
             let isAccepted = state.phase == .versioned || state.phase == .ready
             (state.canBalloon, state.canHotAdd) = (capabilities & 1 != 0, capabilities & 2 != 0)
             if isAccepted { state.phase = .ready }
-            reply(Message.Kind.capabilitiesResponse, transaction, Message.bytes(UInt64(isAccepted ? 1 : 0)))
+            reply(Message.Kind.capabilitiesResponse, transaction, [UInt8](littleEndian: UInt64(isAccepted ? 1 : 0)))
         case Message.Kind.status where state.phase == .ready:
-            state.available = Message.load(message, 8)
+            state.available = message.littleEndian(at: 8)
             // The guest counts its balloon as committed. Cut before it becomes bytes: the figure is the guest's.
-            let committed: UInt64 = Message.load(message, 16) ?? 0
+            let committed: UInt64 = message.littleEndian(at: 16) ?? 0
             let held = balloonedBytes / GuestMemory.pageSize
             state.committed = min(committed - min(committed, held), Self.mostPages)
             step()
@@ -195,7 +195,7 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
             let bytes = min(has - wanted, Self.largestStep)
             let pages = bytes / GuestMemory.pageSize
             state.request = .balloon(pages)
-            send(Message.Kind.balloonRequest, Message.bytes(UInt32(pages)) + Message.bytes(UInt32(0)))
+            send(Message.Kind.balloonRequest, [UInt8](littleEndian: UInt32(pages)) + [UInt8](littleEndian: UInt32(0)))
         }
     }
 
@@ -217,7 +217,8 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
         state.request = .unballoon(ranges)
         send(
             Message.Kind.unballoonRequest,
-            Message.bytes(UInt32(0)) + Message.bytes(UInt32(ranges.count)) + ranges.flatMap { Message.bytes($0.wire) })
+            [UInt8](littleEndian: UInt32(0)) + [UInt8](littleEndian: UInt32(ranges.count))
+                + ranges.flatMap { [UInt8](littleEndian: $0.wire) })
     }
 
     private func hotAdd(_ bytes: UInt64) {
@@ -232,17 +233,17 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
         let range = PageRange(first: start / GuestMemory.pageSize, count: size / GuestMemory.pageSize)
         state.request = .hotAdd(range)
         // The same pages are the region, so that the guest takes exactly these.
-        send(Message.Kind.hotAddRequest, Message.bytes(range.wire) + Message.bytes(range.wire))
+        send(Message.Kind.hotAddRequest, [UInt8](littleEndian: range.wire) + [UInt8](littleEndian: range.wire))
     }
 
     /// The guest names pages that it has set aside; they go back to the host.
     private func ballooned(_ message: [UInt8]) {
         guard case .balloon(let asked) = state.request else { return }
         // Bit 0: more messages follow; above it the number of ranges.
-        let head: UInt32 = Message.load(message, 12) ?? 0
+        let head: UInt32 = message.littleEndian(at: 12) ?? 0
         var taken: UInt64 = 0
         for index in 0..<Int(min(head >> 1, 4096)) {
-            guard let wire: UInt64 = Message.load(message, 16 + index * 8) else { break }
+            guard let wire: UInt64 = message.littleEndian(at: 16 + index * 8) else { break }
             let range = PageRange(wire: wire)
             let bytes = range.count * GuestMemory.pageSize
             guard range.count > 0, state.ballooned.count < Self.mostRanges, taken + range.count <= asked,
@@ -263,8 +264,8 @@ package final class DynamicMemoryService: VMBusDevice, StatefulUnit, @unchecked 
 
     private func added(_ message: [UInt8]) {
         guard case .hotAdd(let range) = state.request else { return }
-        let pages: UInt32 = Message.load(message, 8) ?? 0
-        let result: UInt32 = Message.load(message, 12) ?? 0
+        let pages: UInt32 = message.littleEndian(at: 8) ?? 0
+        let result: UInt32 = message.littleEndian(at: 12) ?? 0
         state.request = nil
         let isTaken = result == 1 && pages > 0
         if !isTaken { state.hotAddFailed = true }

@@ -1,3 +1,5 @@
+import Basics
+
 /// Bytes of a message with its little-endian fields: reading is bounded, writing grows.
 struct IntegrationFields: Equatable {
     private(set) var bytes: [UInt8]
@@ -11,9 +13,7 @@ struct IntegrationFields: Equatable {
 
     /// The field at byte `offset`; nil when the message ends before it does.
     func value<Value: FixedWidthInteger>(at offset: Int, as type: Value.Type = Value.self) -> Value? {
-        let size = Value.bitWidth / 8
-        guard offset >= 0, bytes.count >= size, offset <= bytes.count - size else { return nil }
-        return (0..<size).reversed().reduce(Value(0)) { $0 << 8 | Value(truncatingIfNeeded: bytes[offset + $1]) }
+        bytes.littleEndian(at: offset)
     }
 
     /// `count` bytes from `offset`; nil when the message ends before they do.
@@ -24,9 +24,7 @@ struct IntegrationFields: Equatable {
 
     // MARK: Writing
 
-    mutating func append<Value: FixedWidthInteger>(_ value: Value) {
-        for shift in stride(from: 0, to: Value.bitWidth, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> Value(shift))) }
-    }
+    mutating func append<Value: FixedWidthInteger>(_ value: Value) { bytes.append(littleEndian: value) }
 
     mutating func append(_ more: [UInt8]) { bytes += more }
 

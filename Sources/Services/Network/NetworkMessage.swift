@@ -1,10 +1,10 @@
+import Basics
+
 /// Little-endian fields of an NVSP or RNDIS message that is being made.
 struct NetworkMessageBuilder {
     private(set) var bytes: [UInt8] = []
 
-    mutating func add<Value: FixedWidthInteger>(_ value: Value) {
-        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
-    }
+    mutating func add<Value: FixedWidthInteger>(_ value: Value) { bytes.append(littleEndian: value) }
 
     mutating func add(_ more: some Sequence<UInt8>) { bytes.append(contentsOf: more) }
 

@@ -1,3 +1,4 @@
+import Basics
 import Network
 
 /// The head of an RNDIS message in a private copy, with a packet message's parts checked to lie inside it.

@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import VMBus
 
@@ -48,9 +49,9 @@ extension StorageController {
 
     func complete(_ link: ChannelLink, _ transaction: UInt64, wantsReply: Bool, _ status: StorageStatus) {
         guard wantsReply else { return }
-        reply.setLittle(StoragePacket.operationOffset, StorageOperation.completeIO.rawValue)
-        reply.setLittle(StoragePacket.flagsOffset, UInt32(0))
-        reply.setLittle(StoragePacket.statusOffset, status.rawValue)
+        reply.setLittleEndian(StorageOperation.completeIO.rawValue, at: StoragePacket.operationOffset)
+        reply.setLittleEndian(UInt32(0), at: StoragePacket.flagsOffset)
+        reply.setLittleEndian(status.rawValue, at: StoragePacket.statusOffset)
         sendReply(link, transaction: transaction)
     }
 
@@ -78,9 +79,9 @@ extension StorageController {
             return .success
         case (.queryProperties, .properties) where link.channel.index == 0:
             for position in StoragePacket.bodyOffset..<StoragePacket.length { reply[position] = 0 }
-            reply.setLittle(StoragePacket.bodyOffset + 4, UInt16(subChannelLimit))
-            reply.setLittle(StoragePacket.bodyOffset + 8, StorageVersion.multiChannel)
-            reply.setLittle(StoragePacket.bodyOffset + 12, UInt32(StoragePacket.maximumTransfer))
+            reply.setLittleEndian(UInt16(subChannelLimit), at: StoragePacket.bodyOffset + 4)
+            reply.setLittleEndian(StorageVersion.multiChannel, at: StoragePacket.bodyOffset + 8)
+            reply.setLittleEndian(UInt32(StoragePacket.maximumTransfer), at: StoragePacket.bodyOffset + 12)
             phase = .end
             return .success
         case (.endInitialization, .end) where link.channel.index == 0:

@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import Storage
 import VMBus
@@ -45,7 +46,7 @@ extension StorageController {
             reply[StoragePacket.srbStatusOffset] = SRBStatus.success.rawValue
             reply[StoragePacket.scsiStatusOffset] = 0
             reply[StoragePacket.senseLengthOffset] = 0
-            reply.setLittle(StoragePacket.transferLengthOffset, UInt32(exchange.transferred))
+            reply.setLittleEndian(UInt32(exchange.transferred), at: StoragePacket.transferLengthOffset)
             return .answered(.success)
         case .check(let sense): return .answered(answer(sense))
         case .trouble(let sense, let error):
@@ -64,7 +65,7 @@ extension StorageController {
         reply[StoragePacket.srbStatusOffset] = srb.rawValue
         reply[StoragePacket.scsiStatusOffset] = Self.checkCondition
         reply[StoragePacket.senseLengthOffset] = 0
-        reply.setLittle(StoragePacket.transferLengthOffset, UInt32(0))
+        reply.setLittleEndian(UInt32(0), at: StoragePacket.transferLengthOffset)
         return status
     }
 

@@ -169,7 +169,7 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
         guard !notices.isEmpty, phase == .ready, let link = links.first ?? nil else { return }
         while let operation = notices.first {
             var bytes = [UInt8](repeating: 0, count: StoragePacket.length)
-            bytes.setLittle(StoragePacket.operationOffset, operation)
+            bytes.setLittleEndian(operation, at: StoragePacket.operationOffset)
             guard link.channel.send(bytes) else { return }
             notices.removeFirst()
         }

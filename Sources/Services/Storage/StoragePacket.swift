@@ -94,12 +94,7 @@ enum StorageVersion {
 extension [UInt8] {
     /// A little-endian integer; zero behind the end.
     func little<Value: FixedWidthInteger & UnsignedInteger>(_ offset: Int, as type: Value.Type) -> Value {
-        guard offset >= 0, offset + MemoryLayout<Value>.size <= count else { return 0 }
-        return withUnsafeBytes { Value(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: Value.self)) }
+        littleEndian(at: offset) ?? 0
     }
 
-    /// Stores a little-endian integer. Precondition: it lies inside.
-    mutating func setLittle<Value: FixedWidthInteger & UnsignedInteger>(_ offset: Int, _ value: Value) {
-        for place in 0..<MemoryLayout<Value>.size { self[offset + place] = UInt8(truncatingIfNeeded: value >> (8 * place)) }
-    }
 }

@@ -1,3 +1,4 @@
+import Basics
 import CLua
 import Cmdlets
 import Glibc
@@ -26,13 +27,13 @@ public final class ScenarioRunner {
     public func run(_ paths: [String]) -> Int32 {
         let files = paths.flatMap(Self.files)
         if report == .tap { print("TAP version 13") }
-        let start = Self.seconds()
+        let start = HostTime.seconds()
         for file in files where !isStopped { runFile(file) }
         let total = passed + failed + pending
         if report == .tap {
             print("1..\(number)")
         } else {
-            print("\(passed) passed, \(failed) failed, \(pending) pending, \(Self.shown(Self.seconds() - start))")
+            print("\(passed) passed, \(failed) failed, \(pending) pending, \(Self.shown(HostTime.seconds() - start))")
         }
         fflush(nil)
         if isStopped { return 128 + (lv_lua_last_signal() == 0 ? SIGINT : lv_lua_last_signal()) }
@@ -121,12 +122,6 @@ public final class ScenarioRunner {
     fileprivate func stop() { isStopped = true }
     fileprivate var wasStopped: Bool { isStopped }
 
-    static func seconds() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-    }
-
     private static func shown(_ seconds: Double) -> String { NumberText.fixed(seconds, digits: 2) + " s" }
 }
 
@@ -168,10 +163,10 @@ final class ScenarioFile {
         switch event {
         case "stopped": return session.interpreter.shouldStop || runner.wasStopped
         case "start":
-            start = ScenarioRunner.seconds()
+            start = HostTime.seconds()
             runningBefore = Set(((try? host.machines()) ?? []).filter(ScenarioRunner.isRunning).map { $0.id.description })
         case "pass":
-            runner.pass(name, ScenarioRunner.seconds() - start)
+            runner.pass(name, HostTime.seconds() - start)
             endCase()
         case "pending": runner.skip(name, call.text(3) ?? "no reason")
         default:

@@ -52,11 +52,8 @@ struct MessageReader {
     var remaining: Int { max(0, bytes.count - position) }
 
     mutating func integer<Value: FixedWidthInteger & UnsignedInteger>(_ type: Value.Type = Value.self) -> Value? {
-        let size = MemoryLayout<Value>.size
-        guard remaining >= size else { return nil }
-        var value: Value = 0
-        for byte in bytes[position..<position + size].reversed() { value = value << 8 | Value(byte) }
-        position += size
+        guard let value = bytes.littleEndian(at: position, as: Value.self) else { return nil }
+        position += MemoryLayout<Value>.size
         return value
     }
 
@@ -79,9 +76,7 @@ struct MessageWriter {
         add(UInt32(0))
     }
 
-    mutating func add<Value: FixedWidthInteger & UnsignedInteger>(_ value: Value) {
-        for shift in 0..<MemoryLayout<Value>.size { bytes.append(UInt8(truncatingIfNeeded: value >> Value(shift * 8))) }
-    }
+    mutating func add<Value: FixedWidthInteger & UnsignedInteger>(_ value: Value) { bytes.append(littleEndian: value) }
 
     mutating func add(_ array: [UInt8], padTo size: Int) {
         bytes += array.prefix(size)

@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 
 /// What a pump does for the bus: tasks in order, then a turn for each channel that the guest signalled, then signals to the guest.

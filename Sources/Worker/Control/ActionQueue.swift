@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 import Synchronization
 
@@ -22,7 +23,7 @@ final class ActionQueue: Sendable {
         }
         guard let start else { return false }
         guard start else { return true }
-        let started = ControlThread.start { [self] in drain() }
+        let started = HostThread.startDetached(name: "control") { [self] in drain() }
         if !started {
             contents.withLock {
                 $0.isRunning = false

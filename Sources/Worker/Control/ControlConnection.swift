@@ -1,4 +1,4 @@
-import CHost
+import Basics
 import Glibc
 import Persistence
 import Synchronization
@@ -10,19 +10,7 @@ final class ControlConnection {
     let serial: UInt64
     let socket: OpenFile
     let initiator: VirtualMachineEvent.Initiator
-    /// When the peer must have said hello, on the monotonic clock.
-    let helloDeadline: UInt64
-    var saidHello = false
-    /// No further input is read; it closes when what is queued has been sent.
-    var isClosing = false {
-        didSet { closingDeadline = HostTime.monotonic() + UInt64(ProtocolLimits.helloSeconds * 1e9) }
-    }
-    private var closingDeadline = UInt64.max
-    private(set) var isBroken = false
-
-    private var decoder = FrameDecoder()
-    private var output: [UInt8] = []
-    private var sent = 0
+    let stream: FrameStream
     /// Descriptors received and not yet claimed by a request, in order.
     private var received: [OpenFile] = []
 
@@ -36,72 +24,19 @@ final class ControlConnection {
         self.serial = serial
         self.socket = socket
         self.initiator = initiator
-        helloDeadline = HostTime.monotonic() + UInt64(ProtocolLimits.helloSeconds * 1e9)
+        stream = FrameStream(descriptor: socket.descriptor)
     }
 
-    var queuedBytes: Int { output.count - sent }
+    func send(_ frame: Frame) { stream.send(frame) }
+    func send(error: any Error, request: UInt32) { stream.send(error: error, request: request) }
 
-    func send(_ frame: Frame) {
-        guard !isBroken else { return }
-        output += frame.encoded
-        // Replies are small and bounded in number; only a peer that does not read gets here.
-        if queuedBytes > ProtocolLimits.queuedBytes + ProtocolLimits.largestFrame { isBroken = true }
-    }
-
-    func send(error: any Error, request: UInt32) {
-        guard let body = try? ProtocolCodec.encode(TransportedError(error)) else { return }
-        send(Frame(.error, request: request, body: body))
-    }
-
-    /// Sends what the socket takes.
-    func flush() {
-        while !isBroken, sent < output.count {
-            let count = output.withUnsafeBytes {
-                lv_send(socket.descriptor, $0.baseAddress?.advanced(by: sent), output.count - sent, nil, 0)
-            }
-            if count == -Int(EAGAIN) { break }
-            if count < 0 {
-                isBroken = true
-            } else {
-                sent += count
-            }
-        }
-        if sent > 1 << 16 || sent == output.count {
-            output.removeFirst(sent)
-            sent = 0
-        }
-    }
-
-    /// Reads what has come, at most 64 KiB, so that one peer cannot keep the others waiting. Any violation breaks the connection.
+    /// Reads what has come; its descriptors wait for the requests that claim them.
     func receive() -> [Frame] {
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        var descriptors = [Int32](repeating: -1, count: ProtocolLimits.descriptors)
-        var count: Int32 = 0
-        let size = lv_receive(socket.descriptor, &buffer, buffer.count, &descriptors, Int32(descriptors.count), &count)
-        for descriptor in descriptors.prefix(Int(count)) {
-            received.append(OpenFile(descriptor: descriptor, path: "a descriptor of a request"))
-        }
-        if received.count > ProtocolLimits.descriptors { isBroken = true }
-        if size == -Int(EAGAIN) { return [] }
-        guard size > 0 else {
-            isBroken = true
-            return []
-        }
-        decoder.append(buffer[..<size])
-        var frames: [Frame] = []
-        do {
-            while let frame = try decoder.next() { frames.append(frame) }
-        } catch {
-            send(error: error, request: 0)
-            isClosing = true
-        }
+        var descriptors: [Int32] = []
+        let frames = stream.receive(descriptors: &descriptors)
+        received += descriptors.map { OpenFile(descriptor: $0, path: "a descriptor of a request") }
+        if received.count > ProtocolLimits.descriptors { stream.fail() }
         return frames
-    }
-
-    /// Drops who says no hello, and who does not take its last words.
-    func checkDeadlines(_ now: UInt64) {
-        if !saidHello && !isClosing && now > helloDeadline { isClosing = true }
-        if isClosing && now > closingDeadline { isBroken = true }
     }
 
     /// The oldest descriptor that came and was not claimed.

@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import Glibc
 import Persistence
@@ -72,10 +73,10 @@ final class ControlServer: Sendable {
             }
             for letter in letters { letter(self) }
             let patience = service.pump(self)
-            for connection in connections { connection.flush() }
-            connections.removeAll { $0.isBroken || ($0.isClosing && $0.queuedBytes == 0) }
+            for connection in connections { connection.stream.flush() }
+            connections.removeAll { $0.stream.isOver }
             if stopping {
-                if lastTurn || connections.allSatisfy({ $0.queuedBytes == 0 }) { break }
+                if lastTurn || connections.allSatisfy({ $0.stream.queuedBytes == 0 }) { break }
                 lastTurn = !waitForReaders()
                 continue
             }
@@ -91,11 +92,11 @@ final class ControlServer: Sendable {
         ]
         for connection in connections {
             // Who does not read what it asked for is not listened to.
-            let listens = !connection.isClosing && connection.queuedBytes < ProtocolLimits.queuedBytes
+            let listens = !connection.stream.isClosing && connection.stream.queuedBytes < ProtocolLimits.queuedBytes
             polled.append(
                 pollfd(
                     fd: connection.socket.descriptor,
-                    events: Int16((listens ? POLLIN : 0) | (connection.queuedBytes > 0 ? POLLOUT : 0)), revents: 0))
+                    events: Int16((listens ? POLLIN : 0) | (connection.stream.queuedBytes > 0 ? POLLOUT : 0)), revents: 0))
         }
         let own = polled.count
         polled += service.watched()
@@ -107,30 +108,22 @@ final class ControlServer: Sendable {
         }
         for (connection, poll) in zip(connections, polled[2..<own]) {
             let events = Int32(poll.revents)
-            if events & POLLOUT != 0 { connection.flush() }
+            if events & POLLOUT != 0 { connection.stream.flush() }
             guard events & (POLLIN | POLLHUP | POLLERR) != 0 else { continue }
-            for frame in connection.receive() where !connection.isClosing { take(frame, connection, service) }
+            for frame in connection.receive() where !connection.stream.isClosing { take(frame, connection, service) }
         }
         for poll in polled[own...] where poll.revents != 0 { service.ready(poll) }
-        connections.removeAll { $0.isBroken }
+        connections.removeAll { $0.stream.isBroken }
         if polled[1].revents != 0 { accept() }
         let now = HostTime.monotonic()
-        for connection in connections { connection.checkDeadlines(now) }
+        for connection in connections { connection.stream.checkDeadline(now) }
     }
 
     private func take(_ frame: Frame, _ connection: ControlConnection, _ service: any ControlService) {
-        if connection.saidHello {
+        if connection.stream.saidHello {
             service.received(frame, on: connection, server: self)
-            return
-        }
-        do {
-            guard frame.kind == .hello else { throw ProtocolError.malformed("something else than hello first") }
-            _ = try service.hello.agree(with: try ProtocolCodec.decode(Hello.self, from: frame.body))
-            connection.saidHello = true
-            connection.send(Frame(.hello, request: 0, body: try ProtocolCodec.encode(service.hello)))
-        } catch {
-            connection.send(error: error, request: 0)
-            connection.isClosing = true
+        } else {
+            connection.stream.greet(frame, as: service.hello)
         }
     }
 
@@ -148,7 +141,7 @@ final class ControlServer: Sendable {
                 serial: accepted, socket: socket, initiator: Initiators.named(user: user, process: process))
             if connections.count >= ProtocolLimits.connections {
                 connection.send(error: ProtocolError.tooManyConnections(), request: 0)
-                connection.flush()
+                connection.stream.flush()
             } else {
                 connections.append(connection)
             }
@@ -157,7 +150,9 @@ final class ControlServer: Sendable {
 
     /// While stopping: waits until a connection can take more, at most a second; false when none can.
     private func waitForReaders() -> Bool {
-        var polled = connections.filter { $0.queuedBytes > 0 }.map { pollfd(fd: $0.socket.descriptor, events: Int16(POLLOUT), revents: 0) }
+        var polled = connections.filter { $0.stream.queuedBytes > 0 }.map {
+            pollfd(fd: $0.socket.descriptor, events: Int16(POLLOUT), revents: 0)
+        }
         return poll(&polled, nfds_t(polled.count), 1_000) > 0
     }
 }

@@ -179,9 +179,9 @@ private final class Answer<Value>: @unchecked Sendable {
 
     /// nil: not within the time.
     func wait(seconds: Double) -> Result<Value, IntegrationError>? {
-        let deadline = hostMonotonicNanoseconds() &+ UInt64(max(seconds, 0) * 1e9)
+        let deadline = HostTime.monotonic() &+ UInt64(max(seconds, 0) * 1e9)
         return lock.withLock {
-            while result == nil, hostMonotonicNanoseconds() < deadline { lock.wait(untilMonotonic: deadline) }
+            while result == nil, HostTime.monotonic() < deadline { lock.wait(untilMonotonic: deadline) }
             return result
         }
     }

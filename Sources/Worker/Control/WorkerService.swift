@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 import Persistence
 import WorkerProtocol
@@ -37,7 +38,7 @@ final class WorkerService: ControlService {
             connection.waiting[frame.request]?.isCancelled.store(true, ordering: .releasing)
         case .hello, .reply, .error, .event, .data:
             connection.send(error: ProtocolError.malformed("a frame that only a worker sends"), request: frame.request)
-            connection.isClosing = true
+            connection.stream.close()
         }
     }
 
@@ -210,7 +211,7 @@ final class WorkerService: ControlService {
                 guard let port = ports.first(where: { $0.number == follower.port }) else { continue }
                 var next = follower.next
                 // The ring file is the queue: a peer that does not read finds its beginning gone, and is told so.
-                while connection.queuedBytes < ProtocolLimits.queuedBytes / 8, let piece = port.piece(from: next) {
+                while connection.stream.queuedBytes < ProtocolLimits.queuedBytes / 8, let piece = port.piece(from: next) {
                     guard let body = try? ProtocolCodec.encode(piece.data) else { break }
                     connection.send(Frame(.data, request: request, body: body))
                     next = piece.next

@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import WorkerProtocol
 
@@ -93,8 +94,8 @@ final class Announcer: @unchecked Sendable {
                 lock.wait()
                 continue
             }
-            let deadline = hostMonotonicNanoseconds() + Self.patience
-            while !isUrgent, !isClosed, hostMonotonicNanoseconds() < deadline { lock.wait(untilMonotonic: deadline) }
+            let deadline = HostTime.monotonic() + Self.patience
+            while !isUrgent, !isClosed, HostTime.monotonic() < deadline { lock.wait(untilMonotonic: deadline) }
             var batch = items
             if lostBytes > 0 {
                 batch.append(.event(MachineEvent(.lost, .warning, "\(lostBytes) bytes of console output were lost: nobody took them.")))

@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import HypervisorCore
 import Synchronization
@@ -59,7 +60,7 @@ final class ExactScheduler: Scheduler, @unchecked Sendable {
             isFrozen = true
             lock.wakeAll()
             while !isStanding {
-                if hostMonotonicNanoseconds() >= deadline { return "virtual processor \(current) does not come to an instruction's end" }
+                if HostTime.monotonic() >= deadline { return "virtual processor \(current) does not come to an instruction's end" }
                 lock.wait(untilMonotonic: deadline)
             }
             return nil

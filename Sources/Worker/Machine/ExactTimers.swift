@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 
 /// Timers of an Exact machine, fired on the VP thread between two instructions at the first count that reaches the deadline. A timer that

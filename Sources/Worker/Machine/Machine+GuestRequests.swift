@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import HypervisorCore
 import Processor

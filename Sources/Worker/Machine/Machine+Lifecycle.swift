@@ -1,3 +1,4 @@
+import Basics
 import Boot
 import DeviceModel
 import WorkerProtocol
@@ -9,10 +10,10 @@ extension Machine {
 
     /// Waits until `condition` holds of the state, at most `seconds` of host time; false: it does not.
     package func wait(seconds: Double, until condition: (VirtualMachineState) -> Bool) -> Bool {
-        let deadline = hostMonotonicNanoseconds() &+ UInt64(max(seconds, 0) * 1e9)
+        let deadline = HostTime.monotonic() &+ UInt64(max(seconds, 0) * 1e9)
         return stateLock.withLock {
             while !condition(currentState) {
-                guard hostMonotonicNanoseconds() < deadline else { return false }
+                guard HostTime.monotonic() < deadline else { return false }
                 stateLock.wait(untilMonotonic: deadline)
             }
             return true
@@ -135,7 +136,7 @@ extension Machine {
     /// Stops processors and timers, then the services, which finish what they are at. What has not come to rest within the machine's
     /// patience is said; it stands as soon as it does, until `runAll`.
     func standAll() -> String? {
-        let deadline = hostMonotonicNanoseconds() &+ patience
+        let deadline = HostTime.monotonic() &+ patience
         return scheduler.stop(by: deadline) ?? stack.stop(by: deadline)
     }
 

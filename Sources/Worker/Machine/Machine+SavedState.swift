@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import WorkerProtocol
 
@@ -64,7 +65,7 @@ extension Machine {
 
     private func savedUnits() throws(MachineError) -> [UnitState] {
         // A device may have come or gone while the machine stood.
-        if let restless = stack.stop(by: hostMonotonicNanoseconds() &+ patience) { throw MachineError(.restless, detail: restless) }
+        if let restless = stack.stop(by: HostTime.monotonic() &+ patience) { throw MachineError(.restless, detail: restless) }
         do throws(StateError) { return try saveUnits(units) } catch { throw MachineError(.state, cause: error) }
     }
 

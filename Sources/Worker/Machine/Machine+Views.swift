@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import HypervisorCore
 import Processor
@@ -19,7 +20,7 @@ extension Machine {
     }
 
     package func status() -> MachineStatus {
-        let now = hostMonotonicNanoseconds()
+        let now = HostTime.monotonic()
         let used = scheduler.processorTime
         let percent = usage.withLock { last -> Int in
             defer { last = Usage(host: now, processors: used) }

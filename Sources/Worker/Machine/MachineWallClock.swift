@@ -1,16 +1,9 @@
+import Basics
 import DeviceModel
-
-#if canImport(Glibc)
-    import Glibc
-#endif
 
 /// Wall-clock time of a Real machine: the host's.
 final class HostWallClock: WallClock {
-    var unixNanoseconds: Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
-    }
+    var unixNanoseconds: Int64 { HostTime.wall() }
 }
 
 /// Wall-clock time of an Exact machine: the VM's recorded start plus partition time, so that every run sees the same dates.

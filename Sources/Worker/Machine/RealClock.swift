@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import Synchronization
 
@@ -11,19 +12,19 @@ final class RealClock: PartitionClock {
         // A reader between the two stores of run() or stop() could mix both meanings; machines change them while no VP runs.
         let value = value.load(ordering: .acquiring)
         guard isRunning.load(ordering: .acquiring) else { return UInt64(bitPattern: value) }
-        return UInt64(bitPattern: value &+ Int64(bitPattern: hostMonotonicNanoseconds()))
+        return UInt64(bitPattern: value &+ Int64(bitPattern: HostTime.monotonic()))
     }
 
     /// Host time at which the partition's clock will show `deadline`.
     func hostTime(of deadline: UInt64) -> UInt64 {
         let host = Int64(bitPattern: deadline).subtractingReportingOverflow(value.load(ordering: .acquiring))
-        return host.overflow || host.partialValue < 0 ? hostMonotonicNanoseconds() : UInt64(host.partialValue)
+        return host.overflow || host.partialValue < 0 ? HostTime.monotonic() : UInt64(host.partialValue)
     }
 
     func run() {
         guard !isRunning.load(ordering: .acquiring) else { return }
         let frozen = value.load(ordering: .acquiring)
-        value.store(frozen &- Int64(bitPattern: hostMonotonicNanoseconds()), ordering: .releasing)
+        value.store(frozen &- Int64(bitPattern: HostTime.monotonic()), ordering: .releasing)
         isRunning.store(true, ordering: .releasing)
     }
 

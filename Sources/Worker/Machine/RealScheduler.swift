@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import HypervisorCore
 import Synchronization
@@ -59,7 +60,7 @@ final class RealScheduler: Scheduler, @unchecked Sendable {
         freeze()
         let restless: Int? = lock.withLock {
             while running > 0 {
-                if hostMonotonicNanoseconds() >= deadline { return runners.first { !$0.isStanding }?.processor.index }
+                if HostTime.monotonic() >= deadline { return runners.first { !$0.isStanding }?.processor.index }
                 lock.wait(untilMonotonic: deadline)
             }
             return nil

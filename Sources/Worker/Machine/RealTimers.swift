@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 
 /// Timers of a Real machine, fired by a thread of their own. A timer that nobody holds any more is forgotten.
@@ -65,11 +66,7 @@ final class RealTimers: MachineTimers, @unchecked Sendable {
     func stop(by deadline: UInt64) -> Bool {
         lock.withLock {
             isRunning = false
-            while isFiring {
-                if hostMonotonicNanoseconds() >= deadline { return false }
-                lock.wait(untilMonotonic: deadline)
-            }
-            return true
+            return lock.wait(while: { isFiring }, untilMonotonic: deadline)
         }
     }
 

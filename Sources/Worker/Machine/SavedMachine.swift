@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import FoundationEssentials
 
@@ -80,7 +81,7 @@ package struct SavedMachine {
         }
 
         mutating func write<Value: FixedWidthInteger>(integer: Value) throws(MachineError) {
-            try write(withUnsafeBytes(of: integer.littleEndian) { Array($0) })
+            try write([UInt8](littleEndian: integer))
         }
 
         private mutating func flush() throws(MachineError) {

@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import DeviceModel
 
@@ -41,11 +42,7 @@ final class OutsideWatch: @unchecked Sendable {
         lock.withLock { isRunning = false }
         ring()
         return lock.withLock {
-            while isActing {
-                if hostMonotonicNanoseconds() >= deadline { return false }
-                lock.wait(untilMonotonic: deadline)
-            }
-            return true
+            lock.wait(while: { isActing }, untilMonotonic: deadline)
         }
     }
 

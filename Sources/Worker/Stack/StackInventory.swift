@@ -41,11 +41,6 @@ struct StackInventory {
     }
 }
 
-extension UInt32 {
-    /// Its four bytes, the least first.
-    fileprivate var littleEndianBytes: [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: self >> ($0 * 8)) } }
-}
-
 extension VirtualizationStack {
     /// Puts the configuration's devices on the bus: one list, each line an offer. Before anything runs.
     func populate(_ configuration: VirtualMachineConfiguration, _ devices: HandedDevices) throws(MachineError) {
@@ -97,10 +92,10 @@ extension VirtualizationStack {
         if let input = world.input {
             service.onInput = { device, event in
                 switch event {
-                case .call(let port): input(.socketCall, device, port.littleEndianBytes)
+                case .call(let port): input(.socketCall, device, [UInt8](littleEndian: port))
                 case .answer(let isTaken): input(.socketAnswer, device, [isTaken ? 1 : 0])
                 case .bytes(let bytes): input(.socketBytes, device, bytes)
-                case .took(let count): input(.socketTook, device, UInt32(clamping: count).littleEndianBytes)
+                case .took(let count): input(.socketTook, device, [UInt8](littleEndian: UInt32(clamping: count)))
                 case .end: input(.socketEnd, device, [])
                 }
             }

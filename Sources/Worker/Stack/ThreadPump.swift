@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import DeviceModel
 import Synchronization
@@ -134,7 +135,7 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
         ring()
         return lock.withLock {
             while !isParked || isServing {
-                if hostMonotonicNanoseconds() >= deadline { return false }
+                if HostTime.monotonic() >= deadline { return false }
                 lock.wait(untilMonotonic: deadline)
             }
             return true

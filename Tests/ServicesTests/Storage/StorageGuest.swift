@@ -126,7 +126,7 @@ final class StorageGuest {
     /// The completion of such a packet.
     func exchange(_ operation: UInt32, body: [UInt8] = [], channel: Int = 0) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: 64)
-        bytes.setLittle(0, operation)
+        bytes.setLittleEndian(operation, at: 0)
         for (position, byte) in body.enumerated() { bytes[12 + position] = byte }
         return push(bytes, channel: channel)
     }
@@ -174,12 +174,12 @@ final class StorageGuest {
     /// A request's packet.
     static func request(_ cdb: [UInt8], length: Int, direction: UInt8, lun: Int = 0, target: UInt8 = 0) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 64)
-        bytes.setLittle(0, UInt32(3))
-        bytes.setLittle(4, UInt32(1))
-        bytes.setLittle(12, UInt16(52))
+        bytes.setLittleEndian(UInt32(3), at: 0)
+        bytes.setLittleEndian(UInt32(1), at: 4)
+        bytes.setLittleEndian(UInt16(52), at: 12)
         (bytes[18], bytes[19]) = (target, UInt8(lun))
         (bytes[20], bytes[21], bytes[22]) = (UInt8(cdb.count), 20, direction)
-        bytes.setLittle(24, UInt32(length))
+        bytes.setLittleEndian(UInt32(length), at: 24)
         for (position, byte) in cdb.enumerated() { bytes[28 + position] = byte }
         return bytes
     }

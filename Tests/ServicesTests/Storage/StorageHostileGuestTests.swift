@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import Services
 import Storage
@@ -55,7 +56,9 @@ import Testing
             let (guest, _) = try guest()
             for _ in 0..<200 {
                 var payload = (0..<Int.random(in: 0...80, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
-                if payload.count >= 4, Bool.random(using: &generator) { payload.setLittle(0, UInt32.random(in: 0...16, using: &generator)) }
+                if payload.count >= 4, Bool.random(using: &generator) {
+                    payload.setLittleEndian(UInt32.random(in: 0...16, using: &generator), at: 0)
+                }
                 let answer = try #require(guest.push(payload, ranges: ranges(&generator)))
                 #expect(answer.count == 64)
             }

@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import Glibc
 import Services
@@ -58,7 +59,7 @@ import VMBusTestSupport
 
         func control(_ operation: UInt32, _ body: [UInt8] = []) -> UInt32? {
             var bytes = [UInt8](repeating: 0, count: 64)
-            bytes.setLittle(0, operation)
+            bytes.setLittleEndian(operation, at: 0)
             for (position, byte) in body.enumerated() { bytes[12 + position] = byte }
             return channels[0].exchange(bytes)?.payload.little(8, as: UInt32.self)
         }

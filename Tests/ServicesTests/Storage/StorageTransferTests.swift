@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 import Services
 import Storage
@@ -86,7 +87,7 @@ import Testing
         let ranges = StorageGuest.ranges(1024)
         for length in [1025, 4096, 1 << 20 + 1, 0x7FFF_FFFF, 0xFFFF_FFFF] {
             var request = StorageGuest.request(ScsiBlocks.transfer10(0x28, 0, 2), length: 0, direction: 1, lun: 3)
-            request.setLittle(24, UInt32(length))
+            request.setLittleEndian(UInt32(length), at: 24)
             let reply = try #require(guest.push(request, ranges: ranges))
             #expect(reply[14] == 0x06 && reply.little(24, as: UInt32.self) == 0)
         }

@@ -9,13 +9,6 @@ extension [UInt8] {
         }
     }
 
-    mutating func setLittleEndian<Number: FixedWidthInteger>(_ value: Number, at position: Int) {
-        withUnsafeMutableBytes { bytes in
-            precondition(position >= 0 && position + MemoryLayout<Number>.size <= bytes.count, "field outside of its structure")
-            bytes.storeBytes(of: value.littleEndian, toByteOffset: position, as: Number.self)
-        }
-    }
-
     func guid(at position: Int) -> GUID { GUID(bytes: Array(self[position..<position + 16])) }
 
     mutating func setGUID(_ value: GUID, at position: Int) { replaceSubrange(position..<position + 16, with: value.bytes) }

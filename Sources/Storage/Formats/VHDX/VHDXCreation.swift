@@ -53,10 +53,10 @@ extension VHDXImage {
         let ofDisk = Entry.isRequired | Entry.isVirtualDisk
         var items: [(identifier: GUID, flags: UInt32, bytes: [UInt8])] = [
             (VHDXLayout.fileParametersItem, Entry.isRequired, parameters),
-            (VHDXLayout.diskSizeItem, ofDisk, littleEndianBytes(options.size)),
+            (VHDXLayout.diskSizeItem, ofDisk, [UInt8](littleEndian: options.size)),
             (VHDXLayout.identifierItem, ofDisk, (options.diskIdentifier ?? GUID()).bytes),
-            (VHDXLayout.logicalSectorItem, ofDisk, littleEndianBytes(UInt32(options.logicalSectorSize))),
-            (VHDXLayout.physicalSectorItem, ofDisk, littleEndianBytes(UInt32(options.physicalSectorSize))),
+            (VHDXLayout.logicalSectorItem, ofDisk, [UInt8](littleEndian: UInt32(options.logicalSectorSize))),
+            (VHDXLayout.physicalSectorItem, ofDisk, [UInt8](littleEndian: UInt32(options.physicalSectorSize))),
         ]
         if let parent = options.parent {
             guard let locator = parent.item else { return nil }
@@ -75,8 +75,6 @@ extension VHDXImage {
         }
         return region
     }
-
-    static func littleEndianBytes(_ value: some FixedWidthInteger) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
 
     /// All blocks of a fixed disk, one after the other behind the table.
     private static func layOutFixedBlocks(

@@ -12,8 +12,8 @@ extension VHDXImage {
         try changing { () throws(DiskError) in
             // The new locator lies where nothing is; only the table, in one page, says that it counts.
             try file.write(item, at: metadata.region.offset + UInt64(offset))
-            var place = Self.littleEndianBytes(offset)
-            place += Self.littleEndianBytes(UInt32(item.count))
+            var place = [UInt8](littleEndian: offset)
+            place += [UInt8](littleEndian: UInt32(item.count))
             try edit([(metadata.region.offset + 32 + 32 * UInt64(position) + 16, place)])
             metadata.move(position, to: offset, length: item.count)
             metadata.parentLink = link
@@ -35,7 +35,7 @@ extension VHDXImage {
                 .invalidOption, "Physical sectors have 512 or 4096 bytes and are not smaller than the logical ones.", file: file.name)
         }
         try changing { () throws(DiskError) in
-            try edit([try item(VHDXLayout.physicalSectorItem, Self.littleEndianBytes(UInt32(size)))])
+            try edit([try item(VHDXLayout.physicalSectorItem, [UInt8](littleEndian: UInt32(size)))])
             metadata.physicalSectorSize = size
         }
     }

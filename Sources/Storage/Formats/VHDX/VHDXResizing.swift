@@ -36,7 +36,7 @@ extension VHDXImage {
     private func shrink(to newSize: UInt64) throws(DiskError) {
         let blocks = geometry.blocks(in: newSize)..<geometry.blocks(in: size)
         // The size first: blocks behind the end count for nobody.
-        try edit([try item(VHDXLayout.diskSizeItem, Self.littleEndianBytes(newSize))])
+        try edit([try item(VHDXLayout.diskSizeItem, [UInt8](littleEndian: newSize))])
         setSize(newSize)
         for block in blocks {
             let index = geometry.index(block)
@@ -57,7 +57,7 @@ extension VHDXImage {
         let oldEntries = geometry.entries(for: size)
         let newEntries = geometry.entries(for: newSize)
         try clearTail(oldBlocks - 1, newSize)
-        var changes = [try item(VHDXLayout.diskSizeItem, Self.littleEndianBytes(newSize))]
+        var changes = [try item(VHDXLayout.diskSizeItem, [UInt8](littleEndian: newSize))]
         let newTable = newEntries > table.capacity ? try largerTable(for: newEntries) : nil
         let target = newTable ?? table
         for index in oldEntries..<newEntries { target[index] = 0 }

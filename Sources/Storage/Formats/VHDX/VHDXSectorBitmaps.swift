@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 
 /// The sector bitmaps of a differencing disk, page by page as they are needed (MS-VHDX 2.5.2). Bit n, from the lowest of the first byte

@@ -3,7 +3,7 @@
 #endif
 
 /// A plain lock of the host with a condition to wait for. Swift's `Mutex` has no condition and wants `sending` values; device code
-/// wants neither ceremony nor a wait without one.
+/// and cmdlets' threads want neither ceremony nor a wait without one.
 package final class HostLock: @unchecked Sendable {
     // Safety: both live at fixed addresses from init to deinit.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -47,11 +47,17 @@ package final class HostLock: @unchecked Sendable {
         var time = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
         pthread_cond_timedwait(condition, mutex, &time)
     }
-}
 
-/// Nanoseconds on the host's monotonic clock.
-package func hostMonotonicNanoseconds() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    /// Waits until woken, at most that long. Precondition: the caller holds the lock.
+    package func wait(milliseconds: UInt64) { wait(untilMonotonic: HostTime.monotonic() &+ milliseconds &* 1_000_000) }
+
+    /// Waits while `condition` holds; false: it still holds when the host's monotonic clock shows `deadline`. Precondition: the caller holds
+    /// the lock.
+    package func wait(while condition: () -> Bool, untilMonotonic deadline: UInt64) -> Bool {
+        while condition() {
+            if HostTime.monotonic() >= deadline { return false }
+            wait(untilMonotonic: deadline)
+        }
+        return true
+    }
 }

@@ -11,7 +11,8 @@ package final class HostThread: @unchecked Sendable {
 
     // Safety: written once in init, before anyone else can see the object.
     private var handle = pthread_t()
-    private let isStarted: Bool
+    /// False: the system gave no thread, and the body never runs.
+    package let isStarted: Bool
 
     /// Starts a thread with `stackSize` bytes of stack. `name` (15 bytes at most) shows in the host's tools.
     package init(name: String, stackSize: Int = 1 << 20, body: @escaping () -> Void) {
@@ -33,6 +34,14 @@ package final class HostThread: @unchecked Sendable {
         pthread_attr_destroy(&attributes)
         isStarted = result == 0
         if !isStarted { start.release() }
+    }
+
+    /// Starts a thread that ends by itself; false when the system gives none.
+    @discardableResult
+    package static func startDetached(name: String, stackSize: Int = 8 << 20, body: @escaping @Sendable () -> Void) -> Bool {
+        let thread = HostThread(name: name, stackSize: stackSize, body: body)
+        thread.detach()
+        return thread.isStarted
     }
 
     /// Glibc's module map hides pthread_setname_np; the kernel takes the name through a file as well.
