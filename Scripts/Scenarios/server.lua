@@ -179,6 +179,8 @@ describe("a Debian server", function()
     end)
 
     it("restarts when asked, and what was written is there", function()
+        -- Linux names disks in the order in which it finds them, so with a second one /dev/sda might be that.
+        Remove-VMHardDiskDrive{ VMName = name, ControllerType = "SCSI", ControllerNumber = 0, ControllerLocation = 6 }
         must("head -c 20000000 /dev/urandom >/root/whole && sha256sum /root/whole >/root/whole.sum")
         Restart-VM{ VM = vm, Type = "Reboot", Force = true, Wait = true, For = "Heartbeat", Timeout = 400 }
         Wait-VM{ VM = vm, For = "Console", Pattern = "server# ", Timeout = 200 }
