@@ -133,6 +133,14 @@ int lv_disk_lock(int descriptor, int writer) {
     return result != 0 ? result : foreign.l_type == F_UNLCK ? 0 : -EAGAIN;
 }
 
+int lv_disk_share(int descriptor) {
+    // The byte that readers hold is never let go meanwhile, so that no writer slips in.
+    int result = lock(descriptor, F_OFD_SETLK, F_RDLCK, NO_WRITERS_BYTE, 1, NULL);
+    if (result == 0) result = lock(descriptor, F_OFD_SETLK, F_UNLCK, 0, NO_WRITERS_BYTE, NULL);
+    if (result == 0) result = lock(descriptor, F_OFD_SETLK, F_UNLCK, NO_WRITERS_BYTE + 1, 0, NULL);
+    return result;
+}
+
 void lv_disk_unlock(int descriptor) { lock(descriptor, F_OFD_SETLK, F_UNLCK, 0, 0, NULL); }
 
 int lv_disk_open_folder(const char *path) {
@@ -153,13 +161,29 @@ int lv_disk_open_beneath(int folder, const char *path, int flags) {
     return -EAGAIN;
 }
 
-int lv_disk_rename_new(const char *from, const char *to) {
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+int lv_disk_open_in(int folder, const char *name, int flags, unsigned mode) {
+    int descriptor;
+    do descriptor = openat(folder, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
+    while (descriptor < 0 && errno == EINTR);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int lv_disk_rename_new(int folder, const char *from, const char *to) {
+    if (renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0) return 0;
     if (errno != EINVAL && errno != ENOSYS) return -errno;
     // A file system without the flag: a hard link does not replace either.
-    if (link(from, to) != 0) return -errno;
-    unlink(from);
+    if (linkat(folder, from, folder, to, 0) != 0) return -errno;
+    unlinkat(folder, from, 0);
     return 0;
+}
+
+int lv_disk_synchronise_folder(int folder) {
+    // A descriptor that only looks names up cannot be synchronised.
+    int descriptor = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return -errno;
+    int result = fsync(descriptor) == 0 ? 0 : -errno;
+    close(descriptor);
+    return result;
 }
 
 int lv_disk_is_zero(const void *bytes, uint64_t count) {

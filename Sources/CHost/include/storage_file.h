@@ -23,14 +23,20 @@ int64_t lv_disk_seek(int descriptor, uint64_t offset, int data);
 // Locks that belong to the open file description and so go with the descriptor to another process; -EAGAIN: somebody else holds one.
 // A writer shuts out everybody, a reader only writers.
 int lv_disk_lock(int descriptor, int writer);
+// Makes a writer's lock a reader's, without a moment between in which anybody else could become a writer.
+int lv_disk_share(int descriptor);
 // Lets them go for every holder of the description, also for a child of ours that has not yet come to its exec.
 void lv_disk_unlock(int descriptor);
 // Opens a folder to look up names in it; needs no permission to read it.
 int lv_disk_open_folder(const char *path);
 // Opens the relative `path` beneath `folder`, refusing `..` and absolute paths that lead out (-EXDEV) and symbolic links (-ELOOP).
 int lv_disk_open_beneath(int folder, const char *path, int flags);
-// Gives a file its name unless that is taken (-EEXIST).
-int lv_disk_rename_new(const char *from, const char *to);
+// Opens or makes the file `name` in `folder`; a symbolic link of that name is -ELOOP.
+int lv_disk_open_in(int folder, const char *name, int flags, unsigned mode);
+// Gives a file of `folder` its name unless that is taken (-EEXIST).
+int lv_disk_rename_new(int folder, const char *from, const char *to);
+// Makes new and removed names of `folder` last over a power cut.
+int lv_disk_synchronise_folder(int folder);
 // True when no byte differs from zero.
 int lv_disk_is_zero(const void *bytes, uint64_t count);
 #endif

@@ -80,8 +80,24 @@ extension HostDiskFile {
         return Identity(device: UInt64(status.st_dev), file: UInt64(status.st_ino))
     }
 
+    /// Opens or makes the file `name` of an open folder, with its lock; a symbolic link of that name is refused. `path` is for messages.
+    /// `sharing` takes a reader's lock although the file can be written.
+    static func open(
+        in folder: Int32, _ name: String, path: String, readOnly: Bool, creating: Bool = false, sharing: Bool = false
+    ) throws(DiskOpenError) -> HostDiskFile {
+        let flags = (readOnly ? O_RDONLY : O_RDWR) | (creating ? O_CREAT | O_EXCL : 0)
+        let descriptor = lv_disk_open_in(folder, name, flags, 0o644)
+        guard descriptor >= 0 else {
+            guard descriptor == -ELOOP else { throw DiskOpenError.system(-descriptor, path) }
+            throw DiskOpenError(
+                .notPermitted, "“\(path)” is a symbolic link, which is not followed here.", file: path,
+                action: "Put the image itself there.")
+        }
+        return try locked(descriptor, path, readOnly: readOnly, chain: [], sharing: sharing)
+    }
+
     private static func locked(
-        _ descriptor: Int32, _ path: String, readOnly: Bool, chain: Set<Identity>
+        _ descriptor: Int32, _ path: String, readOnly: Bool, chain: Set<Identity>, sharing: Bool = false
     ) throws(DiskOpenError) -> HostDiskFile {
         let file = HostDiskFile(descriptor: descriptor, name: path, isReadOnly: readOnly)
         var status = stat()
@@ -98,7 +114,7 @@ extension HostDiskFile {
             throw DiskOpenError(
                 .chainLoop, "“\(path)” is its own parent's parent.", file: path, action: "Set-VHD -ParentPath names the right parent.")
         }
-        let result = lv_disk_lock(descriptor, readOnly ? 0 : 1)
+        let result = lv_disk_lock(descriptor, readOnly || sharing ? 0 : 1)
         guard result == 0 else { throw DiskOpenError.system(-result, path) }
         // Whoever held the lock until now may have removed the file, as a merge does.
         guard fstat(descriptor, &status) == 0, status.st_nlink > 0 else { throw DiskOpenError.system(ENOENT, path) }

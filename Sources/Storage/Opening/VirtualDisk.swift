@@ -22,13 +22,17 @@ public enum VirtualDisk {
         return disk
     }
 
-    private static func open(
-        _ file: HostDiskFile, _ format: DiskFormat, parent: (any Disk)?, readOnly: Bool
+    /// One image on an open parent. `accepting` takes a parent whose identifier is another one.
+    static func open(
+        _ file: any DiskFile, _ format: DiskFormat, parent: (any Disk)?, readOnly: Bool, accepting: Bool = false
     ) throws(DiskOpenError) -> any Disk {
         do throws(DiskFormatError) {
             switch format {
-            case .vhd: return try VHDImage(file: file, parent: parent, readOnly: readOnly)
-            case .vhdx: return try VHDXImage(file: file, parent: parent, readOnly: readOnly)
+            case .vhd:
+                return try VHDImage(file: file, parent: parent, readOnly: readOnly, parentRule: accepting ? .ignoringIdentifier : .verified)
+            case .vhdx:
+                return try VHDXImage(
+                    file: file, parent: parent, readOnly: readOnly, parentRule: accepting ? .ignoringIdentifier : .verified)
             case .raw, .iso: break
             }
         } catch {

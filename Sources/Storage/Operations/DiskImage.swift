@@ -2,12 +2,26 @@ import Basics
 
 /// What operations need of VHD and VHDX images beyond being disks. Errors are those of the whole image.
 protocol DiskImage: MappedDisk {
+    var file: any DiskFile { get }
+    var parent: (any Disk)? { get set }
     var kind: DiskKind { get }
+    /// Bytes of a block; nil: there are none.
+    var bytesPerBlock: UInt32? { get }
     var diskIdentifier: GUID { get }
     /// How children know the image: a VHD's disk identifier, a VHDX's data write identifier.
     var linkIdentifier: GUID { get }
     /// The parent's link identifier as this image wrote it down; nil: it has no parent.
     var recordedParentIdentifier: GUID? { get }
+    /// Gives the image the link identifier that it keeps until it is closed, however much is written.
+    func settleLinkIdentifier() throws(DiskError)
+    /// Ends writing, for an image that gets a child. Precondition: flushed.
+    func freeze()
+    /// Makes the file of a frozen image as a closed one is; its content can be read meanwhile.
+    func tidyFrozen() throws(DiskError)
+    /// How many bytes from `offset` on read as zeros that the image says without holding them.
+    func impliedZeros(at offset: UInt64) throws(DiskError) -> UInt64
+    /// Whether this image may stand on a parent with that link identifier.
+    func isMade(on identifier: GUID) -> Bool
     /// Lets `child` know the link identifier that this image's first change of content will give, beside the present one, so that the chain
     /// opens at every moment between; nothing where identifiers do not change. Afterwards `setParent` tells the child the new one alone.
     func announceChange(to child: any DiskImage, _ paths: ParentPaths) throws(DiskFormatError)
@@ -40,7 +54,13 @@ struct ParentPaths: Equatable {
 }
 
 extension VHDImage: DiskImage {
+    var bytesPerBlock: UInt32? { blockSize }
     var linkIdentifier: GUID { diskIdentifier }
+
+    func settleLinkIdentifier() {}
+    func tidyFrozen() {}
+    func impliedZeros(at offset: UInt64) -> UInt64 { 0 }
+    func isMade(on identifier: GUID) -> Bool { parentLink?.identifier == identifier }
     var recordedParentIdentifier: GUID? { parentLink?.identifier }
 
     func resize(to size: UInt64, losingData: Bool) throws(DiskFormatError) { try resize(to: size) }

@@ -12,6 +12,9 @@ public struct DiskOperationCode: DiskFileErrorCode {
         case notSupported = "DiskOperationNotSupported"
         case notInChain = "DiskNotInChain"
         case nameInvalid = "DiskNameInvalid"
+        case busy = "DiskBusy"
+        case toolMissing = "DiskToolMissing"
+        case toolFailed = "DiskToolFailed"
     }
     private let word: Word
     /// The user stopped it.
@@ -25,12 +28,21 @@ public struct DiskOperationCode: DiskFileErrorCode {
     public static let notInChain = DiskOperationCode(word: .notInChain)
     /// A file's name says no format, or another one than is needed.
     public static let nameInvalid = DiskOperationCode(word: .nameInvalid)
+    /// Another work on the same running disk is not done yet.
+    public static let busy = DiskOperationCode(word: .busy)
+    /// A program that the work needs is not installed.
+    public static let toolMissing = DiskOperationCode(word: .toolMissing)
+    /// A program that the work needs could not do its part.
+    public static let toolFailed = DiskOperationCode(word: .toolFailed)
 
     public var identifier: String { word.rawValue }
     public var category: ErrorCategory {
         switch self {
         case .stopped: .operationStopped
         case .dataWouldBeLost, .notSupported: .invalidOperation
+        case .busy: .resourceBusy
+        case .toolMissing: .objectNotFound
+        case .toolFailed: .readError
         default: .invalidArgument
         }
     }

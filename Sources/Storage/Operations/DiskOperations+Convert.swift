@@ -37,7 +37,7 @@ extension DiskOperations {
         }
         if deletingSource {
             unlink(source)
-            NewImageFile.synchroniseFolder(of: source)
+            ImageFolder.synchronise(of: source)
         }
     }
 

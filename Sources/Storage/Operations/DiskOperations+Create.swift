@@ -12,6 +12,8 @@ public struct DiskSpecification: Sendable {
     public var physicalSectorSize: Int?
     /// Exactly for differencing disks.
     public var parentPath: String?
+    /// nil: a random one.
+    var identifier: GUID?
 
     public init(path: String, kind: DiskKind, size: UInt64? = nil) { (self.path, self.kind, self.size) = (path, kind, size) }
 }
@@ -57,7 +59,7 @@ extension DiskOperations {
     /// Writes an empty image into `file`.
     static func write(
         _ specification: DiskSpecification, _ format: DiskFormat, _ size: UInt64, _ parent: (identifier: GUID, paths: ParentPaths)?,
-        to file: HostDiskFile
+        to file: any DiskFile
     ) throws {
         switch format {
         case .vhd:
@@ -66,6 +68,7 @@ extension DiskOperations {
                     .notSupported, "A VHD always has sectors of 512 bytes.", file: specification.path, action: "Name it .vhdx.")
             }
             var options = VHDOptions(size: size, kind: specification.kind)
+            options.diskIdentifier = specification.identifier
             options.blockSize = specification.kind == .fixed ? nil : specification.blockSize
             options.parent = parent.map {
                 VHDParentLink(identifier: $0.identifier, relativePath: $0.paths.relative, absolutePath: $0.paths.absolute)
@@ -73,6 +76,7 @@ extension DiskOperations {
             try VHDImage.create(on: file, options)
         case .vhdx:
             var options = VHDXOptions(size: size, kind: specification.kind)
+            options.diskIdentifier = specification.identifier
             options.blockSize = specification.blockSize
             options.logicalSectorSize = specification.logicalSectorSize ?? 512
             options.physicalSectorSize = specification.physicalSectorSize ?? 4096

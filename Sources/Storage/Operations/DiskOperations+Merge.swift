@@ -25,7 +25,7 @@ extension DiskOperations {
         // The uppermost first: what is left of a chain stays usable. Their locks still hold, so that nobody begins to use them meanwhile.
         for entry in chain.entries[..<target] {
             unlink(entry.path)
-            NewImageFile.synchroniseFolder(of: entry.path)
+            ImageFolder.synchronise(of: entry.path)
         }
         try images[0].close()
     }
@@ -82,22 +82,12 @@ extension DiskOperations {
         let images = disks.compactMap { $0 as? any DiskImage }
         guard let path = files.first, let child = images.first, images.count > 1, images.count == files.count else { return }
         let position = images.count - 1
-        let (target, nearest) = (images[position], images[position - 1])
-        let paths = ParentPaths(parent: files[position], child: files[position - 1])
-        // A VHDX that is written gets a new identifier for its children: the child knows both while the first write changes it.
-        let known = target.linkIdentifier
-        try target.announceChange(to: nearest, paths)
-        if child.size > target.size { try target.resize(to: child.size, losingData: false) }
-        if let first = try nearest.nextOwnRange(from: 0) {
-            try target.write(bytes: try nearest.bytes(at: first.lowerBound, count: target.logicalSectorSize), at: first.lowerBound)
-            try target.flush()
-        }
-        if target.linkIdentifier != known { try nearest.setParent(target.linkIdentifier, paths) }
+        let step = MergeStep(upper: images[position - 1], lower: images[position], paths: files[position - 1...position])
+        try step.begin(size: child.size)
         for (count, image) in images[..<position].reversed().enumerated() {
             let share = 1 / Double(position)
-            try DiskCopy { progress((Double(count) + $0) * share) }.copyOwnContent(of: image, to: target, file: path)
+            try DiskCopy { progress((Double(count) + $0) * share) }.copyOwnContent(of: image, to: step.lower, file: path)
         }
-        try target.flush()
-        if child.size < target.size { try target.resize(to: child.size, losingData: true) }
+        try step.finish(size: child.size)
     }
 }

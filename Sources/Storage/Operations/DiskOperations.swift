@@ -64,7 +64,7 @@ public struct DiskOperations: Sendable {
         return result
     }
 
-    static func detachedImage(_ file: HostDiskFile, _ format: DiskFormat) throws(DiskOpenError) -> any DiskImage {
+    static func detachedImage(_ file: any DiskFile, _ format: DiskFormat) throws(DiskOpenError) -> any DiskImage {
         do throws(DiskFormatError) {
             if format == .vhd { return try VHDImage(file: file, readOnly: file.isReadOnly, parentRule: .detached) }
             return try VHDXImage(file: file, readOnly: file.isReadOnly, parentRule: .detached)

@@ -17,6 +17,49 @@ extension VHDXImage: MappedDisk {
 }
 
 extension VHDXImage: DiskImage {
+    var bytesPerBlock: UInt32? { metadata.isFixed ? nil : blockSize }
+
+    func settleLinkIdentifier() throws(DiskError) {
+        try checkWritable()
+        try begin(changingData: true)
+    }
+
+    func tidyFrozen() throws(DiskError) {
+        try emptyLog()
+        try trimFile()
+    }
+
+    func impliedZeros(at offset: UInt64) throws(DiskError) -> UInt64 {
+        guard offset < size, case (.zero, let count) = try run(at: offset, limit: min(size - offset, 1 << 30)) else { return 0 }
+        return count
+    }
+
+    func isMade(on identifier: GUID) -> Bool { parentLink?.names(identifier) == true }
+
+    /// Makes a range read as zeros; whole blocks leave the file.
+    func clear(at offset: UInt64, count: UInt64) throws(DiskError) {
+        let end = offset + count
+        var position = offset
+        while position < end {
+            let block = Int(position >> geometry.blockShift)
+            let start = UInt64(block) << geometry.blockShift
+            let next = min(start + bytes(in: block), end)
+            if canDiscard, position == start, next == start + bytes(in: block) {
+                try discard(at: position, count: next - position)
+                position = next
+                continue
+            }
+            let (place, length) = try run(at: position, limit: next - position)
+            let part = min(length, 1 << 20)
+            if case .zero = place {
+                position += length
+            } else {
+                try write(bytes: [UInt8](repeating: 0, count: Int(part)), at: position)
+                position += part
+            }
+        }
+    }
+
     var linkIdentifier: GUID { dataWriteGUID }
     var recordedParentIdentifier: GUID? { parentLink?.linkage }
 

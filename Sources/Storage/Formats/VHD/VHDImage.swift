@@ -9,8 +9,9 @@ import Glibc
 public final class VHDImage: MappedDisk, @unchecked Sendable {
     // Safety: one thread at a time uses a disk.
     let file: any DiskFile
-    let parent: (any Disk)?
-    public let isReadOnly: Bool
+    /// Changes when an image between is merged away.
+    var parent: (any Disk)?
+    public private(set) var isReadOnly: Bool
     var footer: VHDFooter
     var header: VHDDynamicHeader?
     var table: [UInt32]
@@ -83,6 +84,9 @@ public final class VHDImage: MappedDisk, @unchecked Sendable {
     public var blockSize: UInt32? { header?.blockSize }
     /// A fixed disk keeps its room.
     public var canDiscard: Bool { !isReadOnly && footer.kind != .fixed }
+
+    /// Ends writing, for an image that gets a child. Precondition: flushed.
+    func freeze() { isReadOnly = true }
 
     public func close() throws(DiskError) {
         guard !isClosed else { return }

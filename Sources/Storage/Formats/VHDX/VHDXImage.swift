@@ -21,8 +21,9 @@ public enum VHDXParentRule: Sendable {
 /// Safe to send: one thread at a time uses a disk (`Disk`).
 public final class VHDXImage: Disk, @unchecked Sendable {
     let file: any DiskFile
-    let parent: (any Disk)?
-    public let isReadOnly: Bool
+    /// Changes when an image between is merged away.
+    var parent: (any Disk)?
+    public private(set) var isReadOnly: Bool
     var header: VHDXHeaderPair
     var regions: VHDXRegionTable
     var metadata: VHDXMetadata
@@ -95,6 +96,9 @@ public final class VHDXImage: Disk, @unchecked Sendable {
     deinit {
         if !isClosed { file.close() }
     }
+
+    /// Ends writing, for an image that gets a child. Precondition: flushed.
+    func freeze() { isReadOnly = true }
 
     func setSize(_ size: UInt64) { (self.size, metadata.diskSize) = (size, size) }
 
