@@ -3,11 +3,16 @@ import Glibc
 
 extension DiskOperations {
     /// Copies the content of `source` into a new image, whose name says its format; only what is not zero takes room. `kind` nil:
-    /// the source's, and dynamic for a differencing one. A differencing destination holds what differs from `parentPath`.
+    /// the source's, and dynamic for a differencing one. qcow2 and VMDK images are read with `qemu-img`. A differencing destination holds what differs from `parentPath`.
     public func convert(
         _ source: String, to destination: String, kind: DiskKind? = nil, blockSize: UInt32? = nil, parentPath: String? = nil,
         deletingSource: Bool = false
     ) throws {
+        if let foreign = ForeignImage(source) {
+            _ = try format(of: destination, among: [.vhd, .vhdx, .raw])
+            return try convert(
+                foreign, to: destination, kind: kind, blockSize: blockSize, parentPath: parentPath, deletingSource: deletingSource)
+        }
         let sourceFormat = try format(of: source, among: [.vhd, .vhdx, .raw])
         let format = try format(of: destination, among: [.vhd, .vhdx, .raw])
         guard (kind == .differencing) == (parentPath != nil) else {
