@@ -10,6 +10,8 @@ struct ParentSearch {
     var allowedParents: [String]
     /// Files that are in the chain already.
     var chain: Set<HostDiskFile.Identity>
+    /// The parent is only looked at: one that is locked for writing is opened without a lock.
+    var isLooking = false
 
     /// The parent's file, open for reading with a shared lock, its identifier equal to what the child says. `accepting` lets another
     /// identifier pass.
@@ -37,7 +39,7 @@ struct ParentSearch {
         let isAbsolute = path.hasPrefix("/")
         let full = Self.normalised(isAbsolute ? path : folder + "/" + path)
         if allowedParents.contains(where: { Self.normalised($0) == full }) {
-            return try HostDiskFile.open(path: full, readOnly: true, chain: chain)
+            return try looked(full) { () throws(DiskOpenError) in try HostDiskFile.open(path: full, readOnly: true, chain: chain) }
         }
         guard !isAbsolute, !path.split(separator: "/").contains("..") else {
             throw DiskOpenError(
@@ -47,7 +49,23 @@ struct ParentSearch {
         let descriptor = lv_disk_open_folder(folder)
         guard descriptor >= 0 else { throw DiskOpenError.system(-descriptor, folder) }
         defer { _ = Glibc.close(descriptor) }
-        return try HostDiskFile.open(beneath: descriptor, path, path: full, chain: chain)
+        return try looked(full, beneath: (descriptor, path)) { () throws(DiskOpenError) in
+            try HostDiskFile.open(beneath: descriptor, path, path: full, chain: chain)
+        }
+    }
+
+    private func looked(
+        _ full: String, beneath place: (folder: Int32, path: String)? = nil, _ open: () throws(DiskOpenError) -> HostDiskFile
+    ) throws(DiskOpenError) -> HostDiskFile {
+        do throws(DiskOpenError) {
+            return try open()
+        } catch {
+            guard isLooking, error.code == .inUse else { throw error }
+            let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY
+            let descriptor = place.map { lv_disk_open_beneath($0.folder, $0.path, flags) } ?? Glibc.open(full, flags | O_CLOEXEC)
+            guard descriptor >= 0 else { throw error }
+            return HostDiskFile(descriptor: descriptor, name: full, isReadOnly: true, isLocked: false)
+        }
     }
 
     private var folder: String { Self.folder(of: childPath) }

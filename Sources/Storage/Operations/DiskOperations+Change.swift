@@ -45,27 +45,4 @@ extension DiskOperations {
     public func setPhysicalSectorSize(_ path: String, to size: Int) throws {
         try withDetachedImage(path, readOnly: false) { try $0.setPhysicalSectorSize(size) }
     }
-
-    /// Opens a disk with all its parents and looks at its structures; what is wrong, in words, the worst first. An empty answer means
-    /// that it is usable. A missing or busy file is thrown.
-    public func problems(_ path: String) throws -> [String] {
-        let format = try format(of: path)
-        do throws(DiskOpenError) {
-            let disk = try DiskChain.resolve(path: path, format: format, allowedParents: allowedParents, readOnly: true)
-                .disk(readOnly: true)
-            defer { try? disk.close() }
-            var found: [String] = []
-            var next: (any Disk)? = disk
-            while let image = next as? any DiskImage {
-                do throws(DiskFormatError) { found += try image.problems() } catch { found.append(error.message) }
-                next = image.parentDisk
-            }
-            return found
-        } catch {
-            switch error.code {
-            case .notFound, .notPermitted, .inUse, .notAFile, .failed: throw error
-            default: return [error.message]
-            }
-        }
-    }
 }

@@ -49,7 +49,7 @@ extension DiskOperations {
     }
 
     /// Opens the images, child first: those above the target and the target itself for writing, its parents for reading.
-    private static func open(_ chain: DiskChain, _ format: DiskFormat, target: Int) throws -> [any DiskImage] {
+    static func open(_ chain: DiskChain, _ format: DiskFormat, target: Int) throws -> [any DiskImage] {
         var files: [HostDiskFile] = []
         for (position, entry) in chain.entries.enumerated() {
             if position > target {
