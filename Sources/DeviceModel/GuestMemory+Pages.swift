@@ -1,30 +1,42 @@
+import CHost
+
 #if canImport(Glibc)
     import Glibc
 #endif
 
-/// Whole-memory work of a machine that stands still: what is in use, giving all of it back. Page numbers count through the backing
-/// (low RAM, then high RAM), not through the guest-physical space.
+/// Work on whole pages: what is in use, giving memory back. Page numbers count through the backing (low RAM, then high RAM), not through
+/// the guest-physical space.
 extension GuestMemory {
     /// Pages of RAM.
     package var pageCount: Int { Int(size / Self.pageSize) }
 
+    /// The bytes of pages of the backing, for copying out. Precondition: they are RAM.
+    package func bytes(of pages: Range<Int>) -> UnsafeRawBufferPointer {
+        precondition(pages.lowerBound >= 0 && pages.upperBound <= Int(capacity / Self.pageSize), "pages outside RAM")
+        return UnsafeRawBufferPointer(
+            start: base + pages.lowerBound * Int(Self.pageSize), count: pages.count * Int(Self.pageSize))
+    }
+
     /// Runs `body` with every page that holds anything but zeros, in rising order. Untouched pages are neither read nor allocated.
     package func forEachUsedPage(_ body: (_ page: Int, _ bytes: UnsafeRawBufferPointer) throws -> Void) rethrows {
-        try withBacking { base, descriptor in
-            // SEEK_DATA and SEEK_HOLE of lseek(2).
-            let (seekData, seekHole): (Int32, Int32) = (3, 4)
-            var position: off_t = 0
-            while position < off_t(size) {
-                let data = lseek(descriptor, position, seekData)
-                if data < 0 { return }
-                var end = lseek(descriptor, data, seekHole)
-                if end < 0 { end = off_t(size) }
-                for page in Int(data) / Int(Self.pageSize)..<(Int(end) + Int(Self.pageSize) - 1) / Int(Self.pageSize) {
-                    let bytes = UnsafeRawBufferPointer(start: base + page * Int(Self.pageSize), count: Int(Self.pageSize))
-                    if !Self.isZero(bytes) { try body(page, bytes) }
-                }
-                position = end
+        let use = pagesInUse()
+        var next = 0
+        while let run = use.run(from: next, below: pageCount) {
+            for page in run {
+                let bytes = bytes(of: page..<page + 1)
+                if let start = bytes.baseAddress, lv_page_sum(start) != 0 { try body(page, bytes) }
             }
+            next = run.upperBound
+        }
+    }
+
+    /// Which pages may hold anything but zeros now.
+    package func pagesInUse() -> PagesInUse {
+        mapped.withLock { mapped in
+            guard let mapped else { return PagesInUse(descriptor: descriptor, foreign: nil, used: PageSet(count: 0)) }
+            var used = mapped.used
+            used.formUnion(dirtyPages.marks(below: used.count, clearing: false))
+            return PagesInUse(descriptor: descriptor, foreign: mapped.foreign, used: used)
         }
     }
 
@@ -36,23 +48,125 @@ extension GuestMemory {
         return withWritable(address, count: Int(Self.pageSize), body) != nil
     }
 
-    /// Makes all of RAM zero again and gives its host memory back. Precondition: no VP runs.
+    /// Makes all of RAM zero again and gives its host memory back; no file lies over it any more. Precondition: no VP runs.
     package func clear() {
-        let size = size
-        _ = withWritable(0, count: Int(lowSize)) { _ in }
-        if highSize > 0 { _ = withWritable(Self.highBase, count: Int(highSize)) { _ in } }
-        withBacking { base, _ in
-            // MADV_REMOVE punches the pages out of the memory file; where that is refused they are filled with zeros.
-            if madvise(base, Int(size), 9) != 0 { memset(base, 0, Int(size)) }
+        revokeAll()
+        let isOwn = mapped.withLock { mapped -> Bool in
+            guard mapped != nil else { return true }
+            guard lv_punch_hole(descriptor, 0, capacity), mapOwn(0..<Int(capacity / Self.pageSize)) else { return false }
+            mapped = nil
+            return true
         }
+        if isOwn { giveBack(0..<pageCount) } else { erase(0..<pageCount) }
+        dirtyPages.mark(pages: 0..<pageCount)
     }
 
-    private static func isZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        var collected: UInt64 = 0
-        for offset in stride(from: 0, to: bytes.count, by: 64) {
-            for lane in stride(from: 0, to: 64, by: 8) { collected |= bytes.load(fromByteOffset: offset + lane, as: UInt64.self) }
-            if collected != 0 { return false }
+    /// Drops the decoded code of all of RAM on every VP.
+    func revokeAll() {
+        revoke(GuestRange(address: 0, count: Int(lowSize)))
+        if highSize > 0 { revoke(GuestRange(address: Self.highBase, count: Int(highSize))) }
+    }
+
+    /// Makes pages zero and gives their host memory back, from the memfd or by turning away from the file that lies over it: that file
+    /// is never changed.
+    func giveBack(_ pages: Range<Int>) {
+        mapped.withLock { mapped in
+            var next = pages.lowerBound
+            while next < pages.upperBound {
+                let foreign = mapped?.foreign.run(from: next, below: pages.upperBound) ?? pages.upperBound..<pages.upperBound
+                if next < foreign.lowerBound { giveOwnBack(next..<foreign.lowerBound) }
+                if !foreign.isEmpty { mapped?.leave(foreign, of: self) }
+                next = foreign.upperBound
+            }
         }
-        return true
+        dirtyPages.mark(pages: pages)
+    }
+
+    private func giveOwnBack(_ pages: Range<Int>) {
+        let (offset, count) = (UInt64(pages.lowerBound) * Self.pageSize, UInt64(pages.count) * Self.pageSize)
+        if !lv_punch_hole(descriptor, offset, count) { erase(pages) }
+    }
+
+    /// Fills pages with zeros, wherever they lie.
+    func erase(_ pages: Range<Int>) { memset(base + pages.lowerBound * Int(Self.pageSize), 0, pages.count * Int(Self.pageSize)) }
+
+    /// Maps the memfd's own pages at their place; false where the host refuses.
+    func mapOwn(_ pages: Range<Int>) -> Bool {
+        let offset = pages.lowerBound * Int(Self.pageSize)
+        let result = mmap(
+            base + offset, pages.count * Int(Self.pageSize), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, descriptor,
+            off_t(offset))
+        return result != MAP_FAILED
+    }
+
+    /// Starts to mark what is written. When it returns, no store from now on goes unmarked. `collectDirtyPages` takes the marks.
+    package func trackDirtyPages() {
+        guard !dirtyPages.isTracking else { return }
+        dirtyPages.begin()
+        for listener in writeListeners { listener.revokeWriteTags() }
+        _ = lv_barrier_all_threads()
+    }
+
+    /// True when `collectDirtyPages` may be called while host code writes to RAM.
+    package static var canCollectWhileRunning: Bool { lv_barrier_all_threads() }
+
+    /// Takes the marks set since the last time, in the order that `DirtyPages` describes. What was written to these pages before is
+    /// seen by the caller; what is written from now on is marked again.
+    package func collectDirtyPages() -> PageSet {
+        let taken = mapped.withLock { mapped in
+            let taken = dirtyPages.marks(below: pageCount, clearing: true)
+            mapped?.used.formUnion(taken)
+            return taken
+        }
+        for listener in writeListeners { listener.revokeWriteTags() }
+        _ = lv_barrier_all_threads()
+        return taken
+    }
+
+    /// Marks pages again that were collected in vain.
+    package func markDirty(_ pages: PageSet) {
+        var next = 0
+        while let run = pages.run(from: next) {
+            dirtyPages.mark(pages: run)
+            next = run.upperBound
+        }
+    }
+}
+
+/// Which pages may hold anything but zeros: those the memfd has, and where a file lies over it, those the file or the guest filled.
+package struct PagesInUse: Sendable {
+    fileprivate let descriptor: Int32
+    fileprivate let foreign: PageSet?
+    fileprivate let used: PageSet
+
+    /// The first run of such pages at or behind `page` and before `end`.
+    package func run(from page: Int, below end: Int) -> Range<Int>? {
+        guard let foreign else { return ownRun(from: page, below: end) }
+        var page = page
+        while page < end {
+            let next = foreign.run(from: page, below: end) ?? end..<end
+            if page < next.lowerBound {
+                if let found = ownRun(from: page, below: next.lowerBound) { return found }
+            } else if let found = used.run(from: page, below: next.upperBound) {
+                return found
+            }
+            page = page < next.lowerBound ? next.lowerBound : next.upperBound
+        }
+        return nil
+    }
+
+    private func ownRun(from page: Int, below end: Int) -> Range<Int>? {
+        guard page < end else { return nil }
+        // SEEK_DATA and SEEK_HOLE of lseek(2). Where they fail for another reason than that nothing follows, all of it may be in use.
+        let size = off_t(GuestMemory.pageSize)
+        var data = lseek(descriptor, off_t(page) * size, 3)
+        if data < 0 {
+            if errno == ENXIO { return nil }
+            data = off_t(page) * size
+        }
+        guard data < off_t(end) * size else { return nil }
+        let hole = lseek(descriptor, data, 4)
+        let last = hole < 0 ? end : min(end, Int((hole + size - 1) / size))
+        return Int(data / size)..<last
     }
 }

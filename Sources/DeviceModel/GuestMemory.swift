@@ -8,12 +8,13 @@ import Synchronization
 /// The RAM of one virtual machine, and the only way host code reaches it.
 ///
 /// RAM lies from guest-physical 0 to at most 3 GiB and goes on at 4 GiB. Descriptors, ring headers and messages are copied out once
-/// (`read`), then checked; parsers never get a view of guest RAM. Writes revoke decoded code first and mark pages dirty.
+/// (`read`), then checked; parsers never get a view of guest RAM. Writes revoke decoded code first and mark pages dirty afterwards.
 ///
 ///     guest-physical   0 ──────── lowSize │ hole (devices) │ 4 GiB ──────── 4 GiB + highSize
 ///     backing memfd    0 ──────── lowSize ──────────────── lowSize + highSize ── room to grow ── capacity
 ///
-/// Memory that is added while the guest runs lies behind the last byte above 4 GiB; addresses of host pages never change.
+/// Memory that is added while the guest runs lies behind the last byte above 4 GiB; addresses of host pages never change, also where a
+/// saved machine's file lies over the memfd (GuestMemory+PageFiles.swift).
 package final class GuestMemory: @unchecked Sendable {
     package static let pageSize: UInt64 = 4096
     package static let lowLimit: UInt64 = 3 << 30
@@ -33,11 +34,15 @@ package final class GuestMemory: @unchecked Sendable {
     /// Guest-physical address behind the last byte of RAM.
     package var endAddress: UInt64 { highSize > 0 ? Self.highBase + highSize : lowSize }
 
-    // Safety: `base` is valid for `size` bytes from init to deinit; every pointer made from it is checked against a range of RAM.
-    private let base: UnsafeMutableRawPointer
+    // Safety: `base` is valid for `capacity` bytes from init to deinit; every pointer made from it is checked against a range of RAM.
+    let base: UnsafeMutableRawPointer
     /// The memory file: tells which pages were ever touched, and gives them back.
-    private let descriptor: Int32
+    let descriptor: Int32
     private let writers = Mutex<[any GuestMemoryWriteListener]>([])
+    /// Where files lie over the memfd; nil: nowhere.
+    let mapped = Mutex<MappedPages?>(nil)
+    /// Marked by engines and by all writes here.
+    package let dirtyPages: DirtyPages
 
     /// Maps `size` bytes (a multiple of 4 KiB, at least 1 MiB) of zeroed anonymous memory, with room to grow to `capacity`.
     package init(size: UInt64, capacity: UInt64? = nil) throws(GuestMemoryError) {
@@ -53,6 +58,11 @@ package final class GuestMemory: @unchecked Sendable {
             let reason = errno
             close(descriptor)
             throw GuestMemoryError(.refused, bytes: size, errno: reason)
+        }
+        do throws(GuestMemoryError) { dirtyPages = try DirtyPages(base: pointer, capacity: capacity) } catch {
+            munmap(pointer, Int(capacity))
+            close(descriptor)
+            throw error
         }
         base = pointer
         self.descriptor = descriptor
@@ -71,21 +81,24 @@ package final class GuestMemory: @unchecked Sendable {
         writers.withLock { $0.append(listener) }
     }
 
+    var writeListeners: [any GuestMemoryWriteListener] { writers.withLock { $0 } }
+
     /// Sets how much RAM there is, between `initialSize` and `capacity`; what is taken away is given back to the host. false: out of range.
     package func resize(to size: UInt64) -> Bool {
         guard size >= initialSize, size <= capacity, size % Self.pageSize == 0 else { return false }
         let before = currentSize.exchange(size, ordering: .acquiringAndReleasing)
-        if size < before { madvise(base + Int(size), Int(before - size), 9) }
+        if size < before { giveBack(Int(size / Self.pageSize)..<Int(before / Self.pageSize)) }
         return true
     }
 
-    /// Gives the host memory under a range of RAM back (MADV_REMOVE): it reads as zeros afterwards. Pages only in part in it stay.
+    /// Gives the host memory under a range of RAM back: it reads as zeros afterwards. Pages only in part in it stay.
     package func release(_ range: GuestRange) {
         let first = (range.address + Self.pageSize - 1) & ~(Self.pageSize - 1)
         let end = (range.address &+ UInt64(max(range.count, 0))) & ~(Self.pageSize - 1)
         guard end > first, let pointer = hostPointer(first, count: Int(end - first)) else { return }
         revoke(GuestRange(address: first, count: Int(end - first)))
-        madvise(pointer, Int(end - first), 9)
+        let page = (pointer - base) / Int(Self.pageSize)
+        giveBack(page..<page + Int((end - first) / Self.pageSize))
     }
 
     /// The host page behind a guest-physical page, for engines and GPA spaces only; nil outside RAM.
@@ -142,14 +155,9 @@ package final class GuestMemory: @unchecked Sendable {
         _ address: UInt64, count: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Result
     ) rethrows -> Result? {
         guard count >= 0, let offset = offset(of: address, count: UInt64(count)) else { return nil }
-        let listeners = writers.withLock { $0 }
-        for listener in listeners { listener.hostWillWrite(address, count: UInt64(count)) }
+        for listener in writeListeners { listener.hostWillWrite(address, count: UInt64(count)) }
+        defer { dirtyPages.mark(base + Int(offset), count: count) }
         return try body(UnsafeMutableRawBufferPointer(start: base + Int(offset), count: count))
-    }
-
-    /// The mapping and its memory file, for work on all of RAM; the pointer lives only inside `body`.
-    func withBacking<Result>(_ body: (UnsafeMutableRawPointer, Int32) throws -> Result) rethrows -> Result {
-        try body(base, descriptor)
     }
 
     /// Host address of a range that lies wholly in RAM; for `GuestRange`'s closures only, which are inlined into their callers.
@@ -159,11 +167,10 @@ package final class GuestMemory: @unchecked Sendable {
         return base + Int(offset)
     }
 
-    /// Tells every VP that host code is about to change the range.
+    /// Tells every VP that host code is about to change the range. Whoever asks for it marks the range when it is written.
     @usableFromInline
     package func revoke(_ range: GuestRange) {
-        let listeners = writers.withLock { $0 }
-        for listener in listeners { listener.hostWillWrite(range.address, count: UInt64(range.count)) }
+        for listener in writeListeners { listener.hostWillWrite(range.address, count: UInt64(range.count)) }
     }
 
     /// Offset into the backing of a range that lies wholly in RAM.
@@ -176,7 +183,9 @@ package final class GuestMemory: @unchecked Sendable {
     }
 }
 
-/// Told before host code writes guest RAM. Called from any thread.
+/// Told before host code writes guest RAM, and when marks were taken. Called from any thread.
 package protocol GuestMemoryWriteListener: AnyObject, Sendable {
     func hostWillWrite(_ address: UInt64, count: UInt64)
+    /// When it returns, each further store of the guest marks its page in `dirtyPages` anew.
+    func revokeWriteTags()
 }

@@ -33,6 +33,8 @@ extension GuestMemory {
                 return nil
             }
         }
+        // Also what came before a failure.
+        if writable { for segment in scratch { if let base = segment.iov_base { dirtyPages.mark(base, count: segment.iov_len) } } }
         if let failure { throw failure }
         return result
     }
@@ -60,6 +62,7 @@ extension GuestMemory {
             if count > 0, let base = source.baseAddress {
                 revoke(GuestRange(address: range.address, count: count))
                 memcpy(pointer, base + position, count)
+                dirtyPages.mark(pointer, count: count)
             }
             position += count
         }

@@ -24,9 +24,12 @@ package final class EngineGroup: GuestMemoryWriteListener, @unchecked Sendable {
     private let mappingSize: Int
     private let lock: UnsafeMutablePointer<UInt32>
     private let channels = Mutex<[VPChannel]>([])
+    /// Where VPs mark pages that they write.
+    let dirtyPages: DirtyPages
 
     /// `memory` tells the group before host code writes guest RAM.
     package init(memory: GuestMemory) throws(EngineMemoryError) {
+        dirtyPages = memory.dirtyPages
         let pages = Int(max(memory.limitAddress, 1 << 32) >> 12)
         pageCount = pages
         mappingSize = pages * 9
@@ -105,6 +108,12 @@ package final class EngineGroup: GuestMemoryWriteListener, @unchecked Sendable {
             if lv_atomic_load8(codeFlags + Int(page)) != 0 { invalidateCode(page &<< 12, by: nil) }
             page &+= 1
         }
+    }
+
+    package func revokeWriteTags() {
+        acquire(nil)
+        send(.revokeAllWrites, from: nil, includingSelf: false)
+        release()
     }
 
     // MARK: requests to other VPs

@@ -20,6 +20,15 @@ extension Interpreter {
                 physical: entry.pointee.info & ~0xfff | offset,
                 host: UnsafeMutableRawPointer(bitPattern: UInt(entry.pointee.host &+ offset)))
         }
+        if write, entry.pointee.info & TranslationEntry.unmarked != 0, entry.pointee.read == linear & ~0xfff,
+            let host = UnsafeMutableRawPointer(bitPattern: UInt(entry.pointee.host))
+        {
+            // First the mark, then the tag: see DirtyPages.
+            group.dirtyPages.mark(host)
+            entry.pointee.write = entry.pointee.read
+            entry.pointee.info &= ~TranslationEntry.unmarked
+            return Place(physical: entry.pointee.info & ~0xfff | offset, host: host + Int(offset))
+        }
         counters.tlbMisses &+= 1
         if vp.pointee.efer & EFER.longModeActive != 0, !isCanonical(linear) {
             raise(vp, ExceptionVector.generalProtection, 0)
@@ -36,10 +45,15 @@ extension Interpreter {
         if watchesPage(vp, linear) { return Place(physical: result.physical | offset, host: host + Int(offset)) }
         let index = TranslationCache.index(linear)
         let mayWrite = result.writable && page.isWritable && !group.holdsCode(result.physical)
+        var isMarked = true
+        if mayWrite, group.dirtyPages.isTracking {
+            if write { group.dirtyPages.mark(host) } else { isMarked = group.dirtyPages.isMarked(host) }
+        }
         entry.pointee = TranslationEntry(
-            read: linear & ~0xfff, write: mayWrite ? linear & ~0xfff : TranslationCache.emptyTag(index),
+            read: linear & ~0xfff, write: mayWrite && isMarked ? linear & ~0xfff : TranslationCache.emptyTag(index),
             host: UInt64(UInt(bitPattern: host)),
-            info: result.physical | (result.global ? TranslationEntry.global : 0) | (result.large ? TranslationEntry.large : 0))
+            info: result.physical | (result.global ? TranslationEntry.global : 0) | (result.large ? TranslationEntry.large : 0)
+                | (isMarked ? 0 : TranslationEntry.unmarked))
         if result.large { hasLargeTranslations = true }
         return Place(physical: result.physical | offset, host: host + Int(offset))
     }
@@ -90,6 +104,8 @@ extension Interpreter {
         guard let place = place(linear, write: true, user: vp.pointee.cpl == 3), let host = place.host else { return nil }
         noteDataAccess(vp, linear, bytes: bytes, write: true)
         noteStore(place.physical, bytes)
+        // Behind what may have let this VP count as not running, before the caller's store.
+        group.dirtyPages.mark(host)
         return host
     }
 
@@ -110,6 +126,8 @@ extension Interpreter {
 
     private func store(_ place: Place, _ bytes: Int, _ value: UInt64) -> Bool {
         guard let host = place.host else { return interceptedStore(place.physical, bytes, value) }
+        // Marked here too: the other part of the access may have been an intercept, during which tags are taken back.
+        group.dirtyPages.mark(host)
         switch bytes {
         case 1: lv_store8(host, UInt8(truncatingIfNeeded: value))
         case 2: lv_store16(host, UInt16(truncatingIfNeeded: value))

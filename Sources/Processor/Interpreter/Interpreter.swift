@@ -165,6 +165,9 @@ package final class Interpreter: ProcessorEngine {
             case .revokeWrites(let physical):
                 userCache.revokeWrites(physicalPage: physical)
                 supervisorCache.revokeWrites(physicalPage: physical)
+            case .revokeAllWrites:
+                userCache.revokeAllWrites()
+                supervisorCache.revokeAllWrites()
             case .invalidateCode(let physical): counters.blocksInvalidated &+= UInt64(blocks.invalidate(physicalPage: physical))
             case .flush(nil):
                 pages.clear()

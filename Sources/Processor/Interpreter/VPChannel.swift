@@ -9,6 +9,8 @@ import Synchronization
 enum VPRequest: Sendable {
     /// Stores to this physical page must come to the slow path again.
     case revokeWrites(UInt64)
+    /// Stores to any page must come to the slow path again and mark it.
+    case revokeAllWrites
     /// Blocks with code of this physical page may not run any more.
     case invalidateCode(UInt64)
     /// Translations of one linear page, or all.

@@ -111,6 +111,7 @@ extension Interpreter {
                     if now != entry {
                         var expected = entry
                         if !lv_cas64(pointer, &expected, now) { return nil }
+                        group.dirtyPages.mark(pointer)
                     }
                 }
                 let mask = (1 &<< shift) &- 1
@@ -156,11 +157,13 @@ extension Interpreter {
             if !isLarge, entry & 0x20 == 0 {
                 var expected = entry
                 if !lv_cas32(upper, &expected, entry | 0x20) { return nil }
+                group.dirtyPages.mark(upper)
             }
             now |= 0x20 | (access.write ? 0x40 : 0)
             if now != leaf {
                 var expected = leaf
                 if !lv_cas32(pointer, &expected, now) { return nil }
+                group.dirtyPages.mark(pointer)
             }
         }
         let physical =
@@ -178,7 +181,10 @@ extension Interpreter {
         guard let pointer = tablePointer(address) else { return false }
         var entry = lv_load64(pointer)
         if entry & Entry.present == 0 { return false }
-        return entry & Entry.accessed != 0 || lv_cas64(pointer, &entry, entry | Entry.accessed)
+        if entry & Entry.accessed != 0 { return true }
+        guard lv_cas64(pointer, &entry, entry | Entry.accessed) else { return false }
+        group.dirtyPages.mark(pointer)
+        return true
     }
 
     /// Host address of a page-table entry; nil where there is no RAM (read as not present).

@@ -14,11 +14,13 @@ struct TranslationEntry {
     var write: UInt64
     /// Host address of the page's first byte.
     var host: UInt64
-    /// Physical page address | `global` | `large`.
+    /// Physical page address | `global` | `large` | `unmarked`.
     var info: UInt64
 
     static let global: UInt64 = 1
     static let large: UInt64 = 2
+    /// Stores could go straight to `host`, were the page marked as dirty: the first one marks it and needs no walk.
+    static let unmarked: UInt64 = 4
 }
 
 /// A direct-mapped software TLB for loads and stores at one privilege (user or supervisor).
@@ -62,6 +64,16 @@ struct TranslationCache {
     func revokeWrites(physicalPage: UInt64) {
         for index in 0..<Self.count where entries[index].info & ~0xfff == physicalPage {
             entries[index].write = Self.emptyTag(index)
+            entries[index].info &= ~TranslationEntry.unmarked
+        }
+    }
+
+    /// Makes the next store to each page come to the slow path, so that it marks the page. Nothing that the guest could see changes:
+    /// no walk is done for it, so that accessed and dirty bits stay as they would be.
+    func revokeAllWrites() {
+        for index in 0..<Self.count where entries[index].write == entries[index].read && entries[index].write != Self.emptyTag(index) {
+            entries[index].write = Self.emptyTag(index)
+            entries[index].info |= TranslationEntry.unmarked
         }
     }
 }

@@ -13,7 +13,7 @@ import DeviceModel
 /// Safety: `pointers` hold the host addresses of the ring's guest pages for the channel's life. Guest RAM is mapped once and stays where it
 /// is until `GuestMemory` ends, which this object keeps alive; pages are checked to be RAM when they are looked up. Positions are reduced
 /// to the ring's size by the callers, which keep them as private numbers and never use an index of the guest's unchecked. Everything that
-/// is read is copied out first; before each write decoded code in the range is revoked (`willWrite`, `store`).
+/// is read is copied out first; before each write decoded code in the range is revoked (`willWrite`, `store`), behind it the pages are marked.
 final class RingMemory {
     /// Bytes of data.
     let size: Int
@@ -61,6 +61,7 @@ final class RingMemory {
     @inline(__always) func store(_ field: Field, _ value: UInt32) {
         revoke(headerAddress + UInt64(field.rawValue), 4)
         lv_store32(header + field.rawValue, value)
+        memory.dirtyPages.mark(header)
     }
 
     /// An index of the header; nil when it is none of this ring's.
@@ -104,12 +105,16 @@ final class RingMemory {
         var done = 0
         forEachPiece(position, source.count) { pointer, _, length in
             memcpy(pointer, base + done, length)
+            memory.dirtyPages.mark(pointer, count: length)
             done += length
         }
     }
 
     /// Writes one aligned word. Precondition: as `load64`, and `willWrite` covers it.
-    @inline(__always) func store64(_ position: Int, _ value: UInt64) { lv_store64(pointers[position >> 12] + (position & 4095), value) }
+    @inline(__always) func store64(_ position: Int, _ value: UInt64) {
+        lv_store64(pointers[position >> 12] + (position & 4095), value)
+        memory.dirtyPages.mark(pointers[position >> 12])
+    }
 
     @inline(__always) private func revoke(_ address: UInt64, _ count: Int) { _ = memory.withWritable(address, count: count) { _ in } }
 }
