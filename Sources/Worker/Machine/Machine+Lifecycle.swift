@@ -149,10 +149,11 @@ extension Machine {
         throw MachineError(.restless, detail: restless)
     }
 
-    /// Everything stands afterwards, or the machine goes on; what the guest asked for meanwhile is done first.
-    func standStill(from before: VirtualMachineState) throws(MachineError) {
+    /// Everything stands afterwards, or the machine goes on; what the guest asked for meanwhile is done first. false: the guest cannot go on.
+    @discardableResult
+    func standStill(from before: VirtualMachineState) throws(MachineError) -> Bool {
         try stand(orBackTo: before)
-        guard let request = pendingRequest.withLock({ $0.take() }) else { return }
+        guard let request = pendingRequest.withLock({ $0.take() }) else { return true }
         switch consequence(of: request) {
         case .restart(let text, let kind, let severity):
             announce(kind, severity, text)
@@ -160,8 +161,11 @@ extension Machine {
         case .end(let event):
             end(event)
             throw MachineError(.wrongState, detail: "the guest ended it meanwhile")
-        case .stand(let event): announcer.event(event)
+        case .stand(let event):
+            announcer.event(event)
+            return false
         }
+        return true
     }
 
     /// Power-up state of everything, boot files loaded. Precondition: everything stands.
@@ -169,6 +173,7 @@ extension Machine {
         if !isPristine { memory.clear() }
         _ = memory.resize(to: memory.initialSize)
         isPristine = false
+        imageBase = nil
         discardRequests()
         guestEvents.store(0, ordering: .relaxed)
         partition.reset()

@@ -6,6 +6,7 @@ import WorkerProtocol
 extension Machine {
     /// Running or paused → saved. On an error the machine is as it was before, and what was written is worthless. A machine that stands
     /// because a disk of the host is full keeps the requests that wait for room: they are part of its state.
+    /// The file is written from its beginning and is durable when this returns; its name is the caller's.
     package func save(to descriptor: Int32) throws(MachineError) {
         try exclusively { () throws(MachineError) in
             let before = state
@@ -13,9 +14,7 @@ extension Machine {
             become(.saving)
             if before == .running { try standStill(from: before) }
             do throws(MachineError) {
-                let grown = memory.size == memory.initialSize ? nil : memory.size
-                let header = SavedMachine.Header(shape: shape, units: try savedUnits(), memoryBytes: grown)
-                try SavedMachine.write(header, memory: memory, to: descriptor)
+                try SavedMachine.write(try standingHeader(), memory: memory, to: descriptor)
             } catch {
                 if before == .pausedCritical { become(before) } else { goOn(running: before == .running) }
                 throw error
@@ -26,13 +25,16 @@ extension Machine {
         }
     }
 
-    /// Off or saved → paused, exactly where the saved machine stood. On an error the machine is off.
-    package func restore(from descriptor: Int32) throws(MachineError) {
+    /// Off or saved → paused, exactly where the saved machine or the checkpoint stood. On an error the machine is as before.
+    ///
+    /// `parents`: the files that `SavedMachine.describe` names, in its order. None of the files may be changed while the machine lives;
+    /// they may be removed, and the descriptors closed. The next checkpoint may build on this one.
+    package func restore(from descriptor: Int32, parents: [Int32]) throws(MachineError) {
         try exclusively { () throws(MachineError) in
             let before = state
             try require(before == .off || before == .saved, "it is \(before.rawValue), not Off or Saved")
             become(.starting)
-            do throws(MachineError) { try takeState(from: descriptor) } catch {
+            do throws(MachineError) { try takeState(from: descriptor, parents) } catch {
                 become(before)
                 throw error
             }
@@ -41,16 +43,20 @@ extension Machine {
         }
     }
 
-    private func takeState(from descriptor: Int32) throws(MachineError) {
+    /// The same with a file that builds on no other.
+    package func restore(from descriptor: Int32) throws(MachineError) { try restore(from: descriptor, parents: []) }
+
+    private func takeState(from descriptor: Int32, _ parents: [Int32]) throws(MachineError) {
         if !isPristine { memory.clear() }
         isPristine = false
+        imageBase = nil
         discardRequests()
         partition.reset()
         bus.withLock { devices.reset() }
         stack.reset()
         scheduler.processorsChanged()
         let expected = shape
-        let header = try SavedMachine.read(from: descriptor, into: memory) { (header) throws(MachineError) in
+        let header = try SavedMachine.read(from: descriptor, parents: parents, into: memory) { (header) throws(MachineError) in
             if let difference = header.shape.difference(from: expected) { throw MachineError(.savedMismatch, detail: difference) }
             let size = header.memoryBytes ?? memory.initialSize
             guard memory.resize(to: size) else {
@@ -61,6 +67,13 @@ extension Machine {
         let position = scheduler.position
         scheduler.processorsChanged()
         scheduler.position = position
+        imageBase = header.identity.map { MemoryImageBase(identity: $0, parents: header.parents ?? []) }
+    }
+
+    /// What a file says of the machine as it stands.
+    func standingHeader() throws(MachineError) -> SavedMachine.Header {
+        let grown = memory.size == memory.initialSize ? nil : memory.size
+        return SavedMachine.Header(shape: shape, units: try savedUnits(), memoryBytes: grown)
     }
 
     private func savedUnits() throws(MachineError) -> [UnitState] {
@@ -73,17 +86,22 @@ extension Machine {
     package func stateHash() throws(MachineError) -> UInt64 {
         try exclusively { () throws(MachineError) in
             try require(state == .paused || state == .pausedCritical || state == .off, "it is \(state.rawValue), not Paused")
-            var hash = StateHash()
-            for unit in try savedUnits() {
-                hash.combine(unit.name)
-                hash.combine(unit.payload)
-            }
-            memory.forEachUsedPage { page, bytes in
-                hash.combine(UInt64(page))
-                hash.combine(bytes)
-            }
-            return hash.value
+            return hash(of: try savedUnits())
         }
+    }
+
+    /// Of units and RAM. Precondition: the machine stands.
+    func hash(of units: [UnitState]) -> UInt64 {
+        var hash = StateHash()
+        for unit in units {
+            hash.combine(unit.name)
+            hash.combine(unit.payload)
+        }
+        memory.forEachUsedPage { page, bytes in
+            hash.combine(UInt64(page))
+            hash.combine(bytes)
+        }
+        return hash.value
     }
 
     /// All units' states, for finding what differs between two machines. Only while the machine stands still.
@@ -106,6 +124,7 @@ extension Machine {
         }
         stateLock.withLock { while !reachedCount, currentState == .running || currentState == .reset { stateLock.wait() } }
         try exclusively { () throws(MachineError) in
+            stateLock.withLock { reachedCount = false }
             guard state == .running else { return }
             try stand(orBackTo: .running)
             goOn(running: false)

@@ -44,6 +44,8 @@ package final class Machine: @unchecked Sendable {
     var startedAt: UInt64 = 0
     var tripleFaults: [UInt64] = []
     var isPristine = true
+    /// The file that RAM was like when marking of dirty pages began anew, where the next checkpoint may build on it.
+    var imageBase: MemoryImageBase?
     var isClosed = false
     /// Host nanoseconds that processors and devices get to come to rest.
     let patience: UInt64

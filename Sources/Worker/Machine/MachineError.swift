@@ -5,7 +5,7 @@ package struct MachineError: DescribedError {
     package struct Code: Equatable, Sendable {
         fileprivate enum Value: String, Sendable {
             case wrongState, restless, engineMissing, engineUnknown, modelUnknown, processorCount, memory, boot, disk, network, state
-            case savedTruncated, savedCorrupt, savedNewer, savedMismatch, writeFailed, notExact, port, assembly
+            case savedTruncated, savedCorrupt, savedNewer, savedMismatch, savedParent, writeFailed, notExact, port, assembly
         }
         fileprivate let value: Value
         private init(_ value: Value) { self.value = value }
@@ -32,6 +32,8 @@ package struct MachineError: DescribedError {
         package static let savedCorrupt = Code(.savedCorrupt)
         package static let savedNewer = Code(.savedNewer)
         package static let savedMismatch = Code(.savedMismatch)
+        /// A file that the saved state builds on is missing or another.
+        package static let savedParent = Code(.savedParent)
         package static let writeFailed = Code(.writeFailed)
         package static let notExact = Code(.notExact)
         package static let port = Code(.port)
@@ -57,7 +59,7 @@ package struct MachineError: DescribedError {
         case .restless: .operationTimeout
         case .engineMissing: .notImplemented
         case .engineUnknown, .modelUnknown, .processorCount, .port, .notExact: .invalidArgument
-        case .savedTruncated, .savedCorrupt, .savedNewer, .savedMismatch: .invalidData
+        case .savedTruncated, .savedCorrupt, .savedNewer, .savedMismatch, .savedParent: .invalidData
         case .writeFailed: .writeError
         default: .notSpecified
         }
@@ -76,6 +78,7 @@ package struct MachineError: DescribedError {
         case .savedCorrupt: "The saved state is damaged: \(detail)."
         case .savedNewer: "The saved state has version \(detail)."
         case .savedMismatch: "The saved state does not fit this VM: \(detail)."
+        case .savedParent: "What the saved state builds on is not there: \(detail)."
         case .writeFailed: "The saved state cannot be written: \(detail)."
         case .notExact: "Only a VM in Exact time mode stops at a count of instructions."
         case .port: "There is no COM port \(detail)."
@@ -90,6 +93,7 @@ package struct MachineError: DescribedError {
         case .engineMissing, .engineUnknown: "Choose Set-VMProcessor -Engine Auto or Interpreter."
         case .savedTruncated, .savedCorrupt, .savedNewer: "Remove-VMSavedState discards it; the VM then starts afresh."
         case .savedMismatch: "Give the VM its former settings, or discard the state with Remove-VMSavedState."
+        case .savedParent: "Put the files of the earlier checkpoints back as they were."
         case .writeFailed: "Free space on the disk of the VM's folder."
         case .port: "Use COM port 1 or 2."
         default: nil

@@ -6,18 +6,23 @@ import FoundationEssentials
     import Glibc
 #endif
 
-/// The file of a saved machine: a header with all units' states, then the pages of RAM that hold anything.
+/// The file of a saved machine or a checkpoint: all units' states, and the pages of RAM at fixed places, so that they are mapped, not read.
 ///
-///     "LUNASAV1"  u32 header bytes  header (canonical JSON)
-///     runs:       u64 first page  u32 pages  pages × 4096 bytes   …
-///     end:        u64 all ones    u32 0      u64 hash of everything before
-package struct SavedMachine {
-    package static let version = 1
-    private static let magic = Array("LUNASAV1".utf8)
-    private static let endMark = UInt64.max
-    /// Pages of one run at most.
-    private static let runLength = 256
-    private static let headerLimit = 16 << 20
+///     0               "LUNASAV1"  u32 bytes  frame (JSON: version, pages, where the parts below lie)  u64 check of everything before
+///     4096            page 0, page 1, …: page p at 4096 × (p + 1); zeros, and what this file does not decide, are holes
+///     4096 × (n + 1)  decided pages, a bit each · filled pages, a bit each · header (canonical JSON) · sums, a u32 for each filled page
+///
+/// A file with `parents` decides only some pages; the rest is as in the file before it. Whoever writes it may do so while the guest runs
+/// and changes its mind: the frame, which comes last, makes it a saved machine. Version 1 (SavedMachine+Version1.swift) had the same
+/// beginning, so that its readers say which version they have before them.
+package enum SavedMachine {
+    package static let version = 2
+    static let magic = Array("LUNASAV1".utf8)
+    static let headerLimit = 16 << 20
+    /// Where page 0 lies.
+    static let pageBase = 4096
+    /// Files that one may build on.
+    package static let mostParents = 63
 
     package struct Header: Codable, Equatable, Sendable {
         package var version = SavedMachine.version
@@ -25,179 +30,91 @@ package struct SavedMachine {
         package var units: [UnitState]
         /// Bytes of RAM, where memory was added to what the machine started with; nil: none was.
         package var memoryBytes: UInt64?
+        /// Tells this file from every other; nil: of version 1.
+        package var identity: GUID?
+        /// The files whose pages count where this one decides nothing: the one before this first, the full one last; nil: it is full.
+        package var parents: [MemoryImageReference]?
 
-        package init(shape: MachineShape, units: [UnitState], memoryBytes: UInt64? = nil) {
-            (self.shape, self.units, self.memoryBytes) = (shape, units, memoryBytes)
+        package init(shape: MachineShape, units: [UnitState], memoryBytes: UInt64? = nil, identity: GUID? = nil) {
+            (self.shape, self.units, self.memoryBytes, self.identity) = (shape, units, memoryBytes, identity)
         }
     }
 
-    // MARK: Writing
-
+    /// Writes a full file from its beginning, and returns when it is durable. The machine stands.
     package static func write(_ header: Header, memory: GuestMemory, to descriptor: Int32) throws(MachineError) {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let json = try? encoder.encode(header) else { throw MachineError(.writeFailed, detail: "its header cannot be encoded") }
-        var file = Writer(descriptor: descriptor)
-        try file.write(magic)
-        try file.write(integer: UInt32(json.count))
-        try file.write(Array(json))
-        var run: [UInt8] = []
-        var first = 0
-        var failure: MachineError?
-        func flush() {
-            guard !run.isEmpty, failure == nil else { return }
-            do throws(MachineError) {
-                try file.write(integer: UInt64(first))
-                try file.write(integer: UInt32(run.count / Int(GuestMemory.pageSize)))
-                try file.write(run)
-            } catch { failure = error }
-            run.removeAll(keepingCapacity: true)
-        }
-        memory.forEachUsedPage { page, bytes in
-            let pages = run.count / Int(GuestMemory.pageSize)
-            if pages == runLength || page != first + pages { flush() }
-            if run.isEmpty { first = page }
-            run.append(contentsOf: bytes)
-        }
-        flush()
-        if let failure { throw failure }
-        try file.write(integer: endMark)
-        try file.write(integer: UInt32(0))
-        try file.write(integer: file.hash.value)
-        try file.finish()
+        var header = header
+        if header.identity == nil { header.identity = GUID() }
+        let writer = try MemoryImageWriter(memory: memory, descriptor: descriptor, isFull: true)
+        try writer.write(PageSet(count: memory.pageCount, all: true))
+        try writer.finish(header)
+        try writer.synchronize()
     }
 
-    private struct Writer {
-        let descriptor: Int32
-        var hash = StateHash()
-        private var buffer: [UInt8] = []
-
-        init(descriptor: Int32) { self.descriptor = descriptor }
-
-        mutating func write(_ bytes: [UInt8]) throws(MachineError) {
-            bytes.withUnsafeBytes { hash.combine($0) }
-            buffer += bytes
-            if buffer.count >= 1 << 20 { try flush() }
-        }
-
-        mutating func write<Value: FixedWidthInteger>(integer: Value) throws(MachineError) {
-            try write([UInt8](littleEndian: integer))
-        }
-
-        private mutating func flush() throws(MachineError) {
-            var done = 0
-            while done < buffer.count {
-                let count = buffer.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress.map { $0 + done }, $0.count - done) }
-                if count < 0, errno == EINTR { continue }
-                guard count > 0 else { throw MachineError(.writeFailed, detail: String(cString: strerror(errno))) }
-                done += count
-            }
-            buffer.removeAll(keepingCapacity: true)
-        }
-
-        mutating func finish() throws(MachineError) {
-            try flush()
-            guard fsync(descriptor) == 0 || errno == EINVAL else {
-                throw MachineError(.writeFailed, detail: String(cString: strerror(errno)))
-            }
+    /// Reads only what a file says of itself, not what it is worth. Says which files must be at hand to restore it.
+    package static func describe(_ descriptor: Int32) throws(MachineError) -> Header {
+        switch try SavedMachineFrame.open(descriptor) {
+        case .first(let header): return header
+        case .second(let frame): return try frame.header()
         }
     }
 
-    // MARK: Reading
-
-    /// Reads a file from its present position: `check` judges the header before any page is put into `memory`, which is all zeros.
+    /// Puts the pages of a file into `memory`, which is all zeros, after `check` has judged its header and made RAM as large as it says.
+    /// `parents` are the files of `Header.parents`, in that order. The files of version 2 are mapped and must not be changed while the
+    /// memory lives; the descriptors may be closed.
     package static func read(
-        from descriptor: Int32, into memory: GuestMemory, check: (Header) throws(MachineError) -> Void
+        from descriptor: Int32, parents: [Int32] = [], into memory: GuestMemory, check: (Header) throws(MachineError) -> Void
     ) throws(MachineError) -> Header {
-        var file = Reader(descriptor: descriptor)
-        guard try file.read(magic.count) == magic else { throw MachineError(.savedCorrupt, detail: "it is no saved machine") }
-        let length = try file.integer(UInt32.self)
-        guard length <= headerLimit else { throw MachineError(.savedCorrupt, detail: "its header is too long") }
-        let json = Data(try file.read(Int(length)))
-        struct Version: Decodable { var version: Int }
-        guard let version = try? JSONDecoder().decode(Version.self, from: json).version else {
-            throw MachineError(.savedCorrupt, detail: "its header cannot be read")
+        guard case .second(let frame) = try SavedMachineFrame.open(descriptor) else {
+            return try readFirstVersion(from: descriptor, into: memory, check: check)
         }
-        guard version <= Self.version else { throw MachineError(.savedNewer, detail: "\(version), this program knows \(Self.version)") }
-        guard let header = try? JSONDecoder().decode(Header.self, from: json) else {
-            throw MachineError(.savedCorrupt, detail: "its header cannot be read")
-        }
+        let header = try frame.header()
         try check(header)
-        while true {
-            let first = try file.integer(UInt64.self)
-            let count = try file.integer(UInt32.self)
-            if first == endMark { break }
-            guard first < UInt64(memory.pageCount), count > 0, count <= UInt32(runLength) else {
-                throw MachineError(.savedCorrupt, detail: "a page lies outside RAM")
+        guard frame.pages == memory.pageCount else { throw MachineError(.savedCorrupt, detail: "it has pages for another size of memory") }
+        var files = [try frame.pageFile()]
+        for (parent, isLast) in try frames(of: header, parents) {
+            let file = try parent.pageFile()
+            guard !isLast || file.decided.size == file.decided.count else {
+                throw MachineError(.savedParent, detail: "the oldest is not full")
             }
-            for page in 0..<Int(count) {
-                let bytes = try file.read(Int(GuestMemory.pageSize))
-                guard memory.fillPage(Int(first) + page, { $0.copyBytes(from: bytes) }) else {
-                    throw MachineError(.savedCorrupt, detail: "a page lies outside RAM")
-                }
-            }
+            files.append(file)
         }
-        let expected = file.hash.value
-        guard try file.integer(UInt64.self) == expected else { throw MachineError(.savedCorrupt, detail: "its check sum is wrong") }
+        if files.count == 1, files[0].decided.size != frame.pages {
+            throw MachineError(.savedCorrupt, detail: "it names no file that it builds on, and lacks pages")
+        }
+        do throws(GuestMemoryError) { try memory.adopt(files) } catch { throw MachineError(.memory, cause: error) }
         return header
     }
 
-    private struct Reader {
-        let descriptor: Int32
-        var hash = StateHash()
-        private var buffer: [UInt8] = []
-        private var position = 0
-
-        init(descriptor: Int32) { self.descriptor = descriptor }
-
-        mutating func read(_ count: Int) throws(MachineError) -> [UInt8] {
-            while buffer.count - position < count {
-                buffer.removeFirst(position)
-                position = 0
-                let wanted = max(1 << 20, count - buffer.count)
-                var chunk = [UInt8](repeating: 0, count: wanted)
-                let got = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, wanted) }
-                if got < 0, errno == EINTR { continue }
-                guard got > 0 else { throw MachineError(.savedTruncated) }
-                buffer += chunk.prefix(got)
+    /// The files that a file builds on, after it is clear that they are those.
+    private static func frames(
+        of header: Header, _ descriptors: [Int32]
+    ) throws(MachineError) -> [(frame: SavedMachineFrame, isLast: Bool)] {
+        let references = header.parents ?? []
+        guard references.count <= mostParents else {
+            throw MachineError(.savedCorrupt, detail: "it names too many files that it builds on")
+        }
+        guard references.count == descriptors.count else {
+            throw MachineError(.savedParent, detail: "it builds on \(references.count) files, not on \(descriptors.count)")
+        }
+        var result: [(frame: SavedMachineFrame, isLast: Bool)] = []
+        for (index, reference) in references.enumerated() {
+            guard case .second(let frame) = try SavedMachineFrame.open(descriptors[index]) else {
+                throw MachineError(.savedParent, detail: "“\(reference.name)” is of version 1")
             }
-            let bytes = Array(buffer[position..<position + count])
-            position += count
-            bytes.withUnsafeBytes { hash.combine($0) }
-            return bytes
+            let parent = try frame.header()
+            guard parent.identity == reference.identity,
+                (parent.parents ?? []).map(\.identity) == references[(index + 1)...].map(\.identity),
+                parent.shape.memoryBytes == header.shape.memoryBytes
+            else { throw MachineError(.savedParent, detail: "“\(reference.name)” is not the file it was made from") }
+            result.append((frame, index == references.count - 1))
         }
-
-        mutating func integer<Value: FixedWidthInteger>(_ type: Value.Type) throws(MachineError) -> Value {
-            let bytes = try read(MemoryLayout<Value>.size)
-            return bytes.reversed().reduce(0) { $0 << 8 | Value($1) }
-        }
+        return result
     }
 }
 
-/// What must be alike for a saved state to fit a machine: everything the guest could see.
-package struct MachineShape: Codable, Equatable, Sendable {
-    package var generation: Int
-    package var processors: Int
-    package var model: String
-    package var memoryBytes: UInt64
-    package var timeMode: String
-    package var picosecondsPerInstruction: UInt64
-
-    package init(
-        generation: Int, processors: Int, model: String, memoryBytes: UInt64, timeMode: String, picosecondsPerInstruction: UInt64
-    ) {
-        (self.generation, self.processors, self.model, self.memoryBytes) = (generation, processors, model, memoryBytes)
-        (self.timeMode, self.picosecondsPerInstruction) = (timeMode, picosecondsPerInstruction)
-    }
-
-    /// What differs from `other`, in words; nil: nothing.
-    package func difference(from other: MachineShape) -> String? {
-        if generation != other.generation { return "it is of generation \(generation), the VM of \(other.generation)" }
-        if processors != other.processors { return "it has \(processors) processors, the VM \(other.processors)" }
-        if model != other.model { return "its processor model is \(model), the VM's \(other.model)" }
-        if memoryBytes != other.memoryBytes { return "it has \(memoryBytes >> 20) MiB, the VM \(other.memoryBytes >> 20)" }
-        if timeMode != other.timeMode { return "its time mode is \(timeMode), the VM's \(other.timeMode)" }
-        if picosecondsPerInstruction != other.picosecondsPerInstruction { return "its instructions take another time" }
-        return nil
-    }
+/// Names a file that later ones build on. The name is where to look for it; the identity says whether it is the one.
+package struct MemoryImageReference: Codable, Equatable, Sendable {
+    package var name: String
+    package var identity: GUID
+    package init(name: String, identity: GUID) { (self.name, self.identity) = (name, identity) }
 }

@@ -1,6 +1,8 @@
 /// A 64-bit hash over bytes, for comparing states and finding damage; not against forgery. Equal bytes give equal hashes on every
 /// host and in every version, however they are cut into pieces.
-struct StateHash {
+package struct StateHash {
+    package init() {}
+
     private var lanes: (UInt64, UInt64, UInt64, UInt64) = (
         0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344, 0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89
     )
@@ -8,7 +10,7 @@ struct StateHash {
     private var count: UInt64 = 0
     private static let factor: UInt64 = 0x9e37_79b9_7f4a_7c15
 
-    mutating func combine(_ bytes: UnsafeRawBufferPointer) {
+    package mutating func combine(_ bytes: UnsafeRawBufferPointer) {
         count &+= UInt64(bytes.count)
         var start = 0
         if !pending.isEmpty {
@@ -26,12 +28,12 @@ struct StateHash {
         pending.append(contentsOf: bytes[start...])
     }
 
-    mutating func combine(_ text: String) {
+    package mutating func combine(_ text: String) {
         var text = text
         text.withUTF8 { combine(UnsafeRawBufferPointer($0)) }
     }
 
-    mutating func combine(_ value: UInt64) { withUnsafeBytes(of: value.littleEndian) { combine($0) } }
+    package mutating func combine(_ value: UInt64) { withUnsafeBytes(of: value.littleEndian) { combine($0) } }
 
     /// Four independent lanes, so that the multiplications overlap.
     private mutating func absorb(_ bytes: UnsafeRawBufferPointer, from offset: Int) {
@@ -44,7 +46,7 @@ struct StateHash {
     }
 
     /// The hash of everything so far.
-    var value: UInt64 {
+    package var value: UInt64 {
         var rest = self
         if !pending.isEmpty {
             let block = pending + [UInt8](repeating: 0, count: 32 - pending.count)
