@@ -23,9 +23,18 @@ struct MappedPages {
     var foreign: PageSet
     /// Of those: pages that the file fills, or that were found dirty since. The rest is zero.
     var used: PageSet
+    /// The files, as the host tells them apart.
+    let files: [FileNumber]
     private var departures = 0
 
-    init(pageCount: Int) { (foreign, used) = (PageSet(count: pageCount), PageSet(count: pageCount)) }
+    struct FileNumber: Equatable {
+        var device: dev_t
+        var node: ino_t
+    }
+
+    init(pageCount: Int, files: [FileNumber]) {
+        (foreign, used, self.files) = (PageSet(count: pageCount), PageSet(count: pageCount), files)
+    }
 
     /// A run shorter than this is overwritten rather than mapped: each mapping costs the host a record, of which it allows 65,530.
     static let mappedRun = 32
@@ -59,12 +68,13 @@ extension GuestMemory {
     /// of RAM is zero. On an error RAM holds anything until `clear()`.
     package func adopt(_ files: [PageFile]) throws(GuestMemoryError) {
         guard let oldest = files.last else { return }
-        for file in files { try check(file) }
+        var numbers: [MappedPages.FileNumber] = []
+        for file in files { numbers.append(try check(file)) }
         revokeAll()
         let count = pageCount
         let isFree = mapped.withLock { mapped in
             guard mapped == nil else { return false }
-            mapped = MappedPages(pageCount: count)
+            mapped = MappedPages(pageCount: count, files: numbers)
             return true
         }
         guard isFree else { throw GuestMemoryError(.unmapped, bytes: size) }
@@ -121,7 +131,15 @@ extension GuestMemory {
         }
     }
 
-    private func check(_ file: PageFile) throws(GuestMemoryError) {
+    /// True when an open file lies under RAM, so that it must not be written to.
+    package func liesOver(_ descriptor: Int32) -> Bool {
+        var information = stat()
+        guard fstat(descriptor, &information) == 0 else { return false }
+        let number = MappedPages.FileNumber(device: information.st_dev, node: information.st_ino)
+        return mapped.withLock { $0?.files.contains(number) ?? false }
+    }
+
+    private func check(_ file: PageFile) throws(GuestMemoryError) -> MappedPages.FileNumber {
         var information = stat()
         let bytes = UInt64(file.decided.count) * Self.pageSize
         guard fstat(file.descriptor, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
@@ -131,6 +149,7 @@ extension GuestMemory {
         guard file.offset % Self.pageSize == 0, !overflow, end <= UInt64(clamping: information.st_size) else {
             throw GuestMemoryError(.shortFile, bytes: bytes)
         }
+        return MappedPages.FileNumber(device: information.st_dev, node: information.st_ino)
     }
 
     /// Precondition: the file is checked, and the pages lie in it and in RAM.

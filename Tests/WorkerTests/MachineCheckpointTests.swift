@@ -221,6 +221,27 @@ struct MachineCheckpointTests {
         #expect(try other.stateHash() == second.figures.stateHash)
     }
 
+    @Test func theFileThatAMachineRunsFromIsNotOverwritten() throws {
+        let bench = MachineBench()
+        let machine = try hammer(bench, exact: true, processors: 1)
+        defer { machine.close() }
+        try machine.start(paused: true)
+        try machine.run(toCount: 6_000_000)
+        let point = try checkpoint(machine, on: [])
+        try machine.turnOff()
+        try restore(machine, [point])
+        do {
+            _ = try machine.checkpoint(to: point.file.descriptor)
+            Issue.record("it was overwritten")
+        } catch { #expect((error as? MachineError)?.code == .writeFailed) }
+        do {
+            try machine.save(to: point.file.descriptor)
+            Issue.record("it was overwritten")
+        } catch { #expect(error.code == .writeFailed) }
+        #expect(machine.state == .paused)
+        #expect(try machine.stateHash() == point.figures.stateHash)
+    }
+
     @Test func anotherFileIsNoParent() throws {
         let bench = MachineBench()
         let machine = try hammer(bench, exact: true, processors: 1)

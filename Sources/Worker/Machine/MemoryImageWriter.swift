@@ -31,6 +31,7 @@ package final class MemoryImageWriter {
         let count = memory.pageCount
         (decided, filled) = (PageSet(count: count), PageSet(count: count))
         sums = [UInt32](repeating: 0, count: count)
+        guard !memory.liesOver(descriptor) else { throw MachineError(.writeFailed, detail: "the machine runs from that very file") }
         // What the file held must not shine through where nothing is written.
         guard ftruncate(descriptor, 0) == 0 else { throw Self.failure() }
     }
