@@ -1,7 +1,8 @@
 /// A surface that strangers reach, driven with their bytes: a guest's, a peer's, or a file's.
 ///
 /// A case is one call of `run`: it makes what it needs in memory, feeds it the bytes, and checks what must hold afterwards with
-/// `promise`. Whatever the bytes are it may not trap, may not hang, and may not take more memory than its surroundings allow.
+/// `promise`. Whatever the bytes are it may not trap, may not hang, and may not take more memory than its surroundings allow. A target's
+/// only way to report is to end the process (`fatalError`): that is what libFuzzer and the tests that watch over it understand.
 package struct FuzzTarget: Sendable {
     /// As `Scripts/fuzz` takes it.
     package let name: String

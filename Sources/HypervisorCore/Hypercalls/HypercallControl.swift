@@ -29,7 +29,7 @@ package enum HypercallParameters: Sendable {
     case memory(input: UInt64, output: UInt64)
     /// The root's stack has no guest-physical address space; it hands the bytes over and gets bytes back.
     case bytes([UInt8])
-    /// The same for calls of up to sixteen bytes: as a fast call's registers, with the output in the reply.
+    /// The same for calls of up to sixteen bytes whose output, if any, nobody wants: as a fast call's registers.
     case words(UInt64, UInt64)
 }
 
@@ -38,8 +38,6 @@ package struct HypercallReply: Equatable, Sendable {
     package var status: HypercallStatus
     package var repsCompleted: Int
     package var output: [UInt8]
-    /// Output of eight bytes that nobody but the stack asks for; `output` is empty then.
-    package var word: UInt64?
     /// For the stack's errors only: what a status cannot say.
     package var detail = ""
 

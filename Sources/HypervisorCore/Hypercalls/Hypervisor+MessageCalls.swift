@@ -47,10 +47,9 @@ extension Hypervisor {
         guard let child = child(call.word(0), of: call.caller) else { return HypercallReply(.invalidPartitionID) }
         guard let target = target(call.word(8), in: child) else { return HypercallReply(.invalidVPIndex) }
         let result = target.synic.signal(flag: Int(call.word(14, as: UInt16.self)), source: Int(call.word(13, as: UInt8.self)))
-        let isNew: UInt64 = result.isNew ? 1 : 0
-        var reply = HypercallReply(result.status)
-        if case .words = call.input { reply.word = isNew } else { reply.output = [UInt8](littleEndian: isNew) }
-        return reply
+        // The stack hands over words and does not ask for the output.
+        if case .words = call.input { return HypercallReply(result.status) }
+        return HypercallReply(result.status, output: [UInt8](littleEndian: UInt64(result.isNew ? 1 : 0)))
     }
 
     /// HvCallAssertVirtualInterrupt: id, type, flags (level, logical), destination, vector, level.

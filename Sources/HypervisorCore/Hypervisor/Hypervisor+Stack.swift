@@ -6,7 +6,7 @@ extension Hypervisor {
     /// Creates a child and gives it its memory, time and devices.
     package func createPartition(as caller: Partition, _ configuration: PartitionConfiguration) throws(HypervisorError) -> Partition {
         let reply = try perform(.createPartition, as: caller, [UInt8](repeating: 0, count: 16))
-        let id = (reply.output.littleEndian(at: 0, as: UInt64.self) ?? 0)
+        let id: UInt64 = reply.output.littleEndian(at: 0) ?? 0
         guard let child = partition(id) else { throw HypervisorError(.invalidPartitionID, call: HypercallCode.createPartition.name) }
         child.provide(configuration)
         return child

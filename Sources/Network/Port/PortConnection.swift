@@ -21,7 +21,7 @@ final class PortConnection: @unchecked Sendable {
         var failure: String? = "the switch has not answered yet"
     }
 
-    static let patience: Int64 = 3_000_000_000
+    static let patience: UInt64 = 3_000_000_000
 
     private let folder: Int32
     private let starter: SwitchStarter
@@ -99,16 +99,16 @@ final class PortConnection: @unchecked Sendable {
 
     private func run() {
         var delay: Int32 = 2
-        var lostAt = Int64(HostTime.monotonic())
+        var lostAt = HostTime.monotonic()
         while !isStopped {
             do {
                 let socket = try connect()
                 defer { close(socket) }
                 try serve(socket) { delay = 2 }
-                lostAt = Int64(HostTime.monotonic())
+                lostAt = HostTime.monotonic()
                 publish(nil, failure: "the switch has gone", linkUp: isCableIn)
             } catch {
-                let isGone = Int64(HostTime.monotonic()) - lostAt > Self.patience
+                let isGone = HostTime.monotonic() - lostAt > Self.patience
                 let wasUp = isLinkUp.load(ordering: .relaxed)
                 if (isGone && wasUp) || failure == nil {
                     publish(nil, failure: error.message, linkUp: wasUp && !isGone)

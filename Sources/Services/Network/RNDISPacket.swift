@@ -1,4 +1,3 @@
-import Basics
 import Network
 
 /// The head of an RNDIS message in a private copy, with a packet message's parts checked to lie inside it.

@@ -96,5 +96,4 @@ extension [UInt8] {
     func little<Value: FixedWidthInteger & UnsignedInteger>(_ offset: Int, as type: Value.Type) -> Value {
         littleEndian(at: offset) ?? 0
     }
-
 }

@@ -23,7 +23,7 @@ final class ActionQueue: Sendable {
         }
         guard let start else { return false }
         guard start else { return true }
-        let started = HostThread.startDetached(name: "control") { [self] in drain() }
+        let started = HostThread.startDetached(name: "actions") { [self] in drain() }
         if !started {
             contents.withLock {
                 $0.isRunning = false

@@ -181,7 +181,7 @@ private final class Answer<Value>: @unchecked Sendable {
     func wait(seconds: Double) -> Result<Value, IntegrationError>? {
         let deadline = HostTime.monotonic() &+ UInt64(max(seconds, 0) * 1e9)
         return lock.withLock {
-            while result == nil, HostTime.monotonic() < deadline { lock.wait(untilMonotonic: deadline) }
+            _ = lock.wait(while: { result == nil }, untilMonotonic: deadline)
             return result
         }
     }

@@ -32,7 +32,7 @@ package enum WorkerMain {
         sigemptyset(&signals)
         sigaddset(&signals, SIGTERM)
         pthread_sigmask(SIG_BLOCK, &signals, nil)
-        _ = HostThread.startDetached(name: "control") { [weak instance] in
+        _ = HostThread.startDetached(name: "signals") { [weak instance] in
             var number: Int32 = 0
             var signals = sigset_t()
             sigemptyset(&signals)

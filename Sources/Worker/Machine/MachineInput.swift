@@ -52,8 +52,6 @@ extension FrameHeader {
     /// size u16, header bytes u16.
     package var logged: [UInt8] {
         [checksum.rawValue, tag == nil ? 0 : 1]
-            + [tag ?? 0, checksumStart, checksumOffset, segmentSize, headerCount].flatMap {
-                [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)]
-            }
+            + [tag ?? 0, checksumStart, checksumOffset, segmentSize, headerCount].flatMap { [UInt8](littleEndian: $0) }
     }
 }

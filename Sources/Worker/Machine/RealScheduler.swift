@@ -59,11 +59,7 @@ final class RealScheduler: Scheduler, @unchecked Sendable {
     func stop(by deadline: UInt64) -> String? {
         freeze()
         let restless: Int? = lock.withLock {
-            while running > 0 {
-                if HostTime.monotonic() >= deadline { return runners.first { !$0.isStanding }?.processor.index }
-                lock.wait(untilMonotonic: deadline)
-            }
-            return nil
+            lock.wait(while: { running > 0 }, untilMonotonic: deadline) ? nil : runners.first { !$0.isStanding }?.processor.index
         }
         if let restless { return "virtual processor \(restless) does not come to an instruction's end" }
         guard timers.stop(by: deadline) else { return "a timer's action does not end" }

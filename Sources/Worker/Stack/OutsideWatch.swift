@@ -41,9 +41,7 @@ final class OutsideWatch: @unchecked Sendable {
     func stop(by deadline: UInt64) -> Bool {
         lock.withLock { isRunning = false }
         ring()
-        return lock.withLock {
-            lock.wait(while: { isActing }, untilMonotonic: deadline)
-        }
+        return lock.withLock { lock.wait(while: { isActing }, untilMonotonic: deadline) }
     }
 
     func close() {

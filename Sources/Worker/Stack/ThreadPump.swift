@@ -133,13 +133,7 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
     package func stop(by deadline: UInt64) -> Bool {
         lock.withLock { isRunning = false }
         ring()
-        return lock.withLock {
-            while !isParked || isServing {
-                if HostTime.monotonic() >= deadline { return false }
-                lock.wait(untilMonotonic: deadline)
-            }
-            return true
-        }
+        return lock.withLock { lock.wait(while: { !isParked || isServing }, untilMonotonic: deadline) }
     }
 
     /// Runs what was posted, on the calling thread; true: there was something. Precondition: stopped.
