@@ -128,14 +128,18 @@ package final class Store: Sendable {
 
     package func machinePath(_ id: GUID) -> String { folder.path(of: "\(Self.machinesName)/\(id)") }
 
-    /// Call under the store's lock, when the name has been found free. The folder appears complete or not at all.
-    package func create(_ configuration: VirtualMachineConfiguration, event: VirtualMachineEvent) throws {
+    /// Call under the store's lock, when the name has been found free. The folder appears complete or not at all, with what `fill` puts
+    /// into it.
+    package func create(
+        _ configuration: VirtualMachineConfiguration, event: VirtualMachineEvent, fill: (VirtualMachineFolder) throws -> Void = { _ in }
+    ) throws {
         guard let machines = try machines(make: true) else { return }
         for stale in try machines.names() where stale.hasPrefix(".") { try? machines.removeTree(stale) }
         let temporary = ".new-\(configuration.id)"
         do {
             let new = VirtualMachineFolder(id: configuration.id, folder: try machines.subfolder(temporary, make: true))
             try new.write(configuration)
+            try fill(new)
             try EventLog(folder: new.folder).append(event)
             try machines.rename(temporary, to: configuration.id.description)
         } catch {

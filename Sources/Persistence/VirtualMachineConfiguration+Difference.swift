@@ -15,6 +15,14 @@ public enum ConfigurationChange: Codable, Equatable, Sendable {
     case memory(VirtualMachineConfiguration.Memory)
     /// Name, notes and what else no running machine looks at.
     case settings
+
+    /// True when the files under the machine's disks change.
+    package var concernsDrive: Bool {
+        switch self {
+        case .addDrive, .removeDrive, .changeMedium: true
+        default: false
+        }
+    }
 }
 
 /// What leads from one configuration to another.

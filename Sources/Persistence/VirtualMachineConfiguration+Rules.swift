@@ -127,6 +127,9 @@ extension VirtualMachineConfiguration {
         result.automaticStartDelay = other.automaticStartDelay
         result.automaticStopAction = other.automaticStopAction
         result.checkpointType = other.checkpointType
+        result.snapshotFileLocation = other.snapshotFileLocation
+        result.automaticCheckpoints = other.automaticCheckpoints
+        result.past = other.past
         result.lockOnDisconnect = other.lockOnDisconnect
         return result
     }

@@ -33,6 +33,16 @@ public struct VirtualMachineConfiguration: Codable, Equatable, Sendable {
     public var networkAdapters: [NetworkAdapter]?
     /// Integration services that are not as a new VM has them, by the module's name (`IntegrationService`).
     public var integrationServices: [String: Bool]?
+    /// nil: there are no checkpoints, and nothing is left of former ones.
+    public var past: Past?
+    /// The memory that the next start goes on from, after a checkpoint was applied; nil: `saved.state` decides.
+    public var savedMemory: MemoryImage?
+    /// Where checkpoints' memory lies; nil: in the VM's folder.
+    public var snapshotFileLocation: String?
+    /// Whether each start makes a checkpoint; nil: no.
+    public var automaticCheckpoints: Bool?
+    /// The generation id of the VM's virtual machine generation counter; nil: drawn at the next start.
+    public var generationId: GUID?
 
     public init(id: GUID, name: String, creationTime: Int64) { (self.id, self.name, self.creationTime) = (id, name, creationTime) }
 

@@ -42,6 +42,10 @@ public struct VirtualMachineEvent: Codable, Equatable, Sendable {
         public static let guestCrashed = Kind(rawValue: "GuestCrashed")
         public static let tripleFault = Kind(rawValue: "TripleFault")
         public static let mediumEjected = Kind(rawValue: "MediumEjected")
+        public static let checkpointMade = Kind(rawValue: "CheckpointMade")
+        public static let checkpointApplied = Kind(rawValue: "CheckpointApplied")
+        public static let checkpointRemoved = Kind(rawValue: "CheckpointRemoved")
+        public static let merged = Kind(rawValue: "Merged")
         public static let notice = Kind(rawValue: "Notice")
     }
 

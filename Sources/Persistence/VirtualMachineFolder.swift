@@ -9,7 +9,9 @@ import Glibc
 ///          worker.lock          held by the worker for life: held means alive
 ///          run.json             what runs, while it runs
 ///          control.sock         the worker's socket
-///          saved.state          the saved machine; its presence means Saved when no worker lives
+///          saved.state          the saved machine; its presence, or the configuration's `savedMemory`, means Saved when no worker lives
+///          checkpoints/         memory of checkpoints, `<id>.memory`
+///          disks/               a linked clone's disks
 ///          events.jsonl         the event log
 ///          console-1.ring       what the guest wrote to COM1 (and -2)
 ///          worker.log           the worker's standard output and error
@@ -22,6 +24,7 @@ package struct VirtualMachineFolder: Sendable {
     package static let runRecordName = "run.json"
     package static let socketName = "control.sock"
     package static let savedStateName = "saved.state"
+    package static let disksName = "disks"
     package static let logName = "worker.log"
 
     package let id: GUID
@@ -72,6 +75,9 @@ package struct VirtualMachineFolder: Sendable {
     }
 
     package var hasSavedState: Bool { folder.exists(Self.savedStateName) }
+
+    /// True when the next start goes on from memory.
+    package func isSaved(_ configuration: VirtualMachineConfiguration?) -> Bool { configuration?.savedMemory != nil || hasSavedState }
 
     /// True while a worker lives.
     package func hasWorker() throws -> Bool { try FileLock.isHeld(Self.workerLockName, in: folder) }

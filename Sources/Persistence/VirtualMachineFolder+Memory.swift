@@ -1,0 +1,69 @@
+import Basics
+import Glibc
+
+/// The files of checkpoints' memory: `checkpoints/<id>.memory` in the VM's folder, or `<VM's id>/<id>.memory` where the user wants them.
+extension VirtualMachineFolder {
+    package static let checkpointsName = "checkpoints"
+
+    package static func memoryName(of checkpoint: GUID) -> String { "\(checkpoint).memory" }
+
+    /// The folder in which a new checkpoint's memory lies, made when it is missing, and the file's path as the configuration names it.
+    package func memoryPlace(of checkpoint: GUID, _ configuration: VirtualMachineConfiguration) throws -> (folder: Folder, path: String) {
+        let name = Self.memoryName(of: checkpoint)
+        guard let location = configuration.snapshotFileLocation else {
+            return (try folder.subfolder(Self.checkpointsName, make: true), "\(Self.checkpointsName)/\(name)")
+        }
+        let path = "\(location)/\(id)"
+        try Folder.make(path: path)
+        return (try Folder(path: path), "\(path)/\(name)")
+    }
+
+    /// Opens a memory image and those that it builds on, nearest first.
+    package func openMemory(_ image: VirtualMachineConfiguration.MemoryImage) throws -> [OpenFile] {
+        try image.paths.map { path in
+            guard path.hasPrefix("/") else {
+                let parts = path.split(separator: "/")
+                guard parts.count == 2, parts[0] == Self.checkpointsName else {
+                    throw PersistenceError(
+                        "ConfigurationUnreadable", .invalidData, "“\(path)” is no memory file of a checkpoint.", target: path)
+                }
+                return try folder.subfolder(Self.checkpointsName).open(String(parts[1]), O_RDONLY, doing: "read")
+            }
+            let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+            guard descriptor >= 0 else { throw PersistenceError.system(errno, "read", path: path) }
+            return OpenFile(descriptor: descriptor, path: path)
+        }
+    }
+
+    /// Throws `CheckpointDamaged` when a file of a checkpoint's memory is not there.
+    package func checkMemory(_ image: VirtualMachineConfiguration.MemoryImage, of checkpoint: String) throws {
+        do {
+            _ = try openMemory(image)
+        } catch let error as PersistenceError {
+            throw PersistenceError(
+                "CheckpointDamaged", .invalidData, "The memory of the checkpoint “\(checkpoint)” cannot be read: \(error.message)",
+                action: "Put the file back, or remove the checkpoint; its disks are still there.", target: checkpoint)
+        }
+    }
+
+    /// Keeps the saved state for a checkpoint, without a copy.
+    package func keepSavedState(as checkpoint: GUID) throws -> VirtualMachineConfiguration.MemoryImage {
+        let place = try folder.subfolder(Self.checkpointsName, make: true)
+        let name = Self.memoryName(of: checkpoint)
+        guard linkat(folder.descriptor, Self.savedStateName, place.descriptor, name, 0) == 0 else {
+            throw PersistenceError.system(errno, "make", path: place.path(of: name))
+        }
+        place.synchronize()
+        return VirtualMachineConfiguration.MemoryImage(path: "\(Self.checkpointsName)/\(name)")
+    }
+
+    /// Deletes memory files that the configuration does not name. Call where no checkpoint is being made.
+    package func removeUnusedMemory(_ configuration: VirtualMachineConfiguration) {
+        let used = Set(configuration.memoryPaths.compactMap { $0.split(separator: "/").last.map(String.init) })
+        var places = [try? folder.subfolder(Self.checkpointsName)]
+        if let location = configuration.snapshotFileLocation { places.append(try? Folder(path: "\(location)/\(id)")) }
+        for place in places.compactMap(\.self) {
+            for name in (try? place.names()) ?? [] where name.hasSuffix(".memory") && !used.contains(name) { try? place.remove(name) }
+        }
+    }
+}
