@@ -55,11 +55,13 @@ package final class FrameStream {
         var count: Int32 = 0
         let size = lv_receive(descriptor, &buffer, buffer.count, &passed, Int32(passed.count), &count)
         descriptors?.pointee += passed.prefix(Int(count))
-        if size == -Int(EAGAIN) || isClosing { return [] }
+        if size == -Int(EAGAIN) { return [] }
         guard size > 0 else {
             isBroken = true
             return []
         }
+        // Read all the same: what lies in the socket would keep a poll from waiting.
+        if isClosing { return [] }
         decoder.append(buffer[..<size])
         var frames: [Frame] = []
         do {

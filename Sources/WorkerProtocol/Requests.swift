@@ -18,6 +18,8 @@ package struct WorkerStatus: Codable, Equatable, Sendable {
     package var engine: String
     /// nil: a machine without integration services.
     package var guest: GuestSummary?
+    /// What goes on beside the guest, in words; nil: nothing.
+    package var activity: String?
 
     package init(
         state: VirtualMachineState, uptimeNanoseconds: UInt64, cpuUsage: Int, memoryAssigned: UInt64, processId: Int32, partitionId: UInt64,

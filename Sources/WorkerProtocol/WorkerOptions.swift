@@ -38,6 +38,8 @@ public struct WorkerOptions: Codable, Equatable, Sendable {
         public static let initialRamdisk = Role(rawValue: "initialRamdisk")
         /// A file that holds a `DeviceHandover`.
         public static let handover = Role(rawValue: "handover")
+        /// The memory image to go on from is number 0; those that it builds on follow, nearest first.
+        public static func memory(_ number: Int) -> Role { Role(rawValue: "memory\(number)") }
         /// Descriptor `number` of the handover.
         public static func handed(_ number: Int) -> Role { Role(rawValue: "handed\(number)") }
     }
@@ -46,6 +48,9 @@ public struct WorkerOptions: Codable, Equatable, Sendable {
         get { descriptors[role.rawValue] }
         set { descriptors[role.rawValue] = newValue }
     }
+
+    /// The descriptors of `Role.memory`, in their order.
+    public var memory: [Int32] { (0..<descriptors.count).lazy.map { self[.memory($0)] }.prefix { $0 != nil }.compactMap(\.self) }
 
     /// The JSON form that `init(argument:)` reads.
     public func argument() throws -> String { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }

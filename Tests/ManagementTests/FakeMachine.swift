@@ -83,7 +83,7 @@ final class FakeMachine: MachineControlling {
         change(.saved)
     }
 
-    func restore(from descriptor: Int32) throws {
+    func restore(from descriptor: Int32, buildingOn ancestors: [Int32]) throws {
         var text = [UInt8](repeating: 0, count: 20)
         let count = pread(descriptor, &text, text.count, 0)
         guard let counter = UInt64(String(decoding: text.prefix(max(0, count)), as: UTF8.self)) else { throw Refused() }

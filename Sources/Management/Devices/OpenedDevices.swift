@@ -63,10 +63,21 @@ final class OpenedDevices {
             DiskHandover.ImageFile(descriptor: descriptors.count + $0.offset, path: $0.element.path, format: $0.element.format.rawValue)
         }
         descriptors += chain.entries.map(\.descriptor)
+        if drive.kind == .hardDisk { for entry in chain.entries { try addFolder(of: entry.path) } }
         guard !files.isEmpty else { throw ManagementError("DiskNotFound", .objectNotFound, "“\(path)” holds no image.", target: path) }
         handover.disks.append(
             DiskHandover(
                 controller: controller, location: drive.location, kind: drive.kind.rawValue, readOnly: readOnly, chain: files))
+    }
+
+    /// The folder that an image lies in, once.
+    private func addFolder(of image: String) throws {
+        let path = Paths.folder(of: image)
+        guard handover.folders?.contains(where: { $0.path == path }) != true else { return }
+        let folder = try Folder(path: path)
+        folders.append(folder.file)
+        handover.folders = (handover.folders ?? []) + [FolderHandover(path: path, descriptor: descriptors.count)]
+        descriptors.append(folder.descriptor)
     }
 
     private func add(_ adapter: VirtualMachineConfiguration.NetworkAdapter) throws {

@@ -65,6 +65,7 @@ extension VirtualMachineHost {
     static func complete(_ configuration: inout VirtualMachineConfiguration) throws {
         configuration.firmware.kernelPath = configuration.firmware.kernelPath.map(Paths.absolute)
         configuration.firmware.initialRamdiskPath = configuration.firmware.initialRamdiskPath.map(Paths.absolute)
+        configuration.snapshotFileLocation = configuration.snapshotFileLocation.map(Paths.absolute)
         if configuration.timeMode == .exact, configuration.seed == nil { configuration.seed = UInt64.random(in: 1...UInt64(Int64.max)) }
     }
 

@@ -87,7 +87,7 @@ extension VirtualMachine {
         try writing("configured") { folder in
             let old = try folder.readConfiguration()
             let new = try applying(change, to: old)
-            if folder.hasSavedState, !old.difference(to: new).leavesDevicesAlone {
+            if folder.isSaved(old), !old.difference(to: new).leavesDevicesAlone {
                 throw ManagementError.refused(
                     "configured", old.name, state: .saved,
                     action: "Start it, or throw its saved state away: Remove-VMSavedState \(old.name)")

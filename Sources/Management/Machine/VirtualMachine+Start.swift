@@ -16,6 +16,7 @@ extension VirtualMachine {
             guard before.isResponding else { throw ManagementError.silent(name, process: before.workerProcessId) }
             throw ManagementError.alreadyRunning(name, state: before.state)
         }
+        if before.state == .off, before.configuration?.automaticCheckpoints == true { renewAutomaticCheckpoint() }
         let configuration = try configuration()
         try configuration.check()
         let kernel = try kernel(of: configuration)
@@ -43,6 +44,8 @@ extension VirtualMachine {
             var descriptors: [WorkerOptions.Role: Int32] = [.folder: folder.folder.descriptor, .ready: ready.descriptor]
             descriptors[.kernel] = kernel.descriptor
             descriptors[.initialRamdisk] = ramdisk?.descriptor
+            let memory = try configuration.savedMemory.map { try folder.openMemory($0) } ?? []
+            for (number, file) in memory.enumerated() { descriptors[.memory(number)] = file.descriptor }
             let handed = try devices.roles()
             if let handed { descriptors.merge(handed.roles) { $1 } }
             let log = try folder.folder.open(VirtualMachineFolder.logName, O_WRONLY | O_CREAT | O_APPEND, doing: "write")
@@ -51,7 +54,7 @@ extension VirtualMachine {
                 storeId: store.id, virtualMachineId: id, partitionId: try store.drawPartitionId(), startedByUser: CurrentUser.name,
                 startedByProcess: getpid())
             let launch = WorkerLaunch(name: name, options: options, descriptors: descriptors, log: log.descriptor)
-            try withExtendedLifetime((kernel, ramdisk, ready, log, devices, handed)) { _ = try host.starter.start(launch) }
+            try withExtendedLifetime((kernel, ramdisk, ready, log, devices, memory, handed)) { _ = try host.starter.start(launch) }
             // Our copy of the worker's end goes here, so that its death shows as the end of the stream.
         }
         try wait(for: report, folder: folder, timeout: timeout, isCancelled: isCancelled)

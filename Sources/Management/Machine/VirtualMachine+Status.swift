@@ -45,6 +45,7 @@ extension VirtualMachine {
         status.startTime = answer.startTime
         status.engine = answer.engine.isEmpty ? nil : answer.engine
         status.guest = answer.guest
+        if let activity = answer.activity { status.statusText = activity }
         if status.state == .pausedCritical { status.statusText = "Stands still because of trouble; Get-VMEvent says why" }
         return status
     }
@@ -66,13 +67,14 @@ extension VirtualMachine {
 
     /// What the disk says of a VM that does not run.
     private func restingStatus(_ folder: VirtualMachineFolder) throws -> VirtualMachineStatus {
-        let hasSavedState = folder.hasSavedState
+        let read = Result { try folder.readConfiguration() }
+        let hasSavedState = folder.isSaved(try? read.get())
         var status = VirtualMachineStatus(
             id: id, name: name, state: hasSavedState ? .saved : .off, statusText: Self.normal, isResponding: true, uptimeNanoseconds: 0,
             cpuUsage: 0, memoryAssigned: 0, configuration: nil, workerProcessId: nil, partitionId: nil, startTime: nil, version: "",
             path: folder.folder.path, hasSavedState: hasSavedState, engine: nil, guest: nil)
         do {
-            let configuration = try folder.readConfiguration()
+            let configuration = try read.get()
             remember(name: configuration.name)
             status.name = configuration.name
             status.configuration = configuration

@@ -34,21 +34,18 @@ extension VirtualMachine {
     /// Throws the saved state away; the VM is Off then.
     public func removeSavedState() throws {
         try writing("rid of its saved state") { folder in
-            guard folder.hasSavedState else { throw ManagementError.refused("rid of its saved state", name, state: .off) }
+            let configuration = try? folder.readConfiguration()
+            guard folder.isSaved(configuration) else { throw ManagementError.refused("rid of its saved state", name, state: .off) }
             try folder.folder.remove(VirtualMachineFolder.savedStateName)
+            if var configuration, configuration.savedMemory != nil {
+                configuration.savedMemory = nil
+                try folder.write(configuration)
+            }
             folder.folder.synchronize()
             let initiator = CurrentUser.initiator
             _ = try? EventLog(folder: folder.folder).append(
                 VirtualMachineEvent(
                     .savedStateRemoved, level: .warning, message: "Saved state removed by \(initiator.user).", initiator: initiator))
-        }
-    }
-
-    /// Removes the VM with everything in its folder. Only while it does not run.
-    public func remove() throws {
-        let store = try files().store
-        try store.locked {
-            try writing("removed") { _ in try store.remove(id) }
         }
     }
 
@@ -94,7 +91,7 @@ extension VirtualMachine {
 
     /// Asks a worker that may be there; nil when none lives. A silent one is an error.
     func askIfRunning<Request: WorkerRequest>(
-        _ request: Request, seconds: Double = patience, descriptors: [Int32] = []
+        _ request: Request, seconds: Double = patience, descriptors: [Int32] = [], isCancelled: () -> Bool = { false }
     ) throws -> Request.Reply? {
         let end = WorkerClient.deadline(seconds)
         while true {
@@ -102,7 +99,7 @@ extension VirtualMachine {
             guard try folder.hasWorker() else { return nil }
             do {
                 let client = try WorkerClient(folder: folder, storeId: store.id, seconds: Self.left(until: end))
-                return try client.ask(request, seconds: Self.left(until: end), descriptors: descriptors)
+                return try client.ask(request, seconds: Self.left(until: end), descriptors: descriptors, isCancelled: isCancelled)
             } catch WorkerClient.Failure.absent, WorkerClient.Failure.closed {
                 guard HostTime.monotonic() < end else { throw ManagementError.silent(name, process: folder.readRunRecord()?.processId) }
                 usleep(3_000)

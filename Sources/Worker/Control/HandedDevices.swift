@@ -1,6 +1,7 @@
 import Basics
 import Glibc
 import Persistence
+import Storage
 import Synchronization
 import WorkerProtocol
 
@@ -61,6 +62,13 @@ package final class HandedDevices: Sendable {
             return nil
         }
         return (port, folder)
+    }
+
+    /// The folder at `path`, if it was handed over, with a descriptor of its own.
+    func copyOfFolder(at path: String) -> ImageFolder? {
+        guard let number = handover.folders?.first(where: { $0.path == path })?.descriptor else { return nil }
+        let copy = files.withLock { $0[number].map { fcntl($0, F_DUPFD_CLOEXEC, 3) } }
+        return copy.flatMap { $0 < 0 ? nil : ImageFolder(descriptor: $0, path: path) }
     }
 
     private func take(_ numbers: [Int]) -> [Int32]? {

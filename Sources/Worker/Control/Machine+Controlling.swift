@@ -54,6 +54,8 @@ extension Machine: MachineControlling {
         try virtualProcessors(registers: registers)
     }
 
+    package func restore(from descriptor: Int32, buildingOn ancestors: [Int32]) throws { try restore(from: descriptor, parents: ancestors) }
+
     /// As asked for by the control side; tests start paused.
     package func start() throws { try start(paused: false) }
 }

@@ -14,8 +14,8 @@ package protocol MachineControlling: AnyObject, Sendable {
     func turnOff() throws
     /// running or paused → saved; on error back to the state before. The file's durability is the caller's.
     func save(to descriptor: Int32) throws
-    /// off → paused.
-    func restore(from descriptor: Int32) throws
+    /// off → paused. `ancestors`: the images that the one in `descriptor` builds on, nearest first.
+    func restore(from descriptor: Int32, buildingOn ancestors: [Int32]) throws
     /// Ends all threads; the delegate hears nothing after it has returned.
     func close()
     /// Takes what fits into the port's queue and says how many bytes that was.

@@ -20,10 +20,11 @@ extension WorkerInstance {
                 phase.withLock { $0.reading = (now, taken) }
             }
         }
-        let status = WorkerStatus(
+        var status = WorkerStatus(
             state: state, uptimeNanoseconds: reading.uptimeNanoseconds, cpuUsage: reading.cpuUsage, memoryAssigned: reading.memoryAssigned,
             processId: getpid(), partitionId: options.partitionId, startTime: claim.withLock { $0?.startTime } ?? 0, engine: reading.engine,
             guest: guestInformation().map { GuestSummary($0) })
+        status.activity = mergingText
         phase.withLock { $0.status = status }
         return status
     }
@@ -35,7 +36,7 @@ extension WorkerInstance {
             ?? WorkerStatus(
                 state: state, uptimeNanoseconds: 0, cpuUsage: 0, memoryAssigned: 0, processId: getpid(), partitionId: options.partitionId,
                 startTime: claim.withLock { $0?.startTime } ?? 0, engine: "", guest: nil)
-        status.state = state
+        (status.state, status.activity) = (state, mergingText)
         return status
     }
 

@@ -13,6 +13,7 @@ extension WorkerInstance {
             let restored = try makeRunningMachine()
             phase.withLock { $0.fallback = .running }
             update(state: .running)
+            startMerging()
             log.note(
                 VirtualMachineEvent(
                     restored ? .restored : .started,
@@ -49,13 +50,26 @@ extension WorkerInstance {
                 initialRamdisk: initialRamdisk?.descriptor, devices: devices, folder: folder.folder.descriptor), self)
         phase.withLock { $0.machine = machine }
         for port in ports { port.beginSession() }
-        if configuration.timeMode == .exact { try inputs.begin(in: folder.folder, anew: !folder.hasSavedState) }
-        guard folder.hasSavedState else {
+        if configuration.timeMode == .exact { try inputs.begin(in: folder.folder, anew: !folder.isSaved(configuration)) }
+        guard folder.isSaved(configuration) else {
             try machine.start()
             return false
         }
-        let saved = try folder.folder.open(VirtualMachineFolder.savedStateName, O_RDONLY)
-        try machine.restore(from: saved.descriptor)
+        if let applied = configuration.savedMemory {
+            guard memory.count == applied.paths.count else {
+                throw WorkerError(
+                    "WorkerFailed", .invalidOperation, "The configuration of “\(configuration.name)” changed meanwhile; repeat the command."
+                )
+            }
+            try machine.restore(from: memory[0].descriptor, buildingOn: memory.dropFirst().map(\.descriptor))
+            var new = configuration
+            new.savedMemory = nil
+            try write(new)
+            phase.withLock { $0.memoryBase = applied }
+        } else {
+            let saved = try folder.folder.open(VirtualMachineFolder.savedStateName, O_RDONLY)
+            try machine.restore(from: saved.descriptor, buildingOn: [])
+        }
         // From here on the guest changes the world its saved state remembers, so that state must not be started again.
         try folder.folder.remove(VirtualMachineFolder.savedStateName)
         folder.folder.synchronize()
@@ -116,14 +130,20 @@ extension WorkerInstance {
                 "InvalidState", .invalidOperation, "“\(old.name)” is \(state.rawValue): \(what) can be changed only while it is off.",
                 action: "Turn it off first: Stop-VM \(old.name)", target: old.name)
         }
+        guard Self.samePast(old, new) else {
+            throw WorkerError(
+                "InvalidState", .invalidOperation, "The checkpoints of “\(old.name)” changed meanwhile; repeat the command.",
+                target: old.name)
+        }
         let changes = difference.changes.filter { $0 != .settings }
+        if changes.contains(where: \.concernsDrive) { try refuseWhileMerging("given or deprived of a drive") }
         guard changes.isEmpty || guest != nil else { throw hasNoGuest() }
         // Written first: a full disk must not leave a machine that is not as its document says.
-        try folder.write(new)
+        try write(new)
         do {
             if !changes.isEmpty { try guest?.apply(changes, devices) }
         } catch {
-            try folder.write(old)
+            try write(old)
             throw error
         }
         name.withLock { $0 = new.name }
@@ -131,10 +151,20 @@ extension WorkerInstance {
         log.note(VirtualMachineEvent(.renamed, message: "Renamed from “\(old.name)” by \(initiator.user).", initiator: initiator))
     }
 
+    /// Clients may give checkpoints other names, nothing else.
+    private static func samePast(_ old: VirtualMachineConfiguration, _ new: VirtualMachineConfiguration) -> Bool {
+        guard var past = old.past, past.checkpoints.count == new.checkpoints.count else { return old.past == new.past }
+        for (index, checkpoint) in new.checkpoints.enumerated() { past.checkpoints[index].name = checkpoint.name }
+        past.shared = new.past?.shared
+        return past == new.past
+    }
+
     /// Empties the drives in the configuration whose media the guest ejected. A document that cannot be written now is written later.
     func recordEjections() {
         let (ejected, guest) = phase.withLock { ($0.ejections, $0.hasEnded ? nil : $0.machine as? any GuestControlling) }
         guard !ejected.isEmpty, folder.folder.file.hasName else { return }
+        document.lock()
+        defer { document.unlock() }
         do {
             var new = try folder.readConfiguration()
             var controllers = new.controllers
@@ -188,6 +218,8 @@ extension WorkerInstance {
             defer { phase.machine = nil }
             return phase.machine
         }
+        // Before the disks are closed under it.
+        phase.withLock { $0.merging }?.stop()
         machine?.close()
         // The machine has told everything; a medium that the guest ejected shall not be back at the next start.
         recordEjections()

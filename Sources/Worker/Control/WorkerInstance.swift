@@ -33,6 +33,10 @@ package final class WorkerInstance: Sendable {
         var reading: (taken: UInt64, value: MachineReading)?
         /// What was said last of the VM's status.
         var status: WorkerStatus?
+        /// The merge that goes on beside the guest.
+        var merging: MergeTask?
+        /// The memory image since which the machine knows what has changed.
+        var memoryBase: VirtualMachineConfiguration.MemoryImage?
         /// What the guest's devices said last.
         var information: GuestInformation?
     }
@@ -54,6 +58,8 @@ package final class WorkerInstance: Sendable {
     let initialRamdisk: OpenFile?
     /// Images and switches as handed over.
     let devices: HandedDevices
+    /// The memory to go on from, and what it builds on, nearest first, as handed over.
+    let memory: [OpenFile]
     let actions = ActionQueue()
     /// Talks with the guest, and copies of files into it: neither keeps a verb waiting.
     let conversations = ActionQueue()
@@ -61,6 +67,8 @@ package final class WorkerInstance: Sendable {
     /// Looks at the machine's devices, which may be busy; nobody else waits for that.
     let readings = ActionQueue()
     let phase = Mutex(Phase())
+    /// Held from reading the configuration to writing it: verbs, ejections and merges change it on threads of their own.
+    let document = HostLock()
     let name = Mutex("")
     let claim = Mutex<Claim?>(nil)
     let ports = Mutex<[ConsolePort]>([])
@@ -80,6 +88,7 @@ package final class WorkerInstance: Sendable {
         readyPipe = Mutex(file(.ready))
         kernel = file(.kernel)
         initialRamdisk = file(.initialRamdisk)
+        memory = options.memory.map { OpenFile(descriptor: $0, path: "a checkpoint's memory") }
         devices = try HandedDevices(options)
         guard let descriptor = options[.folder] else { throw WorkerError.usage("no folder was handed over") }
         folder = VirtualMachineFolder(id: options.virtualMachineId, folder: Folder(descriptor: descriptor, path: "the VM's folder"))

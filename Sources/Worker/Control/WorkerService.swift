@@ -79,6 +79,18 @@ final class WorkerService: ControlService {
                 try $0.configure(document: request.document, devices: devices, by: initiator)
                 return try ProtocolCodec.encode(Done())
             }
+        case CheckpointRequest.name:
+            guard let file = connection.claimDescriptor() else { throw ProtocolError.malformed("no file for the checkpoint's memory") }
+            let request = try ProtocolCodec.parameters(CheckpointRequest.self, of: frame.body)
+            let initiator = connection.initiator
+            later(frame, head, connection) { try ProtocolCodec.encode(try $0.makeCheckpoint(request, memory: file, by: initiator)) }
+        case RemoveCheckpointsRequest.name:
+            let request = try ProtocolCodec.parameters(RemoveCheckpointsRequest.self, of: frame.body)
+            let initiator = connection.initiator
+            later(frame, head, connection) {
+                try $0.removeCheckpoints(request, by: initiator)
+                return try ProtocolCodec.encode(Done())
+            }
         case ConsoleSendRequest.name:
             let request = try ProtocolCodec.parameters(ConsoleSendRequest.self, of: frame.body)
             try reply(ConsoleSendRequest.Taken(count: try port(request.port).take(request.bytes)))

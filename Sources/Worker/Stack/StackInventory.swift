@@ -56,7 +56,11 @@ extension VirtualizationStack {
         for (number, described) in configuration.controllers.enumerated() {
             let device = makeController(described.id, number: number)
             var targets: [Int: any ScsiTarget] = [:]
-            for drive in described.drives { targets[drive.location] = try makeTarget(drive, controller: described.id, devices) }
+            for drive in described.drives {
+                let target = try makeTarget(drive, controller: described.id, devices)
+                targets[drive.location] = target
+                remember(target, at: DrivePlace(controller: described.id, location: drive.location))
+            }
             device.setDisks(targets)
             _ = server.add(device)
         }
@@ -139,7 +143,10 @@ extension VirtualizationStack {
             for descriptor in descriptors { Glibc.close(descriptor) }
             throw MachineError(.assembly, detail: "“\(path)” was handed over in a format that is not known")
         }
-        do throws(DiskOpenError) { return try VirtualDisk.open(chain, readOnly: disk.readOnly) } catch {
+        do throws(DiskOpenError) {
+            guard drive.kind == .hardDisk else { return try VirtualDisk.open(chain, readOnly: disk.readOnly) }
+            return try LiveDisk(chain, folders: chain.map { disks.folder(of: $0.path, devices) }, readOnly: disk.readOnly)
+        } catch {
             throw MachineError(.disk, cause: error)
         }
     }
@@ -161,6 +168,11 @@ extension VirtualizationStack {
             identifier[15] ^= UInt8(truncatingIfNeeded: drive.location)
             return ScsiDisk(disk, fallbackIdentifier: identifier)
         }
+    }
+
+    /// A hard disk is at a place from now on.
+    func remember(_ target: any ScsiTarget, at place: DrivePlace) {
+        if let disk = (target as? ScsiDisk)?.disk as? LiveDisk { disks.add(disk, at: place) }
     }
 
     // MARK: Network

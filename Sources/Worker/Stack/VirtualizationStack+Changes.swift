@@ -60,9 +60,12 @@ extension VirtualizationStack {
     private func carryOut(_ change: ConfigurationChange, _ ready: Prepared) throws {
         switch change {
         case .addDrive(let id, let drive):
-            if let target = ready.target { try controller(id)?.attach(location: drive.location, target) }
+            guard let target = ready.target else { return }
+            try controller(id)?.attach(location: drive.location, target)
+            remember(target, at: DrivePlace(controller: id, location: drive.location))
         case .removeDrive(let id, let location):
             let target = try controller(id)?.detach(location: location)
+            disks.remove(at: DrivePlace(controller: id, location: location))
             // It is gone for the guest whatever its last flush says.
             do { try target?.close() } catch {
                 world.note("The disk taken from location \(location) could not be closed: \(error.message)")

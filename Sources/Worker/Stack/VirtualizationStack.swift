@@ -38,6 +38,7 @@ final class VirtualizationStack: @unchecked Sendable {
     /// The bus's own pump, which the integration services share.
     let control: any MachinePump
     let integration: IntegrationServices
+    let disks = MachineDisks()
     var dynamicMemory: DynamicMemoryService?
     var sockets: (service: SocketService, pump: any MachinePump)?
     private let outside: OutsideWatch?
@@ -146,6 +147,7 @@ final class VirtualizationStack: @unchecked Sendable {
         if let (service, pump) = sockets { pump.perform { service.stop() } }
         server.close()
         inventory.close()
+        disks.removeAll()
     }
 
     /// In the order of saving and restoring: when pumps are due, the bus with its open channels, then each service. Saving and restoring

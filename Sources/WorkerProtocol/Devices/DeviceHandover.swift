@@ -1,8 +1,8 @@
 import Basics
 import FoundationEssentials
 
-/// The open files under a VM's devices that a client hands to its worker, which opens no path itself: image files with their locks, and
-/// the folders of switches.
+/// The open files under a VM's devices that a client hands to its worker, which opens no path itself: image files with their locks and
+/// folders, and the folders of switches.
 ///
 /// ```
 /// at start     descriptor n has the role `.handed(n)`; this document lies in the file of the role `.handover`
@@ -11,18 +11,24 @@ import FoundationEssentials
 public struct DeviceHandover: Codable, Equatable, Sendable {
     public var disks: [DiskHandover] = []
     public var ports: [PortHandover] = []
+    /// The folders in which the images of hard disks lie, so that a worker can make images beside them and delete its own.
+    public var folders: [FolderHandover]?
     public init() {}
+
+    private var numbers: [Int] {
+        disks.flatMap(\.chain).map(\.descriptor) + ports.map(\.descriptor) + (folders ?? []).map(\.descriptor)
+    }
 
     /// How many descriptors belong to it: numbers 0 to this, exclusive.
     public var descriptorCount: Int {
-        let highest = max(disks.flatMap(\.chain).map(\.descriptor).max() ?? -1, ports.map(\.descriptor).max() ?? -1)
+        let highest = numbers.max() ?? -1
         // The numbers are a peer's: any.
         return highest == .max ? .max : highest + 1
     }
 
     /// True when every descriptor below `count` is used exactly once and none beyond it: what a worker checks before it uses any.
     public func uses(exactly count: Int) -> Bool {
-        (disks.flatMap(\.chain).map(\.descriptor) + ports.map(\.descriptor)).sorted() == Array(0..<max(count, 0))
+        numbers.sorted() == Array(0..<max(count, 0))
     }
 
     public func encoded() throws -> [UInt8] { Array(try JSONEncoder().encode(self)) }
@@ -58,6 +64,16 @@ public struct DiskHandover: Codable, Equatable, Sendable {
             (self.descriptor, self.path, self.format) = (descriptor, path, format)
         }
     }
+}
+
+/// A folder in which images lie.
+public struct FolderHandover: Codable, Equatable, Sendable {
+    /// Absolute.
+    public var path: String
+    /// Number of the descriptor (`DeviceHandover`).
+    public var descriptor: Int
+
+    public init(path: String, descriptor: Int) { (self.path, self.descriptor) = (path, descriptor) }
 }
 
 /// The switch that an adapter's port is on.

@@ -3,7 +3,7 @@ import Storage
 /// A virtual hard disk on a SCSI controller: a direct-access block device (SBC-3).
 package final class ScsiDisk: ScsiTarget, @unchecked Sendable {
     // Safety: everything but the counters is used in the controller's pump only.
-    let disk: any Disk
+    package let disk: any Disk
     /// Sixteen bytes.
     let identifier: [UInt8]
     package let counters = ScsiCounters()

@@ -1,0 +1,181 @@
+import Basics
+import Glibc
+import Persistence
+import Storage
+import WorkerProtocol
+
+/// What making a checkpoint cost.
+public struct CheckpointFigures: Sendable, Equatable {
+    /// Nanoseconds that the guest stood still; 0 when it did not run.
+    public var pauseNanoseconds: UInt64 = 0
+    /// Bytes of memory and state that were written.
+    public var bytesWritten: UInt64 = 0
+    public init() {}
+}
+
+extension VirtualMachine {
+    /// The VM's checkpoints in the order in which they were made.
+    public func checkpoints() throws -> [VirtualMachineConfiguration.Checkpoint] { try configuration().checkpoints }
+
+    /// Makes a checkpoint of the kind that the VM's configuration says, of a running or stopped VM, and returns it. The VM's disks go on in
+    /// differencing images. On an error the VM is as before.
+    ///
+    /// Errors: `CheckpointsDisabled`, `CheckpointNotPossible` (a disk has no differencing images), what the guest answers where a production
+    /// checkpoint is demanded, `DiskFull`.
+    public func makeCheckpoint(
+        named name: String? = nil, isAutomatic: Bool = false, isCancelled: () -> Bool = { false }
+    ) throws -> (checkpoint: VirtualMachineConfiguration.Checkpoint, figures: CheckpointFigures) {
+        if let name { try Self.check(checkpointName: name) }
+        let folder = try files().folder
+        let lock = try folder.lockConfiguration()
+        defer { withExtendedLifetime(lock) {} }
+        let configuration = try configuration()
+        guard configuration.checkpointType != "Disabled" || isAutomatic else {
+            throw ManagementError(
+                "CheckpointsDisabled", .invalidOperation, "Checkpoints of “\(configuration.name)” are disabled.",
+                action: "Enable them: Set-VM \(configuration.name) -CheckpointType Production", target: configuration.name)
+        }
+        let name = name ?? Self.defaultCheckpointName(of: configuration.name, isAutomatic: isAutomatic)
+        if try folder.hasWorker(), let made = try makeRunningCheckpoint(named: name, configuration, folder, isCancelled) { return made }
+        let checkpoint = try writing("checkpointed") { folder in
+            try makeRestingCheckpoint(named: name, isAutomatic: isAutomatic, in: folder)
+        }
+        return (checkpoint, CheckpointFigures())
+    }
+
+    /// Gives a checkpoint another name, in any state of the VM. Names need not differ.
+    public func renameCheckpoint(_ id: GUID, to name: String) throws {
+        try Self.check(checkpointName: name)
+        try configure { configuration in
+            guard let index = configuration.past?.checkpoints.firstIndex(where: { $0.id == id }) else {
+                throw ManagementError.checkpointGone(self.name)
+            }
+            configuration.past?.checkpoints[index].name = name
+        }
+    }
+
+    static func check(checkpointName name: String) throws {
+        guard name.contains(where: { !$0.isWhitespace }), name.count <= VirtualMachineConfiguration.longestName,
+            !name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+        else {
+            throw ManagementError(
+                "CheckpointNameInvalid", .invalidArgument,
+                "A checkpoint's name has 1 to \(VirtualMachineConfiguration.longestName) characters, none of them a control character.",
+                target: String(name.prefix(120)))
+        }
+    }
+
+    /// As the real module names them: the VM's name and the time.
+    static func defaultCheckpointName(of machine: String, isAutomatic: Bool) -> String {
+        var now = time(nil)
+        var fields = tm()
+        localtime_r(&now, &fields)
+        var text = [CChar](repeating: 0, count: 64)
+        let count = strftime(&text, text.count, "%Y-%m-%d %H:%M:%S", &fields)
+        let moment = String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let name = "\(isAutomatic ? "Automatic Checkpoint - " : "")\(machine) - (\(moment))"
+        return String(name.suffix(VirtualMachineConfiguration.longestName))
+    }
+
+    // MARK: While no worker lives
+
+    /// Call under the folder's lock.
+    private func makeRestingCheckpoint(
+        named name: String, isAutomatic: Bool, in folder: VirtualMachineFolder
+    ) throws -> VirtualMachineConfiguration.Checkpoint {
+        let old = try folder.readConfiguration()
+        var checkpoint = VirtualMachineConfiguration.Checkpoint(
+            id: GUID(), name: name, parentId: old.past?.current, creationTime: HostTime.wall(), kind: .standard,
+            configuration: old.withoutPast)
+        if isAutomatic { checkpoint.isAutomatic = true }
+        let forks = try old.forks(of: old, id: checkpoint.id)
+        try fork(forks, from: old, in: folder) { new in
+            if let memory = old.savedMemory {
+                checkpoint.memory = memory
+            } else if folder.hasSavedState {
+                checkpoint.memory = try folder.keepSavedState(as: checkpoint.id)
+            }
+            new.add(checkpoint)
+        }
+        let initiator = CurrentUser.initiator
+        _ = try? EventLog(folder: folder.folder).append(
+            VirtualMachineEvent(.checkpointMade, message: "Checkpoint “\(name)” made by \(initiator.user).", initiator: initiator))
+        return checkpoint
+    }
+
+    /// Makes the new images of `forks` and writes the configuration that `change` leaves, all of it or nothing. `old` is as it lies in the
+    /// folder.
+    func fork(
+        _ forks: [DiskFork], from old: VirtualMachineConfiguration, in folder: VirtualMachineFolder,
+        _ change: (inout VirtualMachineConfiguration) throws -> Void
+    ) throws {
+        var announced = old
+        announced.announce(forks)
+        if announced != old { try folder.write(announced) }
+        do {
+            for fork in forks {
+                try host.withDisks(allowedParents: fork.allowedParents) { try $0.createChild(of: fork.image.parent, at: fork.image.path) }
+            }
+            var new = announced
+            new.follow(forks)
+            try change(&new)
+            try folder.write(new)
+        } catch {
+            for fork in forks { unlink(fork.image.path) }
+            if announced != old { try? folder.write(old) }
+            throw error
+        }
+    }
+
+    // MARK: While it runs
+
+    /// nil: the worker ended before it could be asked.
+    private func makeRunningCheckpoint(
+        named name: String, _ configuration: VirtualMachineConfiguration, _ folder: VirtualMachineFolder, _ isCancelled: () -> Bool
+    ) throws -> (checkpoint: VirtualMachineConfiguration.Checkpoint, figures: CheckpointFigures)? {
+        let id = GUID()
+        let memory = try MemoryFile(id: id, configuration: configuration, folder: folder)
+        defer { memory.removeUnlessKept() }
+        let request = CheckpointRequest(id: id, name: name, memoryPath: memory.path)
+        guard
+            let made = try askIfRunning(
+                request, seconds: 3_600, descriptors: [memory.file.descriptor], isCancelled: isCancelled)
+        else { return nil }
+        guard let checkpoint = try self.configuration().checkpoint(id) else { throw ManagementError.checkpointGone(name) }
+        if checkpoint.memory != nil { memory.keep() }
+        var figures = CheckpointFigures()
+        (figures.pauseNanoseconds, figures.bytesWritten) = (made.pauseNanoseconds, made.bytesWritten)
+        return (checkpoint, figures)
+    }
+}
+
+/// The file that a worker writes a checkpoint's memory into; removed unless the checkpoint came to be with it.
+private final class MemoryFile {
+    /// As the configuration names it.
+    let path: String
+    let file: OpenFile
+    private let place: Folder
+    private let name: String
+    private var isKept = false
+
+    init(id: GUID, configuration: VirtualMachineConfiguration, folder: VirtualMachineFolder) throws {
+        (place, path) = try folder.memoryPlace(of: id, configuration)
+        name = VirtualMachineFolder.memoryName(of: id)
+        file = try place.open(name, O_RDWR | O_CREAT | O_EXCL, doing: "make")
+    }
+
+    func keep() { isKept = true }
+
+    func removeUnlessKept() {
+        guard !isKept else { return }
+        try? place.remove(name)
+    }
+}
+
+extension ManagementError {
+    static func checkpointGone(_ machine: String) -> ManagementError {
+        ManagementError(
+            "CheckpointNotFound", .objectNotFound, "The checkpoint of “\(machine)” is not there any more.",
+            action: "Get-VMSnapshot \(machine) lists those that exist.", target: machine)
+    }
+}

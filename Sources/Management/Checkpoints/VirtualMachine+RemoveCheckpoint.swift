@@ -1,0 +1,117 @@
+import Basics
+import Glibc
+import Persistence
+import Storage
+import WorkerProtocol
+
+extension VirtualMachine {
+    /// Removes checkpoints; what hangs on one hangs on its parent then, and images that only served them are merged or deleted. Of a running
+    /// VM the worker merges while the guest goes on, and this returns at once; otherwise this returns when it is done.
+    ///
+    /// Stopped, or ended, in the middle of a merge: nothing is lost, and the next start or removal goes on with it. Errors:
+    /// `CheckpointInUse` when another VM's disks stand on one.
+    public func removeCheckpoints(
+        _ ids: Set<GUID>, isCancelled: @escaping @Sendable () -> Bool = { false }, progress: @escaping @Sendable (Double) -> Void = { _ in }
+    ) throws {
+        let store = try files().store
+        try store.locked {
+            let folder = try files().folder
+            let lock = try folder.lockConfiguration()
+            defer { withExtendedLifetime(lock) {} }
+            let configuration = try configuration()
+            for id in ids where configuration.checkpoint(id) == nil { throw ManagementError.checkpointGone(name) }
+            let shared = try host.imagesSharedWithOthers(configuration)
+            try checkUnused(ids, of: configuration, shared)
+            if try folder.hasWorker() {
+                let request = RemoveCheckpointsRequest(ids: ids.sorted(), shared: shared.keys.sorted())
+                if try askIfRunning(request, seconds: 60) != nil { return }
+            }
+            try writing("rid of a checkpoint") { folder in
+                var new = try folder.readConfiguration()
+                let names = ids.sorted().compactMap { new.checkpoint($0)?.name }
+                new.past?.shared = shared.isEmpty ? nil : shared.keys.sorted()
+                new.removeCheckpoints(ids)
+                try folder.write(new)
+                let initiator = CurrentUser.initiator
+                for name in names {
+                    _ = try? EventLog(folder: folder.folder).append(
+                        VirtualMachineEvent(
+                            .checkpointRemoved, message: "Checkpoint “\(name)” removed by \(initiator.user).", initiator: initiator))
+                }
+            }
+        }
+        // Without the store's lock: this may take long.
+        guard try !files().folder.hasWorker() else { return }
+        try writing("merged") { folder in try tidy(folder, isCancelled: isCancelled, progress: progress) }
+    }
+
+    private func checkUnused(_ ids: Set<GUID>, of configuration: VirtualMachineConfiguration, _ shared: [String: String]) throws {
+        for checkpoint in configuration.checkpoints where ids.contains(checkpoint.id) {
+            for placed in checkpoint.configuration.drives {
+                guard let path = placed.drive.path, let other = shared[path] else { continue }
+                throw ManagementError(
+                    "CheckpointInUse", .resourceBusy,
+                    "The disks of “\(other)” stand on the checkpoint “\(checkpoint.name)” of “\(configuration.name)” (“\(path)”).",
+                    action: "Remove “\(other)” first, or make its disks its own with Convert-VHD.", target: checkpoint.name)
+            }
+        }
+    }
+
+    /// What removing checkpoints would do to files: for -WhatIf.
+    public func planRemoval(of ids: Set<GUID>) throws -> [ImageTree.Step] {
+        var configuration = try configuration()
+        configuration.removeCheckpoints(ids)
+        return ImageTree.plan(for: configuration)
+    }
+
+    /// Does what is left to do so that only those images and memory files lie there that a checkpoint or the present needs. Call under the
+    /// folder's lock, while no worker lives.
+    func tidy(
+        _ folder: VirtualMachineFolder, isCancelled: @escaping @Sendable () -> Bool = { false },
+        progress: @escaping @Sendable (Double) -> Void = { _ in }
+    ) throws {
+        var configuration = try folder.readConfiguration()
+        folder.removeUnusedMemory(configuration)
+        let steps = ImageTree.plan(for: configuration).count
+        var done = 0
+        while let step = ImageTree(configuration).nextStep {
+            let (finished, all) = (Double(done), Double(max(steps, done + 1)))
+            try host.withDisks(
+                allowedParents: configuration.allowedParents,
+                progress: {
+                    progress((finished + $0) / all)
+                    return !isCancelled()
+                },
+                { disks in
+                    var after = configuration
+                    after.complete(step)
+                    if case .merge(let child, _, let grandchildren) = step {
+                        try disks.mergeStep(child.path, children: grandchildren) { _ in try folder.write(after) }
+                    } else {
+                        try folder.write(after)
+                    }
+                    configuration = after
+                    // Nothing names it any more; a folder that is gone keeps nothing.
+                    try? ImagePlace(path: step.uselessPath).unlink()
+                })
+            done += 1
+        }
+        progress(1)
+    }
+}
+
+extension VirtualMachineHost {
+    /// The images of a VM that disks of other VMs stand on, with those VMs' names.
+    func imagesSharedWithOthers(_ configuration: VirtualMachineConfiguration) throws -> [String: String] {
+        let own = Set(
+            (configuration.past?.images.map(\.path) ?? []) + (configuration.past?.images.map(\.parent) ?? [])
+                + configuration.drives.compactMap(\.drive.path))
+        var shared: [String: String] = [:]
+        for machine in try machines() where machine.id != configuration.id {
+            guard let other = try? machine.configuration() else { continue }
+            let used = (other.past?.images.map(\.parent) ?? []) + other.drives.compactMap(\.drive.path)
+            for path in used where own.contains(path) { shared[path] = other.name }
+        }
+        return shared
+    }
+}

@@ -1,0 +1,37 @@
+import Basics
+import Glibc
+import Persistence
+import Storage
+import WorkerProtocol
+
+extension VirtualMachine {
+    /// Makes the VM what it was at a checkpoint: configuration, disks and, where it has some, memory. Afterwards the VM is Saved where the
+    /// checkpoint has memory, else Off; what it was before, a running guest included, is lost, but its name stays. On an error that the
+    /// disks or the host's file system make, the VM is turned off and otherwise as before.
+    public func applyCheckpoint(_ id: GUID, isCancelled: () -> Bool = { false }) throws {
+        guard try configuration().checkpoint(id) != nil else { throw ManagementError.checkpointGone(name) }
+        if try status().state.hasWorker { try turnOff(force: true, isCancelled: isCancelled) }
+        try writing("restored") { folder in
+            let old = try folder.readConfiguration()
+            guard let checkpoint = old.checkpoint(id) else { throw ManagementError.checkpointGone(name) }
+            if let memory = checkpoint.memory { try folder.checkMemory(memory, of: checkpoint.name) }
+            let forks = try old.forks(of: checkpoint.configuration, id: GUID())
+            try fork(forks, from: old, in: folder) { new in
+                let past = new.past
+                new = checkpoint.configuration
+                (new.id, new.name, new.past) = (old.id, old.name, past)
+                new.follow(forks)
+                new.past?.current = id
+                new.savedMemory = checkpoint.memory
+                new.generationId = nil
+            }
+            // What was saved belonged to the present that is gone.
+            try? folder.folder.remove(VirtualMachineFolder.savedStateName)
+            let initiator = CurrentUser.initiator
+            _ = try? EventLog(folder: folder.folder).append(
+                VirtualMachineEvent(
+                    .checkpointApplied, message: "Checkpoint “\(checkpoint.name)” applied by \(initiator.user).", initiator: initiator))
+            try tidy(folder)
+        }
+    }
+}

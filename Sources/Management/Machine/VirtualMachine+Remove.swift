@@ -1,0 +1,83 @@
+import Basics
+import Glibc
+import Persistence
+import Storage
+import WorkerProtocol
+
+/// What became of the disks of a VM that was removed.
+public struct RemovedDisks: Sendable, Equatable {
+    /// Images that the user made or attached, and that are still there.
+    public var kept: [String] = []
+    public var deleted: [String] = []
+    /// Images that were to be deleted, but that other VMs use or stand on, with those VMs' names.
+    public var inUse: [String: String] = [:]
+    public init() {}
+}
+
+extension VirtualMachine {
+    /// Removes the VM with everything in its folder; only while it does not run. Its checkpoints are merged into its disks first, which are
+    /// the user's and stay, unless `deletingDisks`: then those go that no other VM uses or stands on.
+    ///
+    /// Errors: `CheckpointInUse` when another VM is a linked clone of this one, and what merging says. A VM whose configuration cannot be
+    /// read is removed without looking at its disks.
+    @discardableResult
+    public func remove(
+        deletingDisks: Bool = false, isCancelled: @escaping @Sendable () -> Bool = { false },
+        progress: @escaping @Sendable (Double) -> Void = { _ in }
+    ) throws -> RemovedDisks {
+        guard try !files().folder.hasWorker() else { return try writing("removed") { _ in RemovedDisks() } }
+        if let configuration = try? configuration(), let past = configuration.past {
+            if !past.checkpoints.isEmpty {
+                try removeCheckpoints(Set(past.checkpoints.map(\.id)), isCancelled: isCancelled, progress: progress)
+            } else {
+                try writing("merged") { try tidy($0, isCancelled: isCancelled, progress: progress) }
+            }
+        }
+        let store = try files().store
+        var disks: [String] = []
+        try store.locked {
+            try writing("removed") { folder in
+                let drives = ((try? folder.readConfiguration()) ?? nil)?.drives ?? []
+                // What lies in the folder goes with it.
+                let images = drives.filter { $0.drive.kind == .hardDisk }.compactMap(\.drive.path)
+                disks = images.filter { !$0.hasPrefix(folder.folder.path + "/") }
+                try store.remove(id)
+            }
+        }
+        return try host.settleDisks(disks, deleting: deletingDisks)
+    }
+}
+
+extension VirtualMachineHost {
+    /// Deletes those disks of a removed VM that nobody else uses, or says which stay.
+    fileprivate func settleDisks(_ disks: [String], deleting: Bool) throws -> RemovedDisks {
+        var result = RemovedDisks()
+        for path in disks {
+            guard deleting else {
+                result.kept.append(path)
+                continue
+            }
+            if let user = try users(of: path).first {
+                result.inUse[path] = user.name
+                continue
+            }
+            guard unlink(path) == 0 || errno == ENOENT else { throw PersistenceError.system(errno, "delete", path: path) }
+            result.deleted.append(path)
+        }
+        return result
+    }
+
+    /// VMs, running or not, that name the image, now or at a checkpoint, or have a disk that stands on it.
+    func users(of path: String) throws -> [VirtualMachine] {
+        try machines().filter { machine in
+            guard let configuration = try? machine.configuration() else { return false }
+            let drives = configuration.drives + configuration.checkpoints.flatMap(\.configuration.drives)
+            return drives.contains { placed in
+                guard let image = placed.drive.path, let format = placed.drive.format.flatMap({ DiskFormat(rawValue: $0) }) else {
+                    return false
+                }
+                return image == path || DiskChain.uses(path, at: image, format: format, allowedParents: placed.drive.allowedParents ?? [])
+            }
+        }
+    }
+}

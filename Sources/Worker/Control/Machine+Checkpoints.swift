@@ -1,0 +1,69 @@
+import Basics
+import Persistence
+import Storage
+import WorkerProtocol
+
+/// Checkpoints and merges of a running machine's disks.
+extension Machine: CheckpointControlling {
+    package func checkpoint(
+        _ forks: [DiskFork], memory: CheckpointMemory?, isPrepared: () throws -> Void, hasForked: () -> Void
+    ) throws -> CheckpointMade {
+        let disks = try forks.map { fork -> (disk: LiveDisk, place: ImagePlace) in
+            let place = DrivePlace(controller: fork.controller, location: fork.location)
+            guard let disk = stack.disks.disk(at: place), disk.chain.first?.path == fork.image.parent,
+                let image = stack.disks.place(of: fork.image.path)
+            else {
+                throw WorkerError(
+                    "InvalidState", .invalidOperation,
+                    "The disk “\(fork.image.parent)” of “\(configuration.name)” is not (any more) where its configuration says.",
+                    action: "Repeat the command.", target: configuration.name)
+            }
+            return (disk, image)
+        }
+        var prepared: [LiveDisk] = []
+        do {
+            for (disk, place) in disks {
+                try disk.prepareFork(to: place)
+                prepared.append(disk)
+            }
+            try isPrepared()
+            func commit() throws {
+                try LiveDisk.commitForks(prepared)
+                prepared = []
+                hasForked()
+            }
+            guard let memory else {
+                // All disks change at one instant without the processors standing.
+                try commit()
+                return CheckpointMade(pauseNanoseconds: 0, bytesWritten: 0)
+            }
+            let base = memory.buildsOnLast ? imageIdentity.map { MemoryImageReference(name: "the checkpoint before", identity: $0) } : nil
+            let figures = try checkpoint(to: memory.descriptor, parent: base, beforeGoingOn: commit)
+            return CheckpointMade(
+                pauseNanoseconds: figures.pauseNanoseconds, bytesWritten: figures.bytes, isWhole: figures.parents.isEmpty)
+        } catch {
+            for disk in prepared { disk.abandonFork() }
+            throw error
+        }
+    }
+
+    package func merge(
+        _ child: String, into parent: String, children: [String], progress: @escaping @Sendable (Double) -> Bool, commit: () throws -> Void
+    ) throws -> Bool {
+        guard let disk = stack.disks.disk(with: child) else { return false }
+        let chain = disk.chain.map(\.path)
+        guard let position = chain.firstIndex(of: child), position + 1 < chain.count, chain[position + 1] == parent else { return false }
+        let others = try children.filter { !chain.contains($0) }.map { path -> ImagePlace in
+            guard let place = stack.disks.place(of: path) else {
+                throw WorkerError(
+                    "DiskNotFound", .objectNotFound, "“\(path)”, which stands on “\(child)”, does not lie where this machine's disks do.",
+                    action: "Stop the VM; the disks are merged then.", target: configuration.name)
+            }
+            return place
+        }
+        try disk.merge(child, children: others, recording: commit, progress: progress)
+        return true
+    }
+
+    package func removeImage(at path: String) { try? stack.disks.place(of: path)?.unlink() }
+}

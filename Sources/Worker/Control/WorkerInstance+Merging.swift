@@ -1,0 +1,112 @@
+import Basics
+import Glibc
+import Persistence
+import Storage
+import Synchronization
+import WorkerProtocol
+
+/// Work on the VM's images that goes on beside the guest; stopped, it loses nothing and is found again from the configuration.
+final class MergeTask: Sendable {
+    let isCancelled = Atomic<Bool>(false)
+    /// Of the step at hand, from 0 to 1.
+    let progress = Mutex(0.0)
+    private let thread: Mutex<HostThread?> = Mutex(nil)
+
+    func start(_ body: @escaping @Sendable () -> Void) -> Bool {
+        let thread = HostThread(name: "merge", body: body)
+        self.thread.withLock { $0 = thread }
+        return thread.isStarted
+    }
+
+    /// Returns when the task has ended.
+    func stop() {
+        isCancelled.store(true, ordering: .releasing)
+        let thread = thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+        thread?.join()
+    }
+}
+
+extension WorkerInstance {
+    /// Begins to merge and delete the images that no checkpoint and no drive needs, if there are any and nobody is at it.
+    func startMerging() {
+        guard let configuration = try? folder.readConfiguration(), ImageTree(configuration).nextStep != nil else { return }
+        let task = MergeTask()
+        let isFirst = phase.withLock { phase in
+            guard phase.merging == nil, !phase.hasEnded else { return false }
+            phase.merging = task
+            return true
+        }
+        guard isFirst else { return }
+        let isStarted = task.start { [self] in
+            mergeAll(task)
+            phase.withLock { if $0.merging === task { $0.merging = nil } }
+        }
+        if !isStarted { phase.withLock { $0.merging = nil } }
+    }
+
+    /// What `Get-VM` says of it; nil: nothing is being merged.
+    var mergingText: String? {
+        guard let task = phase.withLock({ $0.merging }) else { return nil }
+        return "Merging disks (\(Int(task.progress.withLock { $0 } * 100)) %)"
+    }
+
+    func refuseWhileMerging(_ doing: String) throws {
+        guard let text = mergingText else { return }
+        let name = name.withLock { $0 }
+        throw WorkerError(
+            "DisksMerging", .resourceBusy, "“\(name)” cannot be \(doing) now: \(text.prefix(1).lowercased() + text.dropFirst()).",
+            action: "Wait until Get-VM shows that it is done, then repeat the command.", target: name)
+    }
+
+    private func mergeAll(_ task: MergeTask) {
+        while !task.isCancelled.load(ordering: .acquiring) {
+            do {
+                guard let step = ImageTree(try folder.readConfiguration()).nextStep else { return }
+                try carryOut(step, task)
+            } catch {
+                // A stop of the VM is no trouble: the next start goes on.
+                guard !task.isCancelled.load(ordering: .acquiring) else { return }
+                log.note(
+                    VirtualMachineEvent(
+                        .notice, level: .warning,
+                        message:
+                            "Merging disks stopped: \(TransportedError(error).message) Nothing is lost; it goes on with the next checkpoint, removal or start."
+                    ))
+                return
+            }
+        }
+    }
+
+    private func carryOut(_ step: ImageTree.Step, _ task: MergeTask) throws {
+        let machine = try checkpointedMachine()
+        let progress: @Sendable (Double) -> Bool = { done in
+            task.progress.withLock { $0 = done }
+            return !task.isCancelled.load(ordering: .acquiring)
+        }
+        let commit = { [self] in
+            // Whoever changes the configuration through us holds this lock from reading it to our answer.
+            let lock = try folder.lockConfiguration()
+            defer { withExtendedLifetime(lock) {} }
+            try document.withLock {
+                var new = try folder.readConfiguration()
+                new.complete(step)
+                try folder.write(new)
+            }
+        }
+        switch step {
+        case .remove:
+            try commit()
+        case .merge(let child, let parent, let grandchildren):
+            if try !machine.merge(child.path, into: parent, children: grandchildren, progress: progress, commit: commit) {
+                // A branch on which no disk of the machine stands.
+                let disks = DiskOperations(allowedParents: try folder.readConfiguration().allowedParents, progress: progress)
+                try disks.mergeStep(child.path, children: grandchildren) { _ in try commit() }
+            }
+            log.note(VirtualMachineEvent(.merged, message: "“\(child.path)” was merged into “\(parent)”."))
+        }
+        machine.removeImage(at: step.uselessPath)
+    }
+}

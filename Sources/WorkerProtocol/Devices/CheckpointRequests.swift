@@ -1,0 +1,40 @@
+import Basics
+
+/// Makes a checkpoint of a running VM, of the kind that its configuration says. The open file for its memory comes with the request; it stays
+/// empty where a production checkpoint is made.
+package struct CheckpointRequest: WorkerRequest {
+    package typealias Reply = CheckpointMade
+    package static let name = "checkpoint"
+    package var id: GUID
+    /// What users call it.
+    package var checkpointName: String
+    /// The memory file's path as the configuration shall name it.
+    package var memoryPath: String
+
+    package init(id: GUID, name: String, memoryPath: String) {
+        (self.id, checkpointName, self.memoryPath) = (id, name, memoryPath)
+    }
+}
+
+package struct CheckpointMade: Codable, Equatable, Sendable {
+    /// Nanoseconds that the guest stood still.
+    package var pauseNanoseconds: UInt64
+    /// Bytes of memory and state.
+    package var bytesWritten: UInt64
+    /// The memory builds on no other image.
+    package var isWhole: Bool
+    package init(pauseNanoseconds: UInt64, bytesWritten: UInt64, isWhole: Bool = true) {
+        (self.pauseNanoseconds, self.bytesWritten, self.isWhole) = (pauseNanoseconds, bytesWritten, isWhole)
+    }
+}
+
+/// Takes checkpoints out of a running VM's tree; the answer comes when the configuration says so. The worker merges their disks afterwards,
+/// while the guest runs.
+package struct RemoveCheckpointsRequest: WorkerRequest {
+    package typealias Reply = Done
+    package static let name = "removeCheckpoints"
+    package var ids: [GUID]
+    /// Images that other VMs' disks stand on.
+    package var shared: [String]
+    package init(ids: [GUID], shared: [String]) { (self.ids, self.shared) = (ids, shared) }
+}

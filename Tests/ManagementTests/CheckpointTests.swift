@@ -1,0 +1,239 @@
+import Basics
+import Foundation
+import Glibc
+import Management
+import Persistence
+import Storage
+import TestSupport
+import Testing
+
+/// Checkpoints of stopped VMs with real disks.
+@Suite struct CheckpointTests {
+    private static let size = 8 << 20
+
+    private struct Random: RandomNumberGenerator {
+        var state: UInt64
+        mutating func next() -> UInt64 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return state ^ state >> 33
+        }
+    }
+
+    /// A VM with one small disk in a folder of its own.
+    private struct Bench {
+        let test: TestHost
+        let machine: VirtualMachine
+        let disk: String
+
+        init(format: String = "vhdx") throws {
+            test = try TestHost()
+            machine = try test.machine()
+            disk = test.folder.path + "/disks/disk.\(format)"
+            mkdir(test.folder.path + "/disks", 0o700)
+            try DiskOperations().create(DiskSpecification(path: disk, kind: .dynamic, size: UInt64(size)))
+            let drive = try VirtualMachineConfiguration.Drive(kind: .hardDisk, location: 0, imagePath: disk)
+            try machine.configure { _ = try $0.add(drive, controller: 0, location: 0) }
+        }
+
+        func image(_ configuration: VirtualMachineConfiguration) throws -> String {
+            try #require(configuration.drives.first?.drive.path)
+        }
+
+        func read(_ configuration: VirtualMachineConfiguration) throws -> [UInt8] {
+            let disk = try open(configuration, readOnly: true)
+            defer { try? disk.close() }
+            var bytes = [UInt8](repeating: 0, count: size)
+            try bytes.withUnsafeMutableBytes { buffer in
+                let segment = iovec(iov_base: buffer.baseAddress, iov_len: buffer.count)
+                try withUnsafePointer(to: segment) { try disk.read(into: UnsafeBufferPointer(start: $0, count: 1), at: 0) }
+            }
+            return bytes
+        }
+
+        func write(_ bytes: [UInt8], at offset: Int) throws {
+            let disk = try open(try machine.configuration(), readOnly: false)
+            try bytes.withUnsafeBytes { buffer in
+                let segment = iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: buffer.count)
+                try withUnsafePointer(to: segment) { try disk.write(from: UnsafeBufferPointer(start: $0, count: 1), at: UInt64(offset)) }
+            }
+            try disk.close()
+        }
+
+        private func open(_ configuration: VirtualMachineConfiguration, readOnly: Bool) throws -> any Disk {
+            let drive = try #require(configuration.drives.first?.drive)
+            let format = try #require(drive.format.flatMap { DiskFormat(rawValue: $0) })
+            return try DiskChain.resolve(
+                path: try image(configuration), format: format, allowedParents: drive.allowedParents ?? [], readOnly: readOnly
+            ).disk(readOnly: readOnly)
+        }
+
+        /// What lies beside the disk.
+        var files: Set<String> {
+            Set((try? FileManager.default.contentsOfDirectory(atPath: test.folder.path + "/disks")) ?? [])
+        }
+    }
+
+    @Test("a random past: every checkpoint and the present read as the model says, and no file is left over", arguments: ["vhdx", "vhd"])
+    func model(format: String) throws {
+        let bench = try Bench(format: format)
+        var random = Random(state: 11)
+        var present = [UInt8](repeating: 0, count: Self.size)
+        var kept: [GUID: [UInt8]] = [:]
+        for round in 0..<60 {
+            let all = try bench.machine.checkpoints()
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<4:
+                let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: round + 1), count: 512 * Int.random(in: 1...300, using: &random))
+                let offset = 512 * Int.random(in: 0..<(Self.size - bytes.count) / 512, using: &random)
+                try bench.write(bytes, at: offset)
+                present.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+            case 4..<6:
+                let made = try bench.machine.makeCheckpoint(named: "c\(round % 5)")
+                kept[made.checkpoint.id] = present
+            case 6..<8:
+                guard let chosen = all.randomElement(using: &random) else { continue }
+                try bench.machine.applyCheckpoint(chosen.id)
+                present = try #require(kept[chosen.id])
+            case 8:
+                guard let chosen = all.randomElement(using: &random) else { continue }
+                try bench.machine.renameCheckpoint(chosen.id, to: "renamed")
+                #expect(try bench.machine.configuration().checkpoint(chosen.id)?.name == "renamed")
+            default:
+                guard let chosen = all.randomElement(using: &random) else { continue }
+                let gone = Bool.random(using: &random) ? [chosen] : try bench.machine.configuration().subtree(of: chosen.id)
+                try bench.machine.removeCheckpoints(Set(gone.map(\.id)))
+                for checkpoint in gone { kept[checkpoint.id] = nil }
+            }
+            let configuration = try bench.machine.configuration()
+            #expect(try bench.read(configuration) == present)
+            #expect(Set(configuration.checkpoints.map(\.id)) == Set(kept.keys))
+            for checkpoint in configuration.checkpoints { #expect(try bench.read(checkpoint.configuration) == kept[checkpoint.id]) }
+            let images = (configuration.past?.images ?? []).map { String($0.path.split(separator: "/").last ?? "") }
+            #expect(bench.files == Set(images + ["disk.\(format)"]))
+        }
+        try bench.machine.removeCheckpoints(Set(bench.machine.checkpoints().map(\.id)))
+        #expect(bench.files == ["disk.\(format)"])
+        #expect(try bench.machine.configuration().past == nil && bench.image(bench.machine.configuration()) == bench.disk)
+        #expect(try bench.read(bench.machine.configuration()) == present)
+        let qemu = "/usr/bin/qemu-img"
+        guard FileManager.default.isExecutableFile(atPath: qemu), format == "vhdx" else { return }
+        let check = try ForeignProgram.run(qemu, ["check", "-f", "vhdx", bench.disk])
+        #expect(check.status == 0, "\(check.output)\(check.errors)")
+    }
+
+    @Test("clones stand on a checkpoint, which cannot be removed while they do, and write nothing into it")
+    func clones() throws {
+        let bench = try Bench()
+        try bench.write([UInt8](repeating: 7, count: 4096), at: 0)
+        let checkpoint = try bench.machine.makeCheckpoint(named: "golden").checkpoint
+        let clones = try bench.test.host.clone(checkpoint.id, of: bench.machine, names: ["c-1", "c-2"])
+        let configurations = try clones.map { try $0.configuration() }
+        #expect(Set(configurations.map(\.id) + [bench.machine.id]).count == 3)
+        #expect(Set((configurations + [try bench.machine.configuration()]).flatMap { $0.adapters.map(\.macAddress) }).count == 3)
+        for configuration in configurations {
+            #expect(try bench.read(configuration).prefix(4097) == [UInt8](repeating: 7, count: 4096) + [0])
+        }
+        #expect(identifier { try bench.machine.removeCheckpoints([checkpoint.id]) } == "CheckpointInUse")
+        #expect(identifier { try bench.machine.remove() } == "CheckpointInUse")
+        #expect(identifier { try bench.test.host.clone(checkpoint.id, of: bench.machine, names: ["C-1"]) } == "VMNameExists")
+        // A clone has a past of its own.
+        _ = try clones[0].makeCheckpoint(named: "of the clone")
+        try clones[0].removeCheckpoints(Set(clones[0].checkpoints().map(\.id)))
+        #expect(try clones[0].configuration().past?.images.count == 1)
+        for clone in clones { #expect(try clone.remove() == RemovedDisks()) }
+        try bench.machine.removeCheckpoints([checkpoint.id])
+        #expect(bench.files == ["disk.vhdx"])
+    }
+
+    @Test("removing a VM merges its checkpoints into the user's disk, which stays unless it shall go")
+    func removal() throws {
+        let bench = try Bench()
+        try bench.write([1] + [UInt8](repeating: 0, count: 511), at: 0)
+        _ = try bench.machine.makeCheckpoint(named: "one")
+        try bench.write([2] + [UInt8](repeating: 0, count: 511), at: 512)
+        let configuration = try bench.machine.configuration()
+        #expect(try bench.machine.remove().kept == [bench.disk])
+        #expect(bench.files == ["disk.vhdx"])
+        var merged = configuration
+        merged.redirectDrives(from: try bench.image(configuration), to: bench.disk)
+        let content = try bench.read(merged)
+        #expect(content[0] == 1 && content[512] == 2)
+
+        let other = try bench.test.machine("other")
+        let drive = try VirtualMachineConfiguration.Drive(kind: .hardDisk, location: 0, imagePath: bench.disk)
+        try other.configure { _ = try $0.add(drive, controller: 0, location: 0) }
+        let third = try bench.test.machine("third")
+        try third.configure { _ = try $0.add(drive, controller: 0, location: 0) }
+        #expect(try other.remove(deletingDisks: true).inUse == [bench.disk: "third"])
+        #expect(try third.remove(deletingDisks: true).deleted == [bench.disk])
+        #expect(bench.files.isEmpty)
+    }
+
+    @Test("what cannot be done says why and changes nothing")
+    func refusals() throws {
+        let bench = try Bench()
+        let machine = bench.machine
+        let before = try machine.configuration()
+        #expect(identifier { try machine.makeCheckpoint(named: " ") } == "CheckpointNameInvalid")
+        #expect(identifier { try machine.applyCheckpoint(GUID()) } == "CheckpointNotFound")
+        #expect(identifier { try machine.removeCheckpoints([GUID()]) } == "CheckpointNotFound")
+        #expect(identifier { try machine.renameCheckpoint(GUID(), to: "x") } == "CheckpointNotFound")
+        #expect(try machine.configuration() == before)
+        try machine.configure { $0.checkpointType = "Disabled" }
+        #expect(identifier { try machine.makeCheckpoint() } == "CheckpointsDisabled")
+        try machine.configure { $0.checkpointType = "Standard" }
+
+        // A disk without differencing images.
+        let raw = bench.test.folder.path + "/disks/raw.img"
+        #expect(FileManager.default.createFile(atPath: raw, contents: Data(count: 4 << 20)))
+        try machine.configure { _ = try $0.add(.init(kind: .hardDisk, location: 1, imagePath: raw), controller: 0, location: 1) }
+        let withRaw = try machine.configuration()
+        #expect(identifier { try machine.makeCheckpoint() } == "CheckpointNotPossible")
+        #expect(try machine.configuration() == withRaw && bench.files == ["disk.vhdx", "raw.img"])
+        try machine.configure { try $0.changeDrive(.hardDisk, controller: $0.controllers[0].id, location: 1) { _ in nil } }
+
+        // The image that a checkpoint keeps is gone, or was written behind our back.
+        let checkpoint = try machine.makeCheckpoint(named: "one").checkpoint
+        let made = try machine.configuration()
+        try FileManager.default.moveItem(atPath: bench.disk, toPath: bench.disk + ".away")
+        #expect(identifier { try machine.applyCheckpoint(checkpoint.id) } == "DiskNotFound")
+        #expect(identifier { try machine.makeCheckpoint() } == "DiskParentMissing")
+        #expect(try machine.configuration() == made)
+        try FileManager.default.moveItem(atPath: bench.disk + ".away", toPath: bench.disk)
+        let written = try DiskChain.resolve(path: bench.disk, format: .vhdx).disk()
+        try [UInt8](repeating: 9, count: 512).withUnsafeBytes { buffer in
+            let segment = iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: 512)
+            try withUnsafePointer(to: segment) { try written.write(from: UnsafeBufferPointer(start: $0, count: 1), at: 0) }
+        }
+        try written.close()
+        #expect(identifier { try machine.removeCheckpoints([checkpoint.id]) } == "DiskParentMismatch")
+        let files = bench.files
+        #expect(files.count == 2)
+    }
+
+    @Test("a saved VM's checkpoint keeps its memory: applied, the VM is saved again")
+    func saved() throws {
+        let bench = try Bench()
+        let machine = bench.machine
+        try machine.start()
+        try machine.save()
+        let checkpoint = try machine.makeCheckpoint(named: "saved").checkpoint
+        #expect(checkpoint.memory != nil)
+        try machine.start()
+        #expect(try machine.status().state == .running)
+        try machine.turnOff()
+        #expect(try machine.status().state == .off)
+        try machine.applyCheckpoint(checkpoint.id)
+        #expect(try machine.status().state == .saved)
+        try machine.start()
+        try machine.turnOff()
+        #expect(try machine.status().state == .off)
+        try machine.applyCheckpoint(checkpoint.id)
+        try machine.removeSavedState()
+        #expect(try machine.status().state == .off)
+        let memory = bench.test.path(machine, "checkpoints")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: memory).count == 1)
+        try machine.removeCheckpoints([checkpoint.id])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: memory).isEmpty)
+    }
+}
