@@ -5,9 +5,9 @@ extension Cmdlet {
     static let convertVHD = Cmdlet(
         "Convert", "VHD", synopsis: "Copies a virtual hard disk into another format or kind.",
         details:
-            "The names say the formats: .vhdx, .vhd, .raw or .img. Only what is not zero takes room. The new file has a temporary name until it is whole. "
+            "The names say the formats: .vhdx, .vhd, .raw or .img, for the source also .qcow2 and .vmdk, which qemu-img reads where it is installed. Only what is not zero takes room. The new file has a temporary name until it is whole. "
             + parentRule,
-        departures: ["Raw disks (.raw, .img) are converted too, both ways."],
+        departures: ["Raw disks (.raw, .img) are converted too, both ways, and qcow2 and VMDK disks are taken from."],
         sets: [.init("Default", shape: .passthru(["Path"]))],
         parameters: [
             .vhdPath(many: false),

@@ -24,7 +24,7 @@ extension Cmdlet {
                 do {
                     let path = DiskOperations.absolutePath(value.text)
                     let problems = try invocation.withDisks("Looking at \(path)") { try $0.problems(path) }
-                    for problem in problems { invocation.warn("\(path): \(problem)") }
+                    for problem in problems { invocation.warn(problem) }
                     try invocation.emit(.boolean(problems.isEmpty))
                 } catch {
                     try invocation.report(error)

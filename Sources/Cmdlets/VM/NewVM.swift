@@ -13,11 +13,12 @@ extension Cmdlet {
             "Names are unique within a store without regard to letter case, and may not contain * ? [ ] or a path's separators.",
             "There is no firmware that boots from a device yet: -KernelPath boots a kernel, whose root may be the disk (/dev/sda).",
             "-AllowedParentPath is ours: a differencing disk's parent outside its folder is opened only when it is named so.",
+            "-FromCheckpoint is ours. Clones have ids and MAC addresses of their own, but a guest that goes on from memory does not know it: until it is told (by key-value pairs, and by its virtual machine generation counter where it has a driver for it) clones share host name, addresses and the state of random number generators.",
             "Generation 1 is stored, but without a kernel it does not start: there is no BIOS firmware yet.",
         ],
         sets: [
             .init("No VHD", isDefault: true, shape: newVMShape), .init("New VHD", shape: newVMShape),
-            .init("Existing VHD", shape: newVMShape),
+            .init("Existing VHD", shape: newVMShape), .init("From Checkpoint", shape: newVMShape),
         ],
         parameters: [
             Parameter(
@@ -61,8 +62,12 @@ extension Cmdlet {
                 "AllowedParentPath", .path, "With -VHDPath: parents of a differencing disk outside its folder that may be opened.",
                 sets: ["Existing VHD"], many: true, completion: .path, ours: true),
             Parameter(
+                "FromCheckpoint", .object("VMSnapshot"),
+                "Makes linked clones of the machine as it was at this checkpoint: their disks stand on its disks, Start-VM goes on from its memory.",
+                sets: ["From Checkpoint"], mandatory: true, ours: true),
+            Parameter(
                 "Count", .integer(1...1000),
-                "Makes that many, with a number from 1 appended to the name; all are checked before the first is made.",
+                "Makes that many, with a number from 1 appended to the name (for clones after a hyphen); all are checked before the first is made.",
                 ours: true),
         ] + Parameter.remote(sets: []),
         output: "VirtualMachine",
@@ -70,6 +75,9 @@ extension Cmdlet {
             Example("New-VM web01 512MB -NoVHD", "A virtual machine with 512 MiB of memory."),
             Example(
                 "New-VM web01 1GB -NewVHDPath /srv/web01.vhdx -NewVHDSizeBytes 8GB -SwitchName inside", "One with a new disk, on a switch."),
+            Example(
+                "New-VM web -FromCheckpoint (Get-VMSnapshot golden ready) -Count 10 | Start-VM",
+                "Ten clones, web-1 to web-10, that go on from the same instant."),
             Example(
                 "New-VM -Name web01 -KernelPath /boot/vmlinuz -InitialRamdiskPath /boot/initrd.img -KernelArguments 'console=ttyS0'",
                 "One that boots the host's kernel."),
@@ -99,6 +107,7 @@ extension Cmdlet {
                 base.seed = UInt64(seed)
             }
             let host = invocation.context.host
+            if let checkpoint = invocation.list("FromCheckpoint") { return try invocation.makeClones(of: checkpoint.first, name) }
             try invocation.addDevices(to: &base)
             guard let count = invocation.integer("Count") else {
                 guard try invocation.shouldProcess(name, "New-VM") else { return }
@@ -115,4 +124,16 @@ extension Cmdlet {
         })
 
     private static let newVMShape = Shape.computed("one, or a list with -Count") { $0.isGiven("Count") ? .many : .one }
+}
+
+extension Invocation {
+    /// Clones named `name`, or with -Count `name-1` and so on.
+    fileprivate func makeClones(of checkpoint: Value?, _ name: String) throws {
+        let checkpoint = try Self.checkpoint(checkpoint, cmdlet.name)
+        let names = integer("Count").map { count in (1...count).map { "\(name)-\($0)" } } ?? [name]
+        let wanted = try names.filter { try shouldProcess("\($0), a clone of \(describe(checkpoint))", cmdlet.name) }
+        for machine in try context.host.clone(checkpoint.id, of: checkpoint.machine, names: wanted) {
+            try emit(.object(VirtualMachineObject(machine)))
+        }
+    }
 }

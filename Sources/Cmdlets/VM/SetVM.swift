@@ -3,7 +3,6 @@ import Management
 import Persistence
 
 extension Cmdlet {
-    private static let noCheckpoints = Parameter.Effect.noEffect("it is stored, but there are no checkpoints yet")
     private static let noHostStart = Parameter.Effect.noEffect("it is stored, but nothing follows the host's start and shutdown yet")
 
     /// `Set-VM`.
@@ -33,17 +32,18 @@ extension Cmdlet {
                 "AutomaticCriticalErrorActionTimeout", .integer(0...Int64(Int32.max)), "Minutes that this waits.",
                 effect: .noEffect("a machine whose disk is full or lost is always paused")),
             Parameter(
-                "AutomaticCheckpointsEnabled", .boolean, "Makes a checkpoint at each start.",
-                effect: .noEffect("there are no checkpoints yet")),
+                "AutomaticCheckpointsEnabled", .boolean, "Makes a checkpoint at each start, in place of the last start's."),
             Parameter(
                 "CheckpointType", .enumeration("CheckpointType", ["Disabled", "Production", "ProductionOnly", "Standard"]),
-                "Kind of checkpoints to make of it.", effect: noCheckpoints),
+                "Kind of checkpoints to make of it: Production falls back to Standard, ProductionOnly does not."),
             Parameter(
                 "LockOnDisconnect", .enumeration("OnOffState", ["On", "Off"]), "Whether its console locks when the viewer leaves.",
                 effect: .noEffect("it is stored, but there is no video console")),
             Parameter("Notes", .string, "Free text.", allowsEmpty: true),
             Parameter("NewVMName", .string, "A new name."),
-            Parameter("SnapshotFileLocation", .path, "Where checkpoints lie.", effect: .noEffect("there are no checkpoints yet")),
+            Parameter(
+                "SnapshotFileLocation", .path,
+                "Where the memory of new checkpoints lies; disks always go on beside their parents.", completion: .path),
             Parameter("SmartPagingFilePath", .path, "Where its paging file lies.", effect: .noEffect("there is no smart paging")),
             Parameter(
                 "GuestControlledCacheTypes", .boolean, "Lets the guest choose cache types.",
@@ -76,8 +76,8 @@ extension Cmdlet {
             }
             let seen = [
                 "ProcessorCount", "MemoryStartupBytes", "MemoryMinimumBytes", "MemoryMaximumBytes", "StaticMemory", "DynamicMemory",
-                "AutomaticStartAction", "AutomaticStartDelay", "AutomaticStopAction", "CheckpointType", "LockOnDisconnect", "Notes",
-                "TimeMode", "Seed", "PicosecondsPerInstruction",
+                "AutomaticStartAction", "AutomaticStartDelay", "AutomaticStopAction", "CheckpointType", "AutomaticCheckpointsEnabled",
+                "SnapshotFileLocation", "LockOnDisconnect", "Notes", "TimeMode", "Seed", "PicosecondsPerInstruction",
             ]
             if seen.contains(where: invocation.isGiven) {
                 try machine.configure { configuration in
@@ -91,6 +91,10 @@ extension Cmdlet {
                     if let delay = invocation.integer("AutomaticStartDelay") { configuration.automaticStartDelay = Int(delay) }
                     if let action = invocation.string("AutomaticStopAction") { configuration.automaticStopAction = action }
                     if let type = invocation.string("CheckpointType") { configuration.checkpointType = type }
+                    if invocation.isGiven("AutomaticCheckpointsEnabled") {
+                        configuration.automaticCheckpoints = invocation.isOn("AutomaticCheckpointsEnabled") ? true : nil
+                    }
+                    if let path = invocation.string("SnapshotFileLocation") { configuration.snapshotFileLocation = path }
                     if let lock = invocation.string("LockOnDisconnect") { configuration.lockOnDisconnect = lock }
                     if let notes = invocation.string("Notes") { configuration.notes = notes }
                     if let mode = invocation.string("TimeMode").flatMap({ VirtualMachineConfiguration.TimeMode(rawValue: $0) }) {

@@ -29,10 +29,10 @@ extension Parameter {
             completion: .vmName)
     }
 
-    /// -VMSnapshot, refused until there are checkpoints.
+    /// -VMSnapshot of the cmdlets on parts.
     static let vmSnapshot = Parameter(
         "VMSnapshot", .any, "A checkpoint.", aliases: ["VMCheckpoint"], sets: ["VMSnapshot"], mandatory: true, position: 0,
-        effect: .refused("there are no checkpoints yet"))
+        effect: .refused("what a machine was at a checkpoint is told by the checkpoint's own properties"))
 
     /// -ComputerName, -CimSession and -Credential: this host only.
     static func remote(sets: [String]) -> [Parameter] {

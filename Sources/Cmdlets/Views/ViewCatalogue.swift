@@ -36,6 +36,12 @@ public enum ViewCatalogue {
                     .property("VMName"), .property("ControllerType"), .property("ControllerNumber", right: true),
                     .property("ControllerLocation", right: true), .property("DvdMediaType"), .property("Path"),
                 ]),
+            View(
+                "VMSnapshot",
+                [
+                    .property("VMName"), .property("Name"), .property("SnapshotType"), .property("CreationTime"),
+                    .property("ParentSnapshotName"),
+                ]),
             View("VMScsiController", [.property("VMName"), .property("ControllerNumber", right: true), .property("Drives")]),
             View(
                 "VMNetworkAdapter",
