@@ -10,7 +10,7 @@ package struct DirectBoot: Sendable {
         (self.kernel, self.ramdisk, self.arguments) = (kernel, ramdisk, arguments)
     }
 
-    /// Writes ACPI tables, kernel and ramdisk into RAM that is all zeros and says how the first processor begins. Linux stirs
+    /// Writes ACPI tables, generation id, kernel and ramdisk into RAM that is all zeros and says how the first processor begins. Linux stirs
     /// `randomSeed` into its entropy.
     package func load(into memory: GuestMemory, hardware: ACPIHardware, randomSeed: [UInt8] = []) throws(BootError) -> BootState {
         guard memory.lowSize >= 2 << 20 else { throw BootError(.memoryTooSmall, detail: "\(memory.size >> 10) KiB") }
@@ -18,6 +18,7 @@ package struct DirectBoot: Sendable {
         guard LowMemory.acpiTables + UInt64(tables.bytes.count) <= LowMemory.end, tables.write(to: memory) else {
             throw BootError(.memoryTooSmall, detail: "the ACPI tables of \(hardware.processors) processors do not fit")
         }
+        if let id = hardware.generationId { _ = memory.write(LowMemory.generationId, id.bytes) }
         if try MultibootLoader.isMultiboot(kernel) {
             return try MultibootLoader(memory: memory).load(kernel: kernel, ramdisk: ramdisk, arguments: arguments)
         }

@@ -3,7 +3,7 @@ import DeviceModel
 /// Where the pieces of a directly booted PC lie below 1 MiB, and the memory map that the guest is told.
 ///
 ///     0x00500  GDT            0x07000  boot_params or multiboot information    0x09000  identity page tables (6 pages)
-///     0x10000  setup data     0x20000  command line   0x9fc00  (reserved) …  0xe0000  ACPI tables …  0x100000  kernel
+///     0x10000  setup data     0x20000  command line   0x9fc00  (reserved) …  0xdf000  generation id    0xe0000  ACPI tables …  0x100000  kernel
 package enum LowMemory {
     static let descriptorTable: UInt64 = 0x500
     static let bootParameters: UInt64 = 0x7000
@@ -12,6 +12,8 @@ package enum LowMemory {
     static let commandLine: UInt64 = 0x2_0000
     static let modules: UInt64 = 0x8000
     package static let usableEnd: UInt64 = 0x9_fc00
+    /// Sixteen bytes in a page of their own, which the memory map calls reserved, as the generation counter's specification asks.
+    package static let generationId: UInt64 = 0xd_f000
     package static let acpiTables: UInt64 = 0xe_0000
     package static let end: UInt64 = 0x10_0000
 }

@@ -1,14 +1,14 @@
 import DeviceModel
 
-/// ACPI fixed hardware (ACPI 6.4, 4.8): PM1a event and control blocks and the power management timer.
+/// ACPI fixed hardware (ACPI 6.4, 4.8): PM1a event and control blocks, the power management timer and a block of general-purpose events.
 ///
-///     0 PM1 status (16)   2 PM1 enable (16)   4 PM1 control (16)   8 PM timer (32)
+///     0 PM1 status (16)   2 PM1 enable (16)   4 PM1 control (16)   8 PM timer (32)   12 GPE0 status (8)   13 GPE0 enable (8)
 ///
 /// There are no buttons and no SMI: the machine is in ACPI mode from the start. Of the sleeping states only S5 (type 5) exists.
 package final class ACPIPowerManagement: PortDevice, StatefulUnit {
     /// Ports it takes.
-    package static let portCount: UInt16 = 12
-    package static let eventOffset: UInt16 = 0, controlOffset: UInt16 = 4, timerOffset: UInt16 = 8
+    package static let portCount: UInt16 = 14
+    package static let eventOffset: UInt16 = 0, controlOffset: UInt16 = 4, timerOffset: UInt16 = 8, generalOffset: UInt16 = 12
     /// SLP_TYP of `\_S5`.
     package static let softOff: UInt8 = 5
     /// Hertz of the power management timer.
@@ -18,6 +18,14 @@ package final class ACPIPowerManagement: PortDevice, StatefulUnit {
         var status: UInt16 = 0, enable: UInt16 = 0, control: UInt16 = Control.sciEnable
         /// Half periods of the timer's top bit when its status bit was last brought up to date.
         var halfPeriods: UInt64 = 0
+        /// General-purpose events; absent: 0, as in states from before there were any.
+        var generalStatus: UInt8?, generalEnable: UInt8?
+    }
+
+    /// General-purpose events, by the numbers of their bits.
+    package enum GeneralEvent: UInt8 {
+        case generationChanged = 0
+        fileprivate static let implemented: UInt8 = 1
     }
 
     /// The global lock and clock bits can be enabled, as ACPICA checks, but nothing raises them: there is no SMI, and no sleeping state
@@ -68,7 +76,15 @@ package final class ACPIPowerManagement: PortDevice, StatefulUnit {
         overflow?.arm(at: Self.timerFrequency.dividingFullWidthLossless(high, low) + 1)
     }
 
-    private func updateInterrupt() { interrupt.set(state.status & state.enable != 0) }
+    private var pendingGeneralEvents: UInt8 { (state.generalStatus ?? 0) & (state.generalEnable ?? 0) }
+
+    private func updateInterrupt() { interrupt.set(state.status & state.enable != 0 || pendingGeneralEvents != 0) }
+
+    /// Tells the guest, by the system control interrupt, as soon as it has enabled the event. Precondition: the machine lock is held.
+    package func raise(_ event: GeneralEvent) {
+        state.generalStatus = (state.generalStatus ?? 0) | 1 << event.rawValue
+        updateInterrupt()
+    }
 
     // MARK: Registers
 
@@ -86,6 +102,7 @@ package final class ACPIPowerManagement: PortDevice, StatefulUnit {
             case 4: state.control
             case 8: UInt16(truncatingIfNeeded: ticks)
             case 10: UInt16(truncatingIfNeeded: ticks >> 16)
+            case Self.generalOffset: UInt16(state.generalStatus ?? 0) | UInt16(state.generalEnable ?? 0) << 8
             default: 0
             }
         return UInt8(truncatingIfNeeded: offset & 1 == 0 ? word : word >> 8)
@@ -104,6 +121,8 @@ package final class ACPIPowerManagement: PortDevice, StatefulUnit {
         let value = UInt16(byte) << shift
         let keep = ~(UInt16(0xff) << shift)
         switch offset & ~1 {
+        case Self.generalOffset where shift == 0: state.generalStatus = (state.generalStatus ?? 0) & ~byte
+        case Self.generalOffset: state.generalEnable = byte & GeneralEvent.implemented
         case 0: state.status &= ~value
         case 2: state.enable = (state.enable & keep | value) & Event.implemented
         case 4:

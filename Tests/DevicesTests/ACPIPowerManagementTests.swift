@@ -43,6 +43,39 @@ import Testing
         #expect(bench.device.readPort(4, size: 2) & 1 << 13 == 0, "SLP_EN reads as zero")
     }
 
+    @Test func aGeneralEventRaisesTheInterruptOnceItIsEnabled() throws {
+        let bench = Bench()
+        bench.device.raise(.generationChanged)
+        #expect(!bench.line.level)
+        #expect(bench.device.readPort(12, size: 1) == 1)
+        bench.device.writePort(13, size: 1, value: 0xff)
+        #expect(bench.line.level)
+        #expect(bench.device.readPort(13, size: 1) == 1, "there is one event")
+        bench.device.writePort(12, size: 1, value: 0xfe)
+        #expect(bench.line.level, "only ones clear")
+        let saved = try bench.device.savedUnit()
+        let other = Bench()
+        try other.device.restore(from: saved)
+        #expect(other.device.readPort(12, size: 2) == 0x101)
+        bench.device.writePort(12, size: 1, value: 1)
+        #expect(!bench.line.level)
+        #expect(bench.device.readPort(12, size: 2) == 0x100)
+        bench.device.raise(.generationChanged)
+        bench.device.reset()
+        #expect(!bench.line.level)
+        #expect(bench.device.readPort(12, size: 2) == 0)
+    }
+
+    @Test func aStateFromBeforeGeneralEventsHasNone() throws {
+        let bench = Bench()
+        bench.device.writePort(13, size: 1, value: 1)
+        bench.device.raise(.generationChanged)
+        let old = #"{"control":1,"enable":32,"halfPeriods":0,"status":0}"#
+        try bench.device.restore(from: UnitState(name: "acpi.pm", version: 1, payload: old))
+        #expect(bench.device.readPort(12, size: 2) == 0)
+        #expect(bench.device.readPort(2, size: 2) == 32)
+    }
+
     @Test func theResetPortActsOnARisingBit() {
         var resets = 0
         let port = ResetPort { resets += 1 }

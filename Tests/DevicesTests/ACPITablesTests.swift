@@ -1,3 +1,4 @@
+import Basics
 import Boot
 import DeviceModel
 import Testing
@@ -37,16 +38,19 @@ import Testing
         #expect(integer(fadt, 109, 2) & 0x3 == 0, "no legacy devices, no 8042")
         #expect(integer(fadt, 109, 2) & 0x4 != 0, "no VGA")
         #expect(integer(fadt, 112, 4) & 1 << 10 != 0, "reset register")
+        #expect(integer(fadt, 80, 4) == 0x60c && fadt[92] == 2, "two bytes of general-purpose events")
+        #expect(fadt[220] == 1 && fadt[221] == 16 && integer(fadt, 224, 8) == 0x60c)
         let madt = try #require(tables.tables.first { $0.signature == "APIC" }?.bytes)
         #expect(integer(madt, 40, 4) & 1 == 0, "PCAT_COMPAT")
     }
 
     @Test(
         "iasl reads our AML back", .enabled(if: access("/usr/bin/iasl", X_OK) == 0, "acpica-tools is not installed"),
-        arguments: [false, true])
-    func disassembles(hasVMBus: Bool) throws {
+        arguments: [(false, false), (false, true), (true, true)])
+    func disassembles(hasVMBus: Bool, hasCounter: Bool) throws {
         var hardware = ACPIHardware(processors: 8)
         hardware.hasVMBus = hasVMBus
+        hardware.generationId = hasCounter ? GUID() : nil
         let tables = ACPITables(hardware)
         var template = Array("/tmp/lunavisor-acpi-XXXXXX".utf8CString)
         let folder = try #require(mkdtemp(&template).map { String(cString: $0) })
@@ -63,5 +67,12 @@ import Testing
         #expect(hasVMBus || system("cd \(folder) && iasl -p again DSDT.dsl >again.log 2>&1 && grep -q ' 0 Errors' again.log") == 0)
         #expect(system("grep -q 'PNP0501' \(folder)/DSDT.dsl && grep -q '_S5' \(folder)/DSDT.dsl") == 0)
         #expect((system("grep -q '\"VMBus\"' \(folder)/DSDT.dsl") == 0) == hasVMBus)
+        let counter = ["MSFT1002", "VM_Gen_Counter", "VMGENCTR", "Hyper_V_Gen_Counter_V1", "0x000DF000", "_E00", "Notify (.*GENC, 0x80)"]
+        for part in counter { #expect((system("grep -q '\(part)' \(folder)/DSDT.dsl") == 0) == hasCounter, "\(part)") }
+    }
+
+    @Test func theGenerationIdLiesInReservedMemory() {
+        #expect(LowMemory.generationId % 8 == 0)
+        #expect(LowMemory.generationId >= LowMemory.usableEnd && LowMemory.generationId + 4096 <= LowMemory.acpiTables)
     }
 }

@@ -62,6 +62,7 @@ final class MachineBench: MachineDelegate, @unchecked Sendable {
         configuration.processor.count = processors
         configuration.timeMode = exact ? .exact : .real
         configuration.seed = exact ? 42 : nil
+        configuration.generationId = id
         return configuration
     }
 

@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 
 /// The hardware that the ACPI tables tell of.
@@ -5,13 +6,16 @@ package struct ACPIHardware: Sendable {
     package var processors: Int
     package var ioapicAddress: UInt64 = 0xfec0_0000
     package var localAPICAddress: UInt32 = 0xfee0_0000
-    /// First port of the fixed hardware: event block at +0, control block at +4, timer at +8.
+    /// First port of the fixed hardware: event block at +0, control block at +4, timer at +8, general-purpose
+    /// events at +12.
     package var powerManagementPort: UInt16 = 0x600
     package var resetPort: UInt16 = 0xcf9
     package var resetValue: UInt8 = 6
     package var systemControlInterrupt: UInt8 = 9
     /// Declared only while a VMBus server runs: Linux waits for its answer without a time-out.
     package var hasVMBus = false
+    /// What the virtual machine generation counter shows; nil: there is none.
+    package var generationId: GUID?
     /// Memory windows for VMBus devices, below and above 4 GiB, outside RAM.
     package var vmbusLowWindow: (base: UInt64, size: UInt64) = (0xf800_0000, 0x400_0000)
     package var vmbusHighWindow: (base: UInt64, size: UInt64) = (0xf_e000_0000, 0x2000_0000)
@@ -119,7 +123,8 @@ package struct ACPITables {
         table.set(UInt32(event), at: 56)
         table.set(UInt32(event + 4), at: 64)
         table.set(UInt32(event + 8), at: 76)
-        table.replace(at: 88, with: [4, 2, 0, 4])
+        table.set(UInt32(event + 12), at: 80)
+        table.replace(at: 88, with: [4, 2, 0, 4, 2])
         // No C2 and C3 states.
         table.set(UInt16(101), at: 96)
         table.set(UInt16(1001), at: 98)
@@ -137,6 +142,7 @@ package struct ACPITables {
         table.replace(at: 148, with: portAddress(event, bits: 32, access: 2))
         table.replace(at: 172, with: portAddress(event + 4, bits: 16, access: 2))
         table.replace(at: 208, with: portAddress(event + 8, bits: 32, access: 3))
+        table.replace(at: 220, with: portAddress(event + 12, bits: 16, access: 1))
         return Array(table.bytes.dropFirst(36))
     }
 
@@ -190,7 +196,13 @@ package struct ACPITables {
         for id in 0..<hardware.processors { system.append(processor(id)) }
         if hardware.hasVMBus { system.append(vmbus(hardware)) }
         let sleep = AML.package([AML.integer(5), AML.integer(0), AML.integer(0), AML.integer(0)])
-        return AML.name("\\_S5", sleep) + AML.scope("\\_SB", system)
+        var events: AML.Term = []
+        if hardware.generationId != nil {
+            system.append(generationCounter())
+            // General-purpose event 0, edge-triggered: ACPIPowerManagement.GeneralEvent.generationChanged.
+            events = AML.scope("\\_GPE", [AML.method("_E00", [AML.notify("\\_SB.GENC", 0x80)])])
+        }
+        return AML.name("\\_S5", sleep) + AML.scope("\\_SB", system) + events
     }
 
     private static func serialPort(_ name: String, number: UInt64, port: UInt16, interrupt: Int) -> AML.Term {
@@ -209,6 +221,22 @@ package struct ACPITables {
         return AML.device(
             "P" + String(repeating: "0", count: max(0, 3 - digits.count)) + digits,
             [AML.name("_HID", AML.string("ACPI0007")), AML.name("_UID", AML.integer(UInt64(id)))])
+    }
+
+    /// The virtual machine generation counter under the names by which Windows, Linux and FreeBSD look for it. `ADDR` gives the halves of
+    /// the id's address, the low one first.
+    private static func generationCounter() -> AML.Term {
+        AML.device(
+            "GENC",
+            [
+                AML.name("_HID", AML.string("MSFT1002")),
+                AML.name("_CID", AML.package(["VM_Gen_Counter", "VMGENCTR", "Hyper_V_Gen_Counter_V1"].map(AML.string))),
+                AML.name("_UID", AML.integer(0)),
+                AML.name("_DDN", AML.string("VM_Gen_Counter")),
+                AML.name(
+                    "ADDR",
+                    AML.package([AML.integer(LowMemory.generationId & 0xffff_ffff), AML.integer(LowMemory.generationId >> 32)])),
+            ])
     }
 
     private static func vmbus(_ hardware: ACPIHardware) -> AML.Term {

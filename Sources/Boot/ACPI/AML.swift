@@ -44,6 +44,9 @@ enum AML {
     static func name(_ path: String, _ value: Term) -> Term { [0x08] + Self.path(path) + value }
     static func scope(_ path: String, _ terms: [Term]) -> Term { [0x10] + packaged(Self.path(path) + terms.flatMap { $0 }) }
     static func device(_ path: String, _ terms: [Term]) -> Term { [0x5b, 0x82] + packaged(Self.path(path) + terms.flatMap { $0 }) }
+    /// A method without arguments, not serialized.
+    static func method(_ path: String, _ terms: [Term]) -> Term { [0x14] + packaged(Self.path(path) + [0x00] + terms.flatMap { $0 }) }
+    static func notify(_ path: String, _ value: UInt64) -> Term { [0x86] + Self.path(path) + integer(value) }
     static func package(_ elements: [Term]) -> Term { [0x12] + packaged([UInt8(elements.count)] + elements.flatMap { $0 }) }
     static func buffer(_ content: [UInt8]) -> Term { [0x11] + packaged(integer(UInt64(content.count)) + content) }
     /// A resource template: descriptors and the end tag with a checksum of zero, which means unchecked (6.4.2.9).

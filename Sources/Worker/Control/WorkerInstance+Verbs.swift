@@ -37,9 +37,13 @@ extension WorkerInstance {
     }
 
     private func makeRunningMachine() throws -> Bool {
-        let configuration = try folder.readConfiguration()
+        var configuration = try folder.readConfiguration()
         guard let kernel else {
             throw WorkerError("FirmwareMissing", .notImplemented, "“\(configuration.name)” has no kernel, and there is no firmware yet.")
+        }
+        if configuration.generationId == nil {
+            configuration.generationId = configuration.drawGenerationId()
+            try write(configuration)
         }
         let ports = try [1, 2].map { try ConsolePort(number: $0, folder: folder.folder) }
         self.ports.withLock { $0 = ports }
@@ -119,9 +123,11 @@ extension WorkerInstance {
     /// Takes over what may change while the VM runs: the document and the machine, or neither.
     func configure(document: String, devices: HandedDevices, by initiator: VirtualMachineEvent.Initiator) throws {
         let old = try folder.readConfiguration()
-        let new = try Document.decode(
+        var new = try Document.decode(
             VirtualMachineConfiguration.self, from: Array(document.utf8), currentVersion: VirtualMachineConfiguration.currentVersion,
             path: "the new configuration", corrupt: "ConfigurationUnreadable", newer: "ConfigurationNewer")
+        // Ours: whoever asks may have read the document before the VM started.
+        new.generationId = old.generationId
         try new.check()
         let difference = old.difference(to: new)
         guard (new.version, new.id, new.creationTime) == (old.version, old.id, old.creationTime), difference.needsOff.isEmpty else {

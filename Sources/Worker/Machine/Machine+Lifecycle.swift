@@ -189,7 +189,7 @@ extension Machine {
             first.engine.state = state
         }
         scheduler.processorsChanged()
-        startedAt = clock.nanoseconds
+        (startedAt, generationId) = (clock.nanoseconds, hardware.generationId)
     }
 
     /// Powers on again, or ends the machine with an event that says why it could not.

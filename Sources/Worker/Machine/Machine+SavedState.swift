@@ -67,6 +67,7 @@ extension Machine {
         let position = scheduler.position
         scheduler.processorsChanged()
         scheduler.position = position
+        renewGeneration()
         imageBase = header.identity.map { MemoryImageBase(identity: $0, parents: header.parents ?? []) }
     }
 

@@ -43,6 +43,8 @@ package final class Machine: @unchecked Sendable {
     let lifecycle = HostLock()
     var startedAt: UInt64 = 0
     var tripleFaults: [UInt64] = []
+    /// What the guest finds in its generation counter; nil: it has none.
+    var generationId: GUID?
     var isPristine = true
     /// The file that RAM was like when marking of dirty pages began anew, where the next checkpoint may build on it.
     var imageBase: MemoryImageBase?
@@ -89,6 +91,7 @@ package final class Machine: @unchecked Sendable {
         engineName = choice.name
         var hardware = ACPIHardware(processors: configuration.processor.count)
         hardware.hasVMBus = true
+        hardware.generationId = configuration.generationId
         self.hardware = hardware
 
         // Time.
@@ -164,12 +167,13 @@ package final class Machine: @unchecked Sendable {
         MachineUnit(
             save: { [unowned self] in
                 MachineUnit.State(
-                    partitionTime: clock.nanoseconds, startedAt: startedAt, position: scheduler.position, tripleFaults: tripleFaults)
+                    partitionTime: clock.nanoseconds, startedAt: startedAt, position: scheduler.position, tripleFaults: tripleFaults,
+                    generationId: generationId)
             },
             restore: { [unowned self] state in
                 realClock?.set(state.partitionTime)
                 scheduler.position = state.position
-                (startedAt, tripleFaults) = (state.startedAt, state.tripleFaults)
+                (startedAt, tripleFaults, generationId) = (state.startedAt, state.tripleFaults, state.generationId)
             })
     }
 

@@ -1,3 +1,4 @@
+import Basics
 import DeviceModel
 
 /// What belongs to the machine as a whole and must survive a save: its clocks, counts and history. Restored before all other units,
@@ -11,6 +12,8 @@ final class MachineUnit: StatefulUnit {
         var position = SchedulerPosition()
         /// Partition times of recent triple faults.
         var tripleFaults: [UInt64] = []
+        /// What the guest finds in its generation counter; absent: it has none.
+        var generationId: GUID?
     }
 
     let unitName = "machine"
