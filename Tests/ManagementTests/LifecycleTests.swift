@@ -32,6 +32,29 @@ import WorkerProtocol
         #expect(try machine.events().map(\.sequence) == Array(1...8))
     }
 
+    @Test func theGenerationIdIsDrawnOnceAndAgainWhenItIsGone() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        #expect(try machine.configuration().generationId == nil)
+        try machine.start()
+        let id = try machine.configuration().generationId
+        #expect(id != nil)
+        try machine.configure { $0.generationId = nil }
+        #expect(try machine.configuration().generationId == id, "it is the running machine's")
+        try machine.save()
+        try machine.start()
+        try machine.turnOff()
+        try machine.start()
+        #expect(try machine.configuration().generationId == id)
+        try machine.turnOff()
+        // As applying a checkpoint does.
+        try machine.configure { $0.generationId = nil }
+        try machine.start()
+        let next = try machine.configuration().generationId
+        #expect(next != nil && next != id)
+        try machine.turnOff()
+    }
+
     @Test func savedStateCanBeThrownAway() throws {
         let test = try TestHost()
         let machine = try test.machine()
