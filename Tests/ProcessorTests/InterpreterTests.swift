@@ -215,6 +215,35 @@ import Testing
         #expect(stack.vector == 12)
     }
 
+    @Test func jumpsBesideAKnownAddressFault() throws {
+        // sti; nop (run alone, in the shadow of STI); mov rax, imm64; jmp rax; hlt
+        for bit in 48..<64 as Range<UInt64> {
+            let target = FlatMachine.code + 1 ^ 1 << bit
+            let bytes = withUnsafeBytes(of: target.littleEndian) { Array($0) }
+            let machine = try FlatMachine(.long, [0xfb, 0x90, 0x48, 0xb8] + bytes + [0xff, 0xe0, 0xf4])
+            #expect(machine.run() == .halted)
+            #expect(machine.vector == 13)
+        }
+    }
+
+    @Test func movedCodeIsFoundAfterAnyNumberOfFlushes() throws {
+        // again: call rbx; jmp again, and at two places: mov eax, 1 or 2; ret
+        let machine = try FlatMachine(.long, [0xff, 0xd3, 0xeb, 0xfc])
+        for place in 1...2 as ClosedRange<UInt64> {
+            for (offset, byte) in [0xb8, UInt8(place), 0, 0, 0, 0xc3].enumerated() {
+                _ = machine.memory.store(0x30_0000 + place << 16 + UInt64(offset), byte)
+            }
+        }
+        machine[3] = 0x30_0000
+        for round in 0..<600 as Range<UInt64> {
+            let place = round % 2 + 1
+            machine.setPageEntry(0x30_0000, 0x30_0003 + place << 16)
+            machine.engine.flushTranslation(of: 0x30_0000)
+            #expect(machine.run(machine.engine.instructionsRetired + 40) == .limit)
+            #expect(machine[0] == place)
+        }
+    }
+
     @Test func divideErrors() throws {
         for bytes in [[0xf7, 0xf1], [0xf7, 0xf9], [0x48, 0xf7, 0xf9], [0xf6, 0xf1]] as [[UInt8]] {
             let machine = try FlatMachine(.long, bytes + [0xf4])

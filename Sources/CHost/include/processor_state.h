@@ -90,6 +90,7 @@ typedef struct lv_vp {
     void *tlb_execute;          // instruction translations
     void *jump_cache;           // RIP to block
     uint64_t context_key;       // code mode, privilege and stepping, in bits 56-63
+    uint64_t jump_tag;          // the same with the jump cache's epoch in bits 48-55: what a valid entry carries
     const void *routines;       // routine of each operation, by Operation.rawValue
     uint64_t debug_hits;        // data and port breakpoints that the instruction being executed met, as bits 0-3 of DR6; not state
     uint64_t limit;             // value of `retired` that `run` may not pass (slice_end is at most this; a kick makes it 0)

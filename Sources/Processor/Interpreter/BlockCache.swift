@@ -7,22 +7,26 @@ import CHost
 /// One VP's decoded blocks and the ways to find them: by RIP through a direct-mapped jump cache (valid for the present translations), by
 /// physical address, RIP and context through a hash table, by physical page for invalidation.
 ///
+/// An entry of the jump cache carries the context and the epoch that it was made in; clearing the cache begins another epoch, so that it
+/// costs the same however large the cache is. A kernel's path from an interrupt to the next sleep has some thousand jump targets.
+///
 /// Blocks are carved from an arena and never freed one by one; a dead block stays readable (it may be the one being executed) until
 /// the arena is full and everything is dropped at once, which only happens between blocks.
 ///
 /// Safety: all tables live from init to `deallocate()`; indices are masked or checked; block pointers point into the arena.
 final class BlockCache {
     static let arenaSize = 16 << 20
-    static let jumpCount = 2048
+    static let jumpCount = 8192
     private static let bucketCount = 1 << 15
     private static let executeCount = 256
 
-    /// RIP ^ context_key to header uop.
+    /// RIP to header uop.
     struct Jump {
-        var key: UInt64
+        var rip: UInt64
+        /// Address of the header uop in the low 48 bits, `jump_tag` of its time above.
         var header: UInt64
-        /// Bits 48–55 of a canonical RIP are alike, so no look-up matches this.
-        static let empty = Jump(key: 1 << 55, header: 0)
+        /// No context has all its bits set.
+        static let empty = Jump(rip: 0, header: ~0)
     }
     /// Instruction translation of one page.
     struct Execute {
@@ -39,12 +43,15 @@ final class BlockCache {
     private let pageHeads: UnsafeMutablePointer<UnsafeMutablePointer<Block>?>
     private let pageCount: Int
     private let mappingSize: Int
+    /// `jump_tag` of the state block.
+    private let tag: UnsafeMutablePointer<UInt64>
     private(set) var used = 0
     /// Counts `reset()`: pointers into the arena from before are void.
     private(set) var generation = 0
 
-    init(pageCount: Int) throws(EngineMemoryError) {
-        self.pageCount = pageCount
+    /// `tag`: where the tag of valid jumps stands; valid until `deallocate()`.
+    init(pageCount: Int, tag: UnsafeMutablePointer<UInt64>) throws(EngineMemoryError) {
+        (self.pageCount, self.tag) = (pageCount, tag)
         mappingSize = Self.arenaSize + Self.bucketCount * 8 + pageCount * 8
         let pointer = try reserveEngineMemory(bytes: mappingSize)
         arena = pointer
@@ -64,7 +71,17 @@ final class BlockCache {
 
     // MARK: translations
 
-    func clearJumps() { jumps.update(repeating: .empty, count: Self.jumpCount) }
+    private static let epoch: UInt64 = 0xff << 48
+
+    /// Entries made until now are valid no more.
+    func clearJumps() {
+        let next = (tag.pointee &+ 1 &<< 48) & Self.epoch
+        if next == 0 { jumps.update(repeating: .empty, count: Self.jumpCount) }
+        tag.pointee = tag.pointee & ~Self.epoch | next
+    }
+
+    /// From now on only jumps that were made in this context are valid.
+    @inline(__always) func enter(context key: UInt64) { tag.pointee = tag.pointee & Self.epoch | key }
 
     func forgetTranslations() {
         clearJumps()
@@ -126,12 +143,13 @@ final class BlockCache {
     private var crossing: [UnsafeMutablePointer<Block>] = []
 
     @inline(__always) func remember(_ block: UnsafeMutablePointer<Block>) {
-        let key = block.pointee.key
-        jumps[Self.jumpIndex(key)] = Jump(key: key, header: UInt64(UInt(bitPattern: block.header)))
+        // Addresses of user space have 47 bits.
+        let rip = block.pointee.rip
+        jumps[Self.jumpIndex(rip)] = Jump(rip: rip, header: UInt64(UInt(bitPattern: block.header)) | tag.pointee)
     }
 
-    @inline(__always) static func jumpIndex(_ key: UInt64) -> Int {
-        Int(truncatingIfNeeded: (key ^ key &>> 11) & UInt64(jumpCount &- 1))
+    @inline(__always) static func jumpIndex(_ rip: UInt64) -> Int {
+        Int(truncatingIfNeeded: (rip ^ rip &>> 13) & UInt64(jumpCount &- 1))
     }
 
     /// Points a link at a block, to be taken back when the block dies.

@@ -242,24 +242,32 @@ func shiftRegister<W: OperandWidth>(_ vp: VP, _ op: UOp, _: W.Type, _ operation:
     return dispatch(vp, (op + 1).link(0))
 }
 
-/// RET, when the jump cache knows where; else the routine.
+/// RET. Where a canonical target is not in the jump cache, the block is looked up from here; the rest is left to the routine.
 @inline(__always) func returnNearby(_ vp: VP, _ op: UOp) -> Int32 {
     let pointer = registers(vp)[4]
     guard let host = readPointer(vp, pointer, 8) else { return miss(vp, op, pointer, 8) }
-    guard let header = cachedBlock(vp, lv_load64(host)) else { return fallBack(vp, op) }
+    let target = lv_load64(host)
+    guard let header = cachedBlock(vp, target) else { return isCanonical(target) ? returnMiss(vp, target) : fallBack(vp, op) }
     registers(vp)[4] = pointer &+ 8
     return dispatch(vp, header)
 }
 
+@inline(never) private func returnMiss(_ vp: VP, _ target: UInt64) -> Int32 {
+    registers(vp)[4] &+= 8
+    return jumpMiss(vp, target)
+}
+
 @inline(__always) func jumpRegister(_ vp: VP, _ op: UOp) -> Int32 {
-    guard let header = cachedBlock(vp, registers(vp)[Int(op.pointee.b)]) else { return fallBack(vp, op) }
+    let target = registers(vp)[Int(op.pointee.b)]
+    guard let header = cachedBlock(vp, target) else { return isCanonical(target) ? jumpMiss(vp, target) : fallBack(vp, op) }
     return dispatch(vp, header)
 }
 
 @inline(__always) func jumpMemory(_ vp: VP, _ op: UOp) -> Int32 {
     let linear = AnyForm.address(vp, op)
     guard let pointer = readPointer(vp, linear, 8) else { return miss(vp, op, linear, 8) }
-    guard let header = cachedBlock(vp, lv_load64(pointer)) else { return fallBack(vp, op) }
+    let target = lv_load64(pointer)
+    guard let header = cachedBlock(vp, target) else { return isCanonical(target) ? jumpMiss(vp, target) : fallBack(vp, op) }
     return dispatch(vp, header)
 }
 

@@ -57,11 +57,12 @@ let exitAndLinkHandler: Handler = { vp, op in
 
 /// The header at a RIP, when the jump cache knows it.
 @inline(__always) func cachedBlock(_ vp: VP, _ rip: UInt64) -> UOp? {
-    let key = rip ^ vp.pointee.context_key
-    let entry = vp.pointee.jump_cache.unsafelyUnwrapped.assumingMemoryBound(to: BlockCache.Jump.self) + BlockCache.jumpIndex(key)
-    return entry.pointee.key == key ? UOp(bitPattern: UInt(truncatingIfNeeded: entry.pointee.header)) : nil
+    let entry = vp.pointee.jump_cache.unsafelyUnwrapped.assumingMemoryBound(to: BlockCache.Jump.self) + BlockCache.jumpIndex(rip)
+    let header = entry.pointee.header ^ vp.pointee.jump_tag
+    return _fastPath(entry.pointee.rip == rip && header &>> 48 == 0) ? UOp(bitPattern: UInt(truncatingIfNeeded: header)) : nil
 }
 
+/// As `jump`, when the jump cache does not know the RIP. What a target that is not canonical raises comes from the look-up.
 @inline(never) func jumpMiss(_ vp: VP, _ rip: UInt64) -> Int32 {
     guard let header = foundBlock(vp, rip) else { return RoutineResult.fault }
     return dispatch(vp, header)
@@ -80,7 +81,11 @@ let exitAndLinkHandler: Handler = { vp, op in
     let generation = interpreter(vp).blocks.generation
     guard let header = foundBlock(vp, op.target) else { return nil }
     let block = header.block
-    if interpreter(vp).blocks.generation == generation, block.pointee.secondPage == Block.none {
+    guard interpreter(vp).blocks.generation == generation else { return header }
+    if block.pointee.secondPage != Block.none {
+        // Never linked, for its second page may come to lie elsewhere: the jump cache serves it.
+        UnsafeMutablePointer(mutating: op).pointee.fn = unsafeBitCast(exitHandler, to: UnsafeRawPointer.self)
+    } else {
         let number = Int(op.pointee.a)
         let slot = UnsafeMutableRawPointer(mutating: UnsafeRawPointer(op - 1 - number))
         interpreter(vp).blocks.patch((slot + number * 8).assumingMemoryBound(to: UInt64.self), to: block)

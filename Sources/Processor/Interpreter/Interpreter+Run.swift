@@ -66,10 +66,9 @@ extension Interpreter {
         }
         let stepped = flags & RFLAGS.trap != 0
         if shadow != 0 { vp.pointee.interrupt_shadow = InterruptShadow.passing }
-        let single = BlockContext.single &<< 56
-        vp.pointee.context_key |= single
+        setContext(vp.pointee.context_key &>> 56 | BlockContext.single)
         let outcome = runChain()
-        vp.pointee.context_key &= ~single
+        setContext(vp.pointee.context_key &>> 56 & ~BlockContext.single)
         if outcome == ChainExit.limit, vp.pointee.retired == retired {
             // A kick ended the slice before the instruction began: nothing has happened. An interrupt that came between STI and HLT
             // now would be slept over.

@@ -39,12 +39,19 @@ package final class Interpreter: ProcessorEngine {
     /// application processor's INIT; set `state` for anything else.
     package init(group: EngineGroup, map: any GuestPhysicalMap, intercepts: any InterceptHandler) throws(EngineMemoryError) {
         // The only thing that can be refused comes first: without it there is nothing to give back.
-        blocks = try BlockCache(pageCount: group.pageCount)
+        let vp = VP.allocate(capacity: 1)
+        vp.initialize(to: lv_vp())
+        do throws(EngineMemoryError) {
+            let tag = (UnsafeMutableRawPointer(vp) + Self.jumpTagOffset).assumingMemoryBound(to: UInt64.self)
+            blocks = try BlockCache(pageCount: group.pageCount, tag: tag)
+        } catch {
+            vp.deallocate()
+            throw error
+        }
+        self.vp = vp
         self.group = group
         self.map = map
         handler = intercepts
-        vp = .allocate(capacity: 1)
-        vp.initialize(to: lv_vp())
         let sliceEnd = (UnsafeMutableRawPointer(vp) + Self.sliceEndOffset).assumingMemoryBound(to: UInt64.self)
         channel = VPChannel(sliceEnd: sliceEnd, group: group)
         userCache = TranslationCache()
@@ -70,6 +77,7 @@ package final class Interpreter: ProcessorEngine {
     }
 
     private static var sliceEndOffset: Int { MemoryLayout<lv_vp>.offset(of: \lv_vp.slice_end) ?? 0 }
+    private static var jumpTagOffset: Int { MemoryLayout<lv_vp>.offset(of: \lv_vp.jump_tag) ?? 0 }
 
     /// The handler itself, for the gate.
     var ungatedIntercepts: any InterceptHandler { handler }
@@ -105,7 +113,7 @@ package final class Interpreter: ProcessorEngine {
         vp.pointee.tlb = user ? vp.pointee.tlb_user : vp.pointee.tlb_supervisor
         var context = UInt64(mode) | (user ? BlockContext.user : 0)
         if user, vp.pointee.rflags & RFLAGS.alignmentCheck != 0, vp.pointee.cr0 & CR0.alignmentMask != 0 { context |= BlockContext.checked }
-        vp.pointee.context_key = context &<< 56
+        setContext(context)
         let paging =
             vp.pointee.cr0 & (CR0.paging | CR0.writeProtect | CR0.protectionEnable)
             | (vp.pointee.cr4 & (CR4.physicalAddressExtension | CR4.pageSizeExtension | CR4.globalPages)) &<< 32
@@ -119,6 +127,12 @@ package final class Interpreter: ProcessorEngine {
             codeLimit = code.pointee.limit
             blocks.clearJumps()
         }
+    }
+
+    /// Blocks are found under this context (bits of `BlockContext`, code mode) from now on.
+    func setContext(_ context: UInt64) {
+        vp.pointee.context_key = context &<< 56
+        blocks.enter(context: context &<< 56)
     }
 
     /// Own thread: forgets all translations, or all but global ones (MOV CR3).
