@@ -50,6 +50,28 @@ private final class HostThread {
         #expect(processor.apic.deliverable == 0x55)
     }
 
+    @Test func aPostEndsASleepOfTheOwnersKind() {
+        let word = WakeWord()
+        let event = lv_event_make()
+        defer { close(event) }
+        word.rouse = { lv_event_ring(event) }
+        for _ in 0..<200 {
+            let poster = HostThread { word.post(.event) }
+            while word.reasons.isEmpty {
+                word.sleep {
+                    var polled = pollfd(fd: event, events: Int16(POLLIN), revents: 0)
+                    poll(&polled, 1, 30_000)
+                    lv_event_clear(event)
+                }
+            }
+            poster.join()
+            #expect(word.take() == .event)
+        }
+        word.post(.attention)
+        word.sleep { Issue.record("there was a reason to stay awake") }
+        #expect(word.take() == .attention)
+    }
+
     /// A producer that fills the buffers and a guest that frees its slot, looks at the flag and writes EOM: no message is lost or reordered.
     @Test func messagesSurviveARaceForTheSlot() throws {
         let machine = try FakeMachine()

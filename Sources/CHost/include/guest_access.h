@@ -51,6 +51,7 @@ static inline uint32_t lv_atomic_load32(const uint32_t *p) { return __atomic_loa
 static inline void lv_atomic_store32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
 static inline uint32_t lv_atomic_exchange32(uint32_t *p, uint32_t v) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); }
 static inline uint32_t lv_atomic_or32(uint32_t *p, uint32_t v) { return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); }
+static inline uint32_t lv_atomic_and32(uint32_t *p, uint32_t v) { return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST); }
 static inline bool lv_atomic_cas64(uint64_t *p, uint64_t *expected, uint64_t v) { return __atomic_compare_exchange_n(p, expected, v, 0, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE); }
 static inline uint8_t lv_atomic_load8(const uint8_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline uint8_t lv_atomic_or8(uint8_t *p, uint8_t v) { return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); }

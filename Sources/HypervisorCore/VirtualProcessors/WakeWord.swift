@@ -16,8 +16,13 @@ package final class WakeWord: @unchecked Sendable {
     }
 
     private static let asleep: UInt32 = 1 << 31
+    /// The thread sleeps in a way of its owner's.
+    private static let elsewhere: UInt32 = 1 << 30
     // Safety: one element, valid from init to deinit.
     private let word: UnsafeMutablePointer<UInt32>
+    /// Ends a sleep of `sleep(_:)`; from any thread.
+    // Safety: set before the thread runs that sleeps.
+    package var rouse: @Sendable () -> Void = {}
 
     package init() {
         word = .allocate(capacity: 1)
@@ -26,16 +31,26 @@ package final class WakeWord: @unchecked Sendable {
 
     deinit { word.deallocate() }
 
-    package var reasons: Reasons { Reasons(rawValue: lv_atomic_load32(word) & ~Self.asleep) }
+    package var reasons: Reasons { Reasons(rawValue: lv_atomic_load32(word) & ~(Self.asleep | Self.elsewhere)) }
 
     /// Adds reasons and wakes the sleeper, if any.
     package func post(_ reasons: Reasons) {
-        if lv_atomic_or32(word, reasons.rawValue) == Self.asleep { lv_futex_wake_all(word) }
+        switch lv_atomic_or32(word, reasons.rawValue) {
+        case Self.asleep: lv_futex_wake_all(word)
+        case Self.asleep | Self.elsewhere: rouse()
+        default: break
+        }
     }
 
     /// Takes all reasons away. By the VP's thread, or while it does not sleep here.
     package func take() -> Reasons {
-        lv_atomic_load32(word) == 0 ? [] : Reasons(rawValue: lv_atomic_exchange32(word, 0) & ~Self.asleep)
+        lv_atomic_load32(word) == 0 ? [] : Reasons(rawValue: lv_atomic_exchange32(word, 0) & ~(Self.asleep | Self.elsewhere))
+    }
+
+    /// Runs `body`, which sleeps until `rouse` is called or until it pleases, unless there is a reason to stay awake. One thread at a time.
+    package func sleep(_ body: () -> Void) {
+        if lv_atomic_or32(word, Self.asleep | Self.elsewhere) == 0 { body() }
+        _ = lv_atomic_and32(word, ~(Self.asleep | Self.elsewhere))
     }
 
     /// Sleeps while there is no reason, at most `nanoseconds` of host time (nil: for ever); false when the time is up. One thread at a time.

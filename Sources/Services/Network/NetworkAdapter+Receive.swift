@@ -5,8 +5,8 @@ import VMBus
 
 /// To the guest: frames of the port into sections of the receive buffer, sections into the rings of the channels.
 extension NetworkAdapter {
-    /// Frames that are taken before the guest's own packets get their turn.
-    private static let framesPerTurn = 256
+    /// Frames that are taken before the guest's own packets get their turn, and those that a virtual processor takes.
+    private static let framesPerTurn = 256, framesPerSignal = 16
 
     /// The guest has everything that is needed to take frames.
     private var canReceive: Bool { control.isInitialized && sections != nil && queue(0) != nil }
@@ -15,7 +15,7 @@ extension NetworkAdapter {
     func receiveFrames() -> Bool {
         guard let port else { return false }
         guard flushFilled() else { return false }
-        for _ in 0..<Self.framesPerTurn {
+        for _ in 0..<(pump.mayWait ? Self.framesPerTurn : Self.framesPerSignal) {
             guard let taken = port.receive({ header, frame in deliver(header, frame) }) else {
                 _ = flushFilled()
                 return false

@@ -5,13 +5,14 @@ import VMBus
 
 /// From the guest: packets of its ring, their RNDIS messages, their frames.
 extension NetworkAdapter {
-    /// Packets that one channel may have done before others get their turn.
-    private static let packetsPerTurn = 256
+    /// Packets that one channel may have done before others get their turn, and those that a virtual processor does in the middle of the
+    /// guest's signal: the pump's thread takes over from there.
+    private static let packetsPerTurn = 256, packetsPerSignal = 16
 
     /// Takes packets from a channel's ring; true: its turn is over and there may be more.
     func transmit(_ queue: NetworkQueue) -> Bool {
         forwardHeld(queue)
-        for _ in 0..<Self.packetsPerTurn {
+        for _ in 0..<(pump.mayWait ? Self.packetsPerTurn : Self.packetsPerSignal) {
             guard queue.channel.isOpen, queue.payOwed(), queue.held.count < NetworkQueue.mostHeld,
                 queue.channel.receive(into: &queue.packet)
             else { return false }
@@ -90,7 +91,7 @@ extension NetworkAdapter {
         guard packet.completionRequested else { return }
         if status == NVSP.success, queue.late == nil, queue.owed.isEmpty, canWait(packet) {
             queue.completeLate(packet.transaction, rndisAnswer(status))
-            limitLateness()
+            limitLateness(of: queue)
         } else {
             queue.complete(packet.transaction, rndisAnswer(status))
         }
@@ -115,9 +116,12 @@ extension NetworkAdapter {
         return size <= Self.largestLate
     }
 
-    /// Sees to it that the late answers are given in time. The timer is left alone while it runs: sends come more often than it ends.
-    func limitLateness() {
-        guard !isLateTimerArmed else { return }
+    /// Sees to it that the late answers are given in time. While the timer runs for another channel it is left alone; for the last answer
+    /// alone it begins anew, so that it ends only when nothing is sent any more.
+    func limitLateness(of last: NetworkQueue? = nil) {
+        if isLateTimerArmed {
+            guard last != nil, !queues.contains(where: { $0 !== last && $0?.late != nil }) else { return }
+        }
         isLateTimerArmed = true
         for queue in queues { queue?.isLateMarked = queue?.late != nil }
         lateTimer?.arm(at: pump.clock.nanoseconds &+ Self.lateness)

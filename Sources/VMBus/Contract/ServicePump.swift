@@ -19,13 +19,17 @@ package protocol ServicePump: AnyObject, Sendable {
     func perform<Result>(_ body: () throws -> Result) rethrows -> Result
     /// Runs `body` in the context later. Any thread, also from inside. In Exact mode only for what follows from the guest's own doing.
     func post(_ body: @escaping () -> Void)
+    /// Runs `body` when what runs now has returned, before anything else if that is possible. From inside the context.
+    func follow(_ body: @escaping () -> Void)
     /// A timer whose action runs in the context.
     func makeTimer(name: String, action: @escaping () -> Void) -> any PartitionTimer
     /// Runs `action` in the context whenever the host descriptor is ready for `events` (POLLIN, POLLOUT), level-triggered: an action that
     /// leaves it ready is called again. What comes so is input from outside. Replaces an earlier watch; nil events: ends it.
+    /// A device whose pump serves its callers watches for POLLIN alone, and its action takes the readiness back.
     func watch(_ descriptor: Int32, events: Int16?, action: @escaping () -> Void)
 }
 
 extension ServicePump {
     package var mayWait: Bool { true }
+    package func follow(_ body: @escaping () -> Void) { post(body) }
 }

@@ -51,7 +51,7 @@ final class PumpDispatcher: @unchecked Sendable {
     /// Something is to be shown to the guest when the batch ends. In the pump's context.
     func markDirty(_ channel: RingChannel) {
         dirty.append(channel)
-        if !isRunning, dirty.count == 1 { runSoon() }
+        if !isRunning, dirty.count == 1 { pump?.follow { [weak self] in self?.runTasks() } }
     }
 
     var isSettled: Bool { lock.withLock { tasks.isEmpty } && dirty.isEmpty }

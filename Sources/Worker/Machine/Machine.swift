@@ -136,12 +136,13 @@ package final class Machine: @unchecked Sendable {
             hardware: hardware, on: bus)
 
         // The threads.
+        var idleWatch: IdleWatch?
         if isExact {
             let exact = ExactScheduler(processors: partition.processors, clock: exactClock, timers: exactTimers, client: link)
             (scheduler, exactScheduler) = (exact, exact)
         } else {
-            scheduler = RealScheduler(processors: partition.processors, clock: realClock, timers: realTimers, client: link)
-            exactScheduler = nil
+            let real = RealScheduler(processors: partition.processors, clock: realClock, timers: realTimers, client: link)
+            (scheduler, exactScheduler, idleWatch) = (real, nil, real.idleWatch)
         }
         self.link = link
         let log: ((MachineInput.Kind, GUID?, [UInt8]) -> Void)? = exactScheduler.map { scheduler in
@@ -150,6 +151,7 @@ package final class Machine: @unchecked Sendable {
         stack = VirtualizationStack(
             VirtualizationStack.Surroundings(
                 memory: memory, timers: timers, wallClock: wallClock, folder: options.folder, exactScheduler: exactScheduler,
+                idleWatch: idleWatch,
                 note: { link.note($0) }, diskFull: { link.request(.diskFull($0)) },
                 ejected: { link.ejected($0) }, seed: seed, input: log),
             hypervisor: hypervisor, child: partition)

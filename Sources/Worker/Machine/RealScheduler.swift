@@ -21,6 +21,8 @@ final class RealScheduler: Scheduler, @unchecked Sendable {
     }
 
     private let runners: [Runner]
+    /// Where idle processors sleep; nil: on their wake words.
+    let idleWatch: IdleWatch?
     private let clock: RealClock
     private let timers: RealTimers
     private weak var client: (any SchedulerClient)?
@@ -37,6 +39,9 @@ final class RealScheduler: Scheduler, @unchecked Sendable {
     init(processors: [VirtualProcessor], clock: RealClock, timers: RealTimers, client: any SchedulerClient) {
         runners = processors.map(Runner.init)
         (self.clock, self.timers, self.client) = (clock, timers, client)
+        idleWatch = IdleWatch(processors: processors.count)
+        guard let idleWatch else { return }
+        for (number, processor) in processors.enumerated() { processor.wake.rouse = { idleWatch.ring(number) } }
     }
 
     func run() {
@@ -48,9 +53,9 @@ final class RealScheduler: Scheduler, @unchecked Sendable {
             guard !threadsStarted else { return }
             threadsStarted = true
             running = runners.count
-            for runner in runners {
+            for (number, runner) in runners.enumerated() {
                 runner.thread = HostThread(name: "vp \(runner.processor.index)", stackSize: Self.stackSize) { [unowned self] in
-                    runForever(runner)
+                    runForever(runner, number)
                 }
             }
         }
@@ -106,14 +111,14 @@ final class RealScheduler: Scheduler, @unchecked Sendable {
 
     // MARK: A VP's thread
 
-    private func runForever(_ runner: Runner) {
+    private func runForever(_ runner: Runner, _ number: Int) {
         let processor = runner.processor
         while stayedOpen(runner) {
             let outcome = processor.runSlice(until: processor.instructionsRetired &+ Self.slice)
             runner.retired.store(processor.instructionsRetired, ordering: .relaxed)
             switch outcome {
             case .limit, .attention: break
-            case .idle: sleep(runner)
+            case .idle: sleep(runner, number)
             case .resetRequested: request(.reset("The guest reset the machine by the hypervisor's reset register."))
             case .tripleFault: request(.tripleFault(processor: processor.index))
             case .unsupported(let what): request(.unsupported(what, processor: processor.index))
@@ -126,12 +131,18 @@ final class RealScheduler: Scheduler, @unchecked Sendable {
         client?.scheduler(received: request)
     }
 
-    private func sleep(_ runner: Runner) {
+    private func sleep(_ runner: Runner, _ number: Int) {
         if runner.processor.isDeadlyHalted {
             runner.isDeadlyHalted.store(true, ordering: .sequentiallyConsistent)
             reportDeadlyHalt()
         }
-        _ = runner.processor.waitForWork(timeoutNanoseconds: nil)
+        if let idleWatch {
+            var duties: [() -> Void] = []
+            runner.processor.wake.sleep { duties = idleWatch.wait(number) }
+            for duty in duties { duty() }
+        } else {
+            _ = runner.processor.waitForWork(timeoutNanoseconds: nil)
+        }
         runner.isDeadlyHalted.store(false, ordering: .sequentiallyConsistent)
     }
 

@@ -179,7 +179,7 @@ extension VirtualizationStack {
 
     /// Puts an adapter on the bus, connected to its switch by `port` if it has one.
     func addAdapter(_ described: VirtualMachineConfiguration.NetworkAdapter, _ port: SwitchPortClient?) {
-        let pump = makePump("net \(described.id.description.prefix(8))")
+        let pump = makePump("net \(described.id.description.prefix(8))", servesCallers: true)
         let settings = NetworkAdapterSettings(instance: described.id, address: macAddress(described), name: described.name)
         let device = NetworkAdapter(settings, pump: pump)
         device.setPort(logged(port, described.id))

@@ -17,9 +17,15 @@ import VMBus
 ///
 /// While the thread is awake a wake costs one atomic store; only a sleeping one costs a system call. A pump that serves its callers does
 /// the work in `wake`, on the thread of the virtual processor that signals, when nobody else is in the context and nothing older waits:
-/// most answers are there when the guest's call returns, and no thread is woken for them.
+/// most answers are there when the guest's call returns, and no thread is woken for them. Its descriptors are watched by idle virtual
+/// processors first (`IdleWatch`), which then serve it in the same way.
 package final class ThreadPump: ServicePump, @unchecked Sendable {
-    private struct Watch { let descriptor: Int32, events: Int16, action: () -> Void }
+    private struct Watch {
+        let descriptor: Int32, events: Int16
+        /// Its number with the idle processors; nil: the thread alone polls it.
+        let number: UInt64?
+        let action: () -> Void
+    }
 
     package let clock: any PartitionClock
     private let timers: any TimerService
@@ -33,7 +39,11 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
     private let isAsleep = Atomic<Bool>(false)
     // Safety: in the context only.
     package private(set) var mayWait = true
+    private var followers: [() -> Void] = []
     private let bell: Int32
+    private let idleWatch: IdleWatch?
+    /// The thread's own watcher of what idle processors watch; negative: they watch nothing.
+    private let watcher: Int32
 
     private let lock = HostLock()
     // Safety: guarded by `lock`.
@@ -48,13 +58,20 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
     private var isServing = false
     private var thread: HostThread?
 
-    /// `servesCallers`: `wake` does the work itself where it can; the work must heed `mayWait`.
-    package init(name: String, timers: any TimerService, servesCallers: Bool = false) {
+    /// `servesCallers`: `wake` does the work itself where it can; the work must heed `mayWait`. `idleWatch`: so do idle processors when a
+    /// descriptor is ready.
+    package init(name: String, timers: any TimerService, servesCallers: Bool = false, idleWatch: IdleWatch? = nil) {
         (self.name, self.timers, self.servesCallers, clock) = (name, timers, servesCallers, timers.clock)
         bell = lv_event_make()
+        self.idleWatch = idleWatch
+        watcher = idleWatch == nil ? -1 : lv_watcher_make()
     }
 
-    deinit { Glibc.close(bell) }
+    deinit {
+        for watch in watches { if let number = watch.number { idleWatch?.remove(number) } }
+        if watcher >= 0 { Glibc.close(watcher) }
+        Glibc.close(bell)
+    }
 
     package func setWork(_ work: @escaping () -> Void) { self.work = work }
 
@@ -64,8 +81,11 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
     }
 
     /// Does the work on the calling thread; false: nobody does it yet. Who serves a caller looks at the end what else has come.
-    private func serveCaller() -> Bool {
-        guard context.tryLock() else { return lock.withLock { isServing } }
+    private func serveCaller() -> Bool { serve {} || lock.withLock { isServing } }
+
+    /// Runs `body` and does the work on the calling thread; false, and nothing done, when somebody is in the context or something waits.
+    private func serve(_ body: () -> Void) -> Bool {
+        guard context.tryLock() else { return false }
         let isFree = lock.withLock {
             isServing = isRunning && posted.isEmpty && visitors == 0
             return isServing
@@ -75,7 +95,9 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
             return false
         }
         mayWait = false
+        body()
         if isPending.exchange(false, ordering: .sequentiallyConsistent) { work() }
+        runFollowers()
         mayWait = true
         let isDone = lock.withLock {
             isServing = false
@@ -95,8 +117,24 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
             visitors -= 1
             if visitors == 0 { lock.wakeAll() }
         }
-        defer { context.unlock() }
+        defer {
+            // Whoever visits a pump that stands still does not set it going.
+            let rest = followers
+            followers = []
+            context.unlock()
+            for follower in rest { post(follower) }
+        }
         return try body()
+    }
+
+    package func follow(_ body: @escaping () -> Void) { followers.append(body) }
+
+    private func runFollowers() {
+        while !followers.isEmpty {
+            let bodies = followers
+            followers.removeAll(keepingCapacity: true)
+            for body in bodies { body() }
+        }
     }
 
     package func post(_ body: @escaping () -> Void) {
@@ -112,12 +150,35 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
     }
 
     package func watch(_ descriptor: Int32, events: Int16?, action: @escaping () -> Void) {
-        lock.withLock {
+        let isShared = events == Int16(POLLIN) && watcher >= 0
+        let number = isShared ? idleWatch?.makeNumber() : nil
+        let former = lock.withLock { () -> UInt64? in
+            let former = watches.first { $0.descriptor == descriptor }?.number
             watches.removeAll { $0.descriptor == descriptor }
-            if let events { watches.append(Watch(descriptor: descriptor, events: events, action: action)) }
+            if let events { watches.append(Watch(descriptor: descriptor, events: events, number: number, action: action)) }
             watchRevision &+= 1
+            return former
+        }
+        if let former {
+            idleWatch?.remove(former)
+            lv_watcher_remove(watcher, descriptor)
+        }
+        if let number {
+            idleWatch?.add(number, descriptor) { [weak self] in self?.attend(number) }
+            _ = lv_watcher_add(watcher, descriptor, number)
         }
         ring()
+    }
+
+    /// A descriptor that idle processors watch is ready; on the thread of one.
+    private func attend(_ number: UInt64) {
+        if !serve({ act(number) }) { post { [weak self] in self?.act(number) } }
+    }
+
+    /// The action of a watch, unless that has ended. In the context.
+    private func act(_ number: UInt64) {
+        lock.withLock { watches.first { $0.number == number }?.action }?()
+        runFollowers()
     }
 
     /// Lets the thread go on.
@@ -143,7 +204,12 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
             return posted
         }
         guard !bodies.isEmpty else { return false }
-        context.withLock { for body in bodies { body() } }
+        context.withLock {
+            for body in bodies {
+                body()
+                runFollowers()
+            }
+        }
         return true
     }
 
@@ -171,10 +237,11 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
     private func runForever() {
         var descriptors: [pollfd] = []
         while stayedOpen() {
-            let (watches, revision) = lock.withLock { (self.watches, watchRevision) }
+            let (watches, revision) = lock.withLock { (self.watches.filter { $0.number == nil }, watchRevision) }
             descriptors.removeAll(keepingCapacity: true)
             descriptors.append(pollfd(fd: bell, events: Int16(POLLIN), revents: 0))
             for watch in watches { descriptors.append(pollfd(fd: watch.descriptor, events: watch.events, revents: 0)) }
+            if watcher >= 0 { descriptors.append(pollfd(fd: watcher, events: Int16(POLLIN), revents: 0)) }
             isAsleep.store(true, ordering: .sequentiallyConsistent)
             let isBusy =
                 isPending.load(ordering: .sequentiallyConsistent)
@@ -195,9 +262,21 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
         }
         context.lock()
         defer { context.unlock() }
-        for body in bodies { body() }
-        for (watch, polled) in zip(watches, descriptors.dropFirst()) where polled.revents != 0 { watch.action() }
+        for body in bodies {
+            body()
+            runFollowers()
+        }
+        for (watch, polled) in zip(watches, descriptors.dropFirst()) where polled.revents != 0 {
+            watch.action()
+            runFollowers()
+        }
+        if watcher >= 0, descriptors.last?.revents != 0 {
+            withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 8) { numbers in
+                for number in numbers[..<Int(lv_watcher_wait(watcher, numbers.baseAddress, 8, 0))] { act(number) }
+            }
+        }
         if isPending.exchange(false, ordering: .sequentiallyConsistent) { work() }
+        runFollowers()
     }
 
     /// Parks while stopped; false: the thread ends.

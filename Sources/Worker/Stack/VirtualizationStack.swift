@@ -21,6 +21,8 @@ final class VirtualizationStack: @unchecked Sendable {
         var folder: Int32?
         /// Exact mode's scheduler.
         var exactScheduler: ExactScheduler?
+        /// Real mode: idle virtual processors look after descriptors.
+        var idleWatch: IdleWatch?
         /// Something for the VM's events; may hold a guest's text.
         var note: @Sendable (String) -> Void
         /// A disk of the host is full: the machine must stand still until there is room.
@@ -86,11 +88,11 @@ final class VirtualizationStack: @unchecked Sendable {
         if let scheduler = world.exactScheduler, let outside {
             return TimedPump(name: name, scheduler: scheduler, timers: world.timers, outside: outside)
         }
-        return ThreadPump(name: name, timers: world.timers, servesCallers: servesCallers)
+        return ThreadPump(name: name, timers: world.timers, servesCallers: servesCallers, idleWatch: servesCallers ? world.idleWatch : nil)
     }
 
     /// A pump for one device. `name` is unique within the machine. `servesCallers`: the device's work heeds `mayWait` and may be done on
-    /// the thread of the virtual processor that signals.
+    /// the thread of the virtual processor that signals; what descriptors ask for, on that of an idle one.
     func makePump(_ name: String, servesCallers: Bool = false) -> any MachinePump {
         let pump = Self.makePump(name, world, outside, servesCallers: servesCallers)
         lock.withLock {
