@@ -15,7 +15,9 @@ extension NetworkAdapter {
     func receiveFrames() -> Bool {
         guard let port else { return false }
         guard flushFilled() else { return false }
-        for _ in 0..<(pump.mayWait ? Self.framesPerTurn : Self.framesPerSignal) {
+        let (mayWait, begun) = (pump.mayWait, moved)
+        for _ in 0..<(mayWait ? Self.framesPerTurn : Self.framesPerSignal) {
+            if !mayWait, moved &- begun >= Self.manyBytes { break }
             guard let taken = port.receive({ header, frame in deliver(header, frame) }) else {
                 _ = flushFilled()
                 return false
@@ -75,6 +77,7 @@ extension NetworkAdapter {
     private func count(_ queue: NetworkQueue, _ bytes: Int) -> Bool {
         queue.statistics.receivedFrames += 1
         queue.statistics.receivedBytes += UInt64(bytes)
+        moved &+= bytes
         return true
     }
 

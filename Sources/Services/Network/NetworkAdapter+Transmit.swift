@@ -12,7 +12,9 @@ extension NetworkAdapter {
     /// Takes packets from a channel's ring; true: its turn is over and there may be more.
     func transmit(_ queue: NetworkQueue) -> Bool {
         forwardHeld(queue)
-        for _ in 0..<(pump.mayWait ? Self.packetsPerTurn : Self.packetsPerSignal) {
+        let (mayWait, begun) = (pump.mayWait, moved)
+        for _ in 0..<(mayWait ? Self.packetsPerTurn : Self.packetsPerSignal) {
+            if !mayWait, moved &- begun >= Self.manyBytes { break }
             guard queue.channel.isOpen, queue.payOwed(), queue.held.count < NetworkQueue.mostHeld,
                 queue.channel.receive(into: &queue.packet)
             else { return false }
@@ -238,6 +240,7 @@ extension NetworkAdapter {
         if sent {
             queue.statistics.sentFrames += 1
             queue.statistics.sentBytes += UInt64(frame.count)
+            moved &+= frame.count
         } else if !isConnectedNow {
             queue.statistics.droppedSends += 1
             return true

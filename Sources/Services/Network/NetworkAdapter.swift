@@ -48,6 +48,9 @@ package final class NetworkAdapter: VMBusDevice, @unchecked Sendable {
     /// The identity of the next coalesced frame.
     var frameIdentity: UInt16 = 0
     private var isContinuing = false
+    /// Bytes of frames that went either way, and how many of late: those of earlier turns count three quarters of what they did in each.
+    var moved = 0
+    private var movedOfLate = 0
     /// Ends the waiting of late answers.
     private(set) var lateTimer: (any PartitionTimer)?
     var isLateTimerArmed = false
@@ -155,7 +158,11 @@ package final class NetworkAdapter: VMBusDevice, @unchecked Sendable {
         (controlMessages, owesSendTable, toldConnected, segmentsDelivered) = ([], false, false, 0)
     }
 
-    package func ringChanged(_ channel: any ServiceChannel) { run() }
+    /// In the middle of a guest's signal a turn is done that is likely small: one answer, one section given back. Where much moves, the
+    /// pump's thread and the guest do better side by side.
+    package func ringChanged(_ channel: any ServiceChannel) {
+        if movedOfLate >= Self.manyBytes, !pump.mayWait { comeBack() } else { run() }
+    }
 
     package func tornDown(gpadl: UInt32) {
         if sections?.buffer.gpadl == gpadl { dropReceiveBuffer() }
@@ -166,8 +173,12 @@ package final class NetworkAdapter: VMBusDevice, @unchecked Sendable {
 
     func queue(_ index: Int) -> NetworkQueue? { queues.indices.contains(index) ? queues[index] : nil }
 
+    /// Bytes of the last turns from which on much moves, and of a virtual processor's turn at its end: a few frames of ordinary size.
+    static let manyBytes = 16 << 10
+
     /// Does what can be done in both directions. Comes back by itself when its share is used up and there is more.
     func run() {
+        let before = moved
         tellLink()
         var more = false
         for queue in queues {
@@ -177,7 +188,12 @@ package final class NetworkAdapter: VMBusDevice, @unchecked Sendable {
         flushControl()
         if receiveFrames() { more = true }
         port?.flush()
-        guard more, !isContinuing else { return }
+        movedOfLate += moved &- before &- movedOfLate / 4
+        if more { comeBack() }
+    }
+
+    private func comeBack() {
+        guard !isContinuing else { return }
         isContinuing = true
         pump.post { [weak self] in
             self?.isContinuing = false

@@ -15,12 +15,14 @@ final class FakePort: NetworkPort, @unchecked Sendable {
     var room = Int.max
     var waiting: [Frame] = []
     var flushes = 0
+    var onSend: () -> Void = {}
 
     init(descriptor: Int32 = 100) { self.descriptor = descriptor }
 
     func send(_ header: FrameHeader, _ segments: UnsafeBufferPointer<iovec>) -> Bool {
         guard room > 0 else { return false }
         room -= 1
+        onSend()
         var bytes: [UInt8] = []
         for segment in segments { bytes += UnsafeRawBufferPointer(start: segment.iov_base, count: segment.iov_len) }
         sent.append(Frame(header: header, bytes: bytes))

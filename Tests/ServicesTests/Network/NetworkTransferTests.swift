@@ -219,6 +219,32 @@ struct NetworkTransferTests {
         #expect(machine.pump.nextDeadline == nil)
     }
 
+    @Test("a virtual processor sends a few packets in the middle of its signal; many are left to the pump's thread")
+    func promptSends() throws {
+        let machine = try NetworkMachine()
+        let guest = machine.guest
+        try guest.start()
+        machine.pump.mayWait = false
+        var isPrompt: [Bool] = []
+        machine.port.onSend = { [pump = machine.pump] in isPrompt.append(!pump.mayWait) }
+        func send(_ count: Int, payload: Int) -> [Bool] {
+            isPrompt = []
+            let frame = PlainFrame.finished(PlainFrame.udp(to: PlainFrame.host, from: PlainFrame.guest, payload: payload))
+            for number in 0..<count {
+                #expect(guest.sendCopied([guest.packet(frame)], section: number % 8, transaction: UInt64(number) + 1))
+            }
+            machine.settleLate()
+            return isPrompt
+        }
+        #expect(send(1, payload: 20) == [true])
+        #expect(send(30, payload: 20) == [Bool](repeating: true, count: 16) + [Bool](repeating: false, count: 14))
+        // Much moves: signals are left to the thread until there is less.
+        #expect(send(16, payload: 1400) == [Bool](repeating: true, count: 12) + [Bool](repeating: false, count: 4))
+        #expect(send(1, payload: 20) == [false])
+        for _ in 0..<4 { _ = send(1, payload: 20) }
+        #expect(send(1, payload: 20) == [true])
+    }
+
     @Test("a small receive buffer takes a large frame bit by bit")
     func smallBuffer() throws {
         let machine = try NetworkMachine()
