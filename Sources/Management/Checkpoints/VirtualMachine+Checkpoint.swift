@@ -22,21 +22,25 @@ extension VirtualMachine {
     ///
     /// Errors: `CheckpointsDisabled`, `CheckpointNotPossible` (a disk has no differencing images), what the guest answers where a production
     /// checkpoint is demanded, `DiskFull`.
+    ///
+    /// `capture` says what an export of a running VM needs, whatever the configuration's kind is.
     public func makeCheckpoint(
-        named name: String? = nil, isAutomatic: Bool = false, isCancelled: () -> Bool = { false }
+        named name: String? = nil, isAutomatic: Bool = false, capturing capture: LiveCapture? = nil, isCancelled: () -> Bool = { false }
     ) throws -> (checkpoint: VirtualMachineConfiguration.Checkpoint, figures: CheckpointFigures) {
         if let name { try Self.check(checkpointName: name) }
         let folder = try files().folder
         let lock = try folder.lockConfiguration()
         defer { withExtendedLifetime(lock) {} }
         let configuration = try configuration()
-        guard configuration.checkpointType != "Disabled" || isAutomatic else {
+        guard configuration.checkpointType != "Disabled" || isAutomatic || capture != nil else {
             throw ManagementError(
                 "CheckpointsDisabled", .invalidOperation, "Checkpoints of “\(configuration.name)” are disabled.",
                 action: "Enable them: Set-VM \(configuration.name) -CheckpointType Production", target: configuration.name)
         }
         let name = name ?? Self.defaultCheckpointName(of: configuration.name, isAutomatic: isAutomatic)
-        if try folder.hasWorker(), let made = try makeRunningCheckpoint(named: name, configuration, folder, isCancelled) { return made }
+        if try folder.hasWorker(), let made = try makeRunningCheckpoint(named: name, capture, configuration, folder, isCancelled) {
+            return made
+        }
         let checkpoint = try writing("checkpointed") { folder in
             try makeRestingCheckpoint(named: name, isAutomatic: isAutomatic, in: folder)
         }
@@ -131,12 +135,13 @@ extension VirtualMachine {
 
     /// nil: the worker ended before it could be asked.
     private func makeRunningCheckpoint(
-        named name: String, _ configuration: VirtualMachineConfiguration, _ folder: VirtualMachineFolder, _ isCancelled: () -> Bool
+        named name: String, _ capture: LiveCapture?, _ configuration: VirtualMachineConfiguration, _ folder: VirtualMachineFolder,
+        _ isCancelled: () -> Bool
     ) throws -> (checkpoint: VirtualMachineConfiguration.Checkpoint, figures: CheckpointFigures)? {
         let id = GUID()
         let memory = try MemoryFile(id: id, configuration: configuration, folder: folder)
         defer { memory.removeUnlessKept() }
-        let request = CheckpointRequest(id: id, name: name, memoryPath: memory.path)
+        let request = CheckpointRequest(id: id, name: name, memoryPath: memory.path, kind: capture?.checkpointKind)
         guard
             let made = try askIfRunning(
                 request, seconds: 3_600, descriptors: [memory.file.descriptor], isCancelled: isCancelled)

@@ -42,9 +42,13 @@ extension WorkerInstance {
                     forks, memory: memory, isPrepared: { try self.write(following) }, hasForked: { hasForked = true })
             }
             let made: CheckpointMade
-            if old.checkpointType.hasPrefix("Production"), state == .running, let frozen = try freezeGuest(for: old) {
+            var wanted = old
+            wanted.checkpointType = request.kind ?? old.checkpointType
+            if wanted.checkpointType.hasPrefix("Production"), state == .running, let frozen = try freezeGuest(for: wanted) {
                 defer { frozen.thaw() }
                 checkpoint.kind = .production
+                made = try attempt(nil)
+            } else if wanted.checkpointType == "CrashConsistent" {
                 made = try attempt(nil)
             } else {
                 let base = memoryBase(old)

@@ -10,9 +10,12 @@ package struct CheckpointRequest: WorkerRequest {
     package var checkpointName: String
     /// The memory file's path as the configuration shall name it.
     package var memoryPath: String
+    /// Standard, Production or ProductionOnly, or CrashConsistent: disks alone, of which the guest knows nothing. nil: as the VM's
+    /// configuration says.
+    package var kind: String?
 
-    package init(id: GUID, name: String, memoryPath: String) {
-        (self.id, checkpointName, self.memoryPath) = (id, name, memoryPath)
+    package init(id: GUID, name: String, memoryPath: String, kind: String? = nil) {
+        (self.id, checkpointName, self.memoryPath, self.kind) = (id, name, memoryPath, kind)
     }
 }
 
