@@ -16,17 +16,18 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = [], engine: Bo
         swiftSettings: engine ? engineSettings : houseSettings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], samples: [String] = []) -> Target {
     .testTarget(
         name: "\(name)Tests", dependencies: dependencies + ["TestSupport", "Basics", "CHost"],
-        path: "Tests/\(name)Tests", swiftSettings: houseSettings)
+        path: "Tests/\(name)Tests", exclude: samples, swiftSettings: houseSettings)
 }
 
 let package = Package(
     name: "lunavisor",
     products: [.executable(name: "lunavisor", targets: ["lunavisor"])],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: [
         .executableTarget(
@@ -45,7 +46,9 @@ let package = Package(
         // The shell's wing.
         module("Shell", ["Cmdlets", "Management", "CLua", "CRegex", "CEdit", "Basics", "CHost"]),
         module("Cmdlets", ["Management", "WorkerProtocol", "Persistence", "Storage", "Basics", "CHost"]),
-        module("Management", ["WorkerProtocol", "Persistence", "Storage", "Basics", "CHost"]),
+        module(
+            "Management",
+            ["WorkerProtocol", "Persistence", "Storage", "Basics", "CHost", .product(name: "Crypto", package: "swift-crypto")]),
 
         // The machine's wing.
         module(
@@ -112,7 +115,7 @@ let package = Package(
                 "Worker", "Services", "VMBus", "Storage", "Network", "WorkerProtocol", "Persistence", "HypervisorCore", "Processor",
                 "Devices", "DeviceModel", "Boot",
             ]),
-        tests("Management", ["Management", "WorkerProtocol", "Persistence", "Storage", "Worker"]),
+        tests("Management", ["Management", "WorkerProtocol", "Persistence", "Storage", "Worker"], samples: ["Samples"]),
         tests("Shell", ["Shell", "Cmdlets", "Management"]),
         tests("Cmdlets", ["Cmdlets", "Management"]),
         tests("EndToEnd"),

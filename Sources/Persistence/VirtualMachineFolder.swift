@@ -12,6 +12,7 @@ import Glibc
 ///          saved.state          the saved machine; its presence, or the configuration's `savedMemory`, means Saved when no worker lives
 ///          checkpoints/         memory of checkpoints, `<id>.memory`
 ///          disks/               a linked clone's disks
+///          boot/                kernel and initial ramdisk of an imported VM
 ///          events.jsonl         the event log
 ///          console-1.ring       what the guest wrote to COM1 (and -2)
 ///          worker.log           the worker's standard output and error
@@ -25,6 +26,7 @@ package struct VirtualMachineFolder: Sendable {
     package static let socketName = "control.sock"
     package static let savedStateName = "saved.state"
     package static let disksName = "disks"
+    package static let bootName = "boot"
     package static let logName = "worker.log"
 
     package let id: GUID

@@ -12,6 +12,11 @@ extension VirtualMachine {
     public func configure(
         verifyingImages: Bool = true, _ change: (inout VirtualMachineConfiguration) throws -> Void
     ) throws -> VirtualMachineConfiguration {
+        if let plan {
+            let new = try plan.change { try applying(change, to: $0) }
+            remember(name: new.name)
+            return new
+        }
         let old = try configuration()
         let trial = try applying(change, to: old)
         guard trial != old else { return old }

@@ -7,6 +7,7 @@ extension VirtualMachine {
     /// The VM now, from its worker or from disk, within a second. A worker that does not answer is shown with the last recorded state.
     /// Throws `VMNotFound`; a configuration that cannot be read is no error but the state `OffCritical`.
     public func status() throws -> VirtualMachineStatus {
+        if let plan { return plan.status(of: self) }
         let end = WorkerClient.deadline(Self.patience)
         while true {
             let (store, folder) = try files()

@@ -9,13 +9,16 @@ public final class VirtualMachine: Sendable, Hashable {
     public let id: GUID
     public let host: VirtualMachineHost
     private let lastName: Mutex<String>
+    /// nil: a VM of the store. Else it is only planned: it has a configuration and nothing else, and its handle's id is no VM's.
+    let plan: PlannedMachine?
 
     /// Seconds after which a worker counts as not answering.
     static let patience = 1.0
 
-    init(id: GUID, name: String, host: VirtualMachineHost) {
+    init(id: GUID, name: String, host: VirtualMachineHost, plan: PlannedMachine? = nil) {
         self.id = id
         self.host = host
+        self.plan = plan
         lastName = Mutex(name)
     }
 
@@ -30,10 +33,13 @@ public final class VirtualMachine: Sendable, Hashable {
 
     /// The configuration as it is on disk. Throws `ConfigurationUnreadable`, `ConfigurationNewer`, `VMNotFound`.
     public func configuration() throws -> VirtualMachineConfiguration {
-        let configuration = try reading { try $0.readConfiguration() }
+        let configuration = try plan?.configuration ?? reading { try $0.readConfiguration() }
         remember(name: configuration.name)
         return configuration
     }
+
+    /// Whether it is only planned: to be seen and changed in a report of Compare-VM.
+    public var isPlanned: Bool { plan != nil }
 
     /// The VM's events, oldest first; the newest `last` of them.
     public func events(last: Int? = nil) throws -> [VirtualMachineEvent] {
@@ -43,7 +49,10 @@ public final class VirtualMachine: Sendable, Hashable {
     }
 
     /// The folder now.
-    func files() throws -> (store: Store, folder: VirtualMachineFolder) { try host.folder(id, name: name) }
+    func files() throws -> (store: Store, folder: VirtualMachineFolder) {
+        guard plan == nil else { throw PlannedMachine.notThere(name) }
+        return try host.folder(id, name: name)
+    }
 
     /// Reads in the folder; a folder that vanishes meanwhile is a VM that is not there.
     func reading<Result>(_ body: (VirtualMachineFolder) throws -> Result) throws -> Result {
