@@ -90,7 +90,7 @@ import Testing
     /// Parameters of the real module have its aliases, positions, lists, pipeline binding and words.
     @Test func declarationsAgreeWithTheModule() throws {
         var cmdlet: Cmdlet?
-        for line in (ModuleFacts.text + "\n" + ModuleFacts.devices).split(separator: "\n") {
+        for line in (ModuleFacts.text + "\n" + ModuleFacts.devices + "\n" + ModuleFacts.transfer).split(separator: "\n") {
             let fields = line.split(separator: " ").map(String.init)
             func list(_ field: Int) -> [String] { fields[field] == "-" ? [] : fields[field].split(separator: ",").map(String.init) }
             if fields[0] == "cmdlet" {

@@ -79,7 +79,7 @@ import Testing
         #expect(parameter?["Type"]?.text == "String[]")
         #expect(parameter?["Position"]?.integerValue == 0)
         #expect(parameter?["Aliases"]?.text == "{VMName}")
-        #expect(try context.call("Get-Command", .named("Noun", .string("VM"))).values.count == 12)
+        #expect(try context.call("Get-Command", .named("Noun", .string("VM"))).values.count == 16)
         #expect(context.failure { _ = try context.call("Get-Command", .word("Get-VMM")) }?.identifier == "CommandNotFound")
     }
 

@@ -4,7 +4,9 @@ struct HelpTopic: Sendable {
     var synopsis: String
     var text: String
 
-    static let all: [HelpTopic] = [.checkpoints, .console, .errors, .fromPowerShell, .guestServices, .language, .pipelines, .sockets]
+    static let all: [HelpTopic] = [
+        .checkpoints, .console, .errors, .export, .fromPowerShell, .guestServices, .language, .pipelines, .sockets,
+    ]
 
     /// By its name in any letter case, with or without `about_`.
     static func named(_ name: String) -> HelpTopic? {

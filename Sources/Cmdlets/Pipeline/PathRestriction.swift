@@ -9,9 +9,12 @@ struct PathRestriction {
     /// Verbs that only look at files.
     private static let readingVerbs: Set<String> = ["Get", "Test", "Join", "Split", "Resolve", "Import", "Select", "Compare", "Measure"]
 
+    /// Reading verbs whose files become a machine's own.
+    private static let attachingCmdlets: Set<String> = ["Import-VM", "Compare-VM"]
+
     /// Refuses a call whose paths lead elsewhere. Symbolic links are followed before that is decided.
     func check(_ cmdlet: Cmdlet, _ arguments: BoundArguments) throws {
-        guard !Self.readingVerbs.contains(cmdlet.verb) else { return }
+        guard !Self.readingVerbs.contains(cmdlet.verb) || Self.attachingCmdlets.contains(cmdlet.name) else { return }
         for parameter in cmdlet.parameters where arguments.isGiven(parameter.name) {
             guard case .path = parameter.type else { continue }
             // Copy-VMFile only reads what it gives to a guest.

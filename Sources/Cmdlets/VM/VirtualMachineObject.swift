@@ -17,7 +17,7 @@ public final class VirtualMachineObject: LiveObject {
 
     public func property(_ name: String) throws -> Value {
         switch name {
-        case "Id", "VMId": return .string(machine.id.description)
+        case "Id", "VMId": return machine.isPlanned ? try snapshot()[name] ?? .null : .string(machine.id.description)
         case "ComPort1": return .object(ComponentObject.comPort(machine, 1))
         case "ComPort2": return .object(ComponentObject.comPort(machine, 2))
         case "IsDeleted":
@@ -90,7 +90,7 @@ public final class VirtualMachineObject: LiveObject {
             "LockOnDisconnect": text(configuration?.lockOnDisconnect), "ComPort1": .object(ComponentObject.comPort(machine, 1)),
             "ComPort2": .object(ComponentObject.comPort(machine, 2)), "OperationalStatus": .list([.string(operational)]),
             "PrimaryOperationalStatus": .string(operational), "StatusDescriptions": .list([.string(status.statusText)]),
-            "PrimaryStatusDescription": .string(status.statusText), "VirtualMachineType": .string("RealizedVirtualMachine"),
+            "PrimaryStatusDescription": .string(status.statusText), "VirtualMachineType": .string(machine.isPlanned ? "PlannedVirtualMachine" : "RealizedVirtualMachine"),
             "ComputerName": .string(LocalHost.name), "IsDeleted": .boolean(false),
             "WorkerProcessId": number(status.workerProcessId), "PartitionId": number(status.partitionId),
             "StartTime": time(status.startTime), "TimeMode": text(configuration?.timeMode.rawValue),

@@ -42,6 +42,13 @@ public enum ViewCatalogue {
                     .property("VMName"), .property("Name"), .property("SnapshotType"), .property("CreationTime"),
                     .property("ParentSnapshotName"),
                 ]),
+            View(
+                "VMFile",
+                [
+                    .property("VMName"), .property("Kind"), .property("Checkpoint"), .mebibytes("Size", label: "Size(M)"),
+                    .property("Exists"), .property("Path"),
+                ]),
+            View("VMIncompatibility", [.property("MessageId"), .property("Source"), .property("Message")]),
             View("VMScsiController", [.property("VMName"), .property("ControllerNumber", right: true), .property("Drives")]),
             View(
                 "VMNetworkAdapter",

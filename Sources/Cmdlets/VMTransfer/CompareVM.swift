@@ -1,0 +1,47 @@
+import Management
+
+extension Cmdlet {
+    /// `Compare-VM`.
+    static let compareVM = Cmdlet(
+        "Compare", "VM", synopsis: "Says what stands in the way of importing a virtual machine.",
+        details:
+            "The report's VM is the planned machine: Rename-VM, Set-VM, Set-VMMemory, Connect- and Disconnect-VMNetworkAdapter, Set- and Remove-VMHardDiskDrive and their kin change it in memory. Its Incompatibilities are looked for anew at each read, so they go when they are mended, there or in the world; each has a Source that can be piped to such a cmdlet. Import-VM -CompatibilityReport takes the report then. Every file of an export is read.",
+        departures: [
+            "MessageId is the identifier of this program's error, not a number.",
+            "Comparing with another host (-DestinationHost) is refused: there is no migration yet.",
+        ],
+        sets: [
+            .init("NameSingleDestination", shape: .one), .init("Register", isDefault: true, shape: .one), .init("Copy", shape: .one),
+            .init("CompatibilityReport", shape: .one),
+        ],
+        parameters: [
+            Parameter(
+                "Name", .string, "A machine to move.", sets: ["NameSingleDestination"], mandatory: true,
+                effect: .refused("there is no migration yet; -Path looks at an export")),
+            Parameter(
+                "DestinationHost", .string, "The host to move it to.", sets: ["NameSingleDestination"], mandatory: true,
+                effect: .refused("there is no migration yet; -Path looks at an export")),
+        ] + Parameter.importSource + [Parameter("Register", .switched, "As for Import-VM.", sets: ["Register"])] + Parameter.importCopy
+            + [.compatibilityReport, .asJob] + Parameter.remote(sets: ["Register", "Copy"]),
+        output: "VMCompatibilityReport",
+        examples: [
+            Example("(Compare-VM /srv/exports/web01).Incompatibilities", "What stands in the way."),
+            Example(
+                "$report = Compare-VM /srv/exports/web01; Disconnect-VMNetworkAdapter -VMNetworkAdapter $report.VM.NetworkAdapters; Import-VM -CompatibilityReport $report",
+                "Imports it without its networks."),
+        ],
+        shouldProcess: true,
+        body: .perCall { invocation in
+            let host = invocation.context.host
+            if let given = invocation.list("CompatibilityReport") {
+                _ = try CompatibilityReportObject.of(given.first, "Compare-VM")
+                return try invocation.emit(given.first ?? .null)
+            }
+            let path = invocation.string("Path") ?? ""
+            guard try invocation.shouldProcess(path, "Compare-VM") else { return }
+            let report = try invocation.withTransferProgress("Reading \(path)") { isCancelled, progress in
+                try host.compare(path, invocation.importOptions, isCancelled: isCancelled, progress: progress)
+            }
+            try invocation.emit(.object(CompatibilityReportObject(report)))
+        })
+}

@@ -1,0 +1,58 @@
+extension ModuleFacts {
+    /// Exporting, importing and upgrading.
+    static let transfer = """
+        cmdlet Export-VM -
+        CimSession many - - - -
+        ComputerName many - - - -
+        Credential many - - - -
+        Name many 0 ByValue VMName -
+        Path one 1 - - -
+        AsJob one - - - -
+        Passthru one - - - -
+        CaptureLiveState one - - - CaptureCrashConsistentState,CaptureSavedState,CaptureDataConsistentState
+        WhatIf one - - wi -
+        Confirm one - - cf -
+        VM many 0 ByValue - -
+        cmdlet Export-VMSnapshot Export-VMCheckpoint
+        CimSession many - - - -
+        ComputerName many - - - -
+        Credential many - - - -
+        Name many 0 ByValue - -
+        Path one 1 - - -
+        VMName many - - - -
+        AsJob one - - - -
+        Passthru one - - - -
+        WhatIf one - - wi -
+        Confirm one - - cf -
+        VM many 0 ByValue - -
+        VMSnapshot many 0 ByValue VMCheckpoint -
+        cmdlet Import-VM -
+        CimSession many - - - -
+        ComputerName many - - - -
+        Credential many - - - -
+        Path one 0 ByValue - -
+        Register one - - - -
+        AsJob one - - - -
+        WhatIf one - - wi -
+        Confirm one - - cf -
+        VhdDestinationPath one 1 - - -
+        Copy one - - - -
+        VirtualMachinePath one - - - -
+        SnapshotFilePath one - - CheckpointFileLocation,SnapshotFileLocation -
+        SmartPagingFilePath one - - - -
+        VhdSourcePath one - - - -
+        GenerateNewId one - - - -
+        CompatibilityReport one 0 ByValue - -
+        cmdlet Update-VMVersion -
+        CimSession many - - - -
+        ComputerName many - - - -
+        Credential many - - - -
+        Name many 0 ByValue VMName -
+        Force one - - - -
+        AsJob one - - - -
+        Passthru one - - - -
+        WhatIf one - - wi -
+        Confirm one - - cf -
+        VM many 0 ByValue - -
+        """
+}
