@@ -121,6 +121,21 @@ import Testing
         #expect(try host.machines().count == 1)
     }
 
+    /// What a killed import left behind does not stand in the way of the next one.
+    @Test func whatAKilledImportLeftIsNoObstacle() throws {
+        let fixture = try TransferFixture()
+        try fixture.machine.export(to: fixture.place)
+        var options = copying()
+        let disks = fixture.other.folder.path + "/disks"
+        options.diskDestination = disks
+        let left = disks + "/.partial-\(fixture.machine.id)"
+        try Folder.make(path: left)
+        try Folder(path: left).replaceFile("base.vhdx", with: [1])
+        let copy = try fixture.other.host.importMachine(fixture.export, options)
+        #expect(try TransferFixture.contents(of: copy) == TransferFixture.contents(of: fixture.machine))
+        #expect(try Folder(path: left).readFile("base.vhdx") == [1])
+    }
+
     /// A disk where the third copy should go: nothing is left of the others, and it stays.
     @Test func aPlaceThatIsTakenIsLeftAlone() throws {
         let fixture = try TransferFixture()

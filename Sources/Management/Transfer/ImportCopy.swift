@@ -31,7 +31,8 @@ final class ImportCopy {
         madeDiskFolder = access(place, F_OK) != 0
         try Folder.make(path: place)
         disks = try Folder(path: place)
-        stageName = "\(Self.partialPrefix)\(configuration.id)"
+        // Another import of the same VM, or what is left of one that was killed, is not ours to touch.
+        stageName = "\(Self.partialPrefix)\(configuration.id)-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
         stage = try store.folder.subfolder(stageName, make: true)
         diskStage = try disks.subfolder(stageName, make: true)
         if let memory = report.options.memoryDestination.map({ DiskOperations.absolutePath($0) }) {
