@@ -8,6 +8,7 @@ import Glibc
 ///       store.lock        guards names and partition ids
 ///       names.json        id → last known name, for VMs whose configuration cannot be read; the configurations themselves decide
 ///       partitions.json   the next partition id
+///       host.json         what users decided for the whole store (HostSettings)
 ///       vms/<id>/         one folder per VM (VirtualMachineFolder); .new-<id> and .removed-<id> are being made and removed
 /// ```
 package final class Store: Sendable {

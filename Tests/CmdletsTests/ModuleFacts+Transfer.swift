@@ -54,5 +54,27 @@ extension ModuleFacts {
         WhatIf one - - wi -
         Confirm one - - cf -
         VM many 0 ByValue - -
+        cmdlet Set-VMHost -
+        ComputerName many 0 - - -
+        Credential many 1 - - -
+        MaximumStorageMigrations one - - - -
+        MaximumVirtualMachineMigrations one - - - -
+        VirtualMachineMigrationAuthenticationType one - - - -
+        UseAnyNetworkForMigration one - - - -
+        VirtualMachineMigrationPerformanceOption one - - - -
+        ResourceMeteringSaveInterval one - - - -
+        VirtualHardDiskPath one - - - -
+        VirtualMachinePath one - - - -
+        MacAddressMaximum one - - - -
+        MacAddressMinimum one - - - -
+        FibreChannelWwnn one - - - -
+        FibreChannelWwpnMaximum one - - - -
+        FibreChannelWwpnMinimum one - - - -
+        NumaSpanningEnabled one - - - -
+        EnableEnhancedSessionMode one - - - -
+        Passthru one - - - -
+        WhatIf one - - wi -
+        Confirm one - - cf -
+        CimSession many 0 ByPropertyName - -
         """
 }

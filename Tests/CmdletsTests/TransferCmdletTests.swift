@@ -71,6 +71,23 @@ import Testing
         #expect(context.testTerminal.error.contains("no version upgrade was needed"))
     }
 
+    @Test func aNewDiskWithABareNameLiesInTheHostsFolder() throws {
+        let first = try context.call(
+            "New-VM", .word("db01"), .word("64MB"), .named("NewVHDPath", .string("db01.vhdx")),
+            .named("NewVHDSizeBytes", .integer(64 << 20)))
+        #expect(first.values.count == 1)
+        #expect(access(context.host.storePath + "/disks/db01.vhdx", F_OK) == 0)
+        let failure = context.failure { _ = try context.call("Set-VMHost", .named("VirtualHardDiskPath", .string(folder + "/none"))) }
+        #expect(failure?.identifier == "FolderNotFound")
+        mkdir(folder + "/disks", 0o700)
+        let host = try context.call("Set-VMHost", .named("VirtualHardDiskPath", .string(folder + "/disks")), .flag("Passthru"))
+        #expect(try property("VirtualHardDiskPath", host.value).text == folder + "/disks")
+        _ = try context.call(
+            "New-VM", .word("db02"), .word("64MB"), .named("NewVHDPath", .string("db02.vhd")), .named("NewVHDSizeBytes", .integer(64 << 20))
+        )
+        #expect(access(folder + "/disks/db02.vhd", F_OK) == 0)
+    }
+
     @Test func filesAreListed() throws {
         let files = try context.call("Get-VMFile", .word("web01"))
         #expect(files.shape == .many)

@@ -13,7 +13,7 @@ extension Catalogue {
         .removeVMDvdDrive, .removeVMHardDiskDrive, .removeVMKeyValuePair, .removeVMNetworkAdapter, .removeVMNetworkAdapterAcl,
         .removeVMSavedState, .removeVMScsiController, .removeVMSnapshot, .removeVMSwitch, .renameVM, .renameVMNetworkAdapter,
         .renameVMSnapshot, .renameVMSwitch, .resizeVHD, .restartVM, .restoreVMSnapshot, .resumeVM, .saveVM, .selectObject, .sendVMConsole,
-        .setContent, .setVHD, .setVM, .setVMDvdDrive, .setVMFirmware, .setVMHardDiskDrive, .setVMKeyValuePair, .setVMMemory,
+        .setContent, .setVHD, .setVM, .setVMDvdDrive, .setVMFirmware, .setVMHardDiskDrive, .setVMHost, .setVMKeyValuePair, .setVMMemory,
         .setVMNetworkAdapter, .setVMNetworkAdapterIPConfiguration, .setVMNetworkAdapterVlan, .setVMProcessor, .setVMSwitch, .sortObject,
         .splitPath, .startSleep, .startVM, .stopVM, .suspendVM, .teeObject, .testPath, .testVHD, .updateVMVersion, .waitVM, .whereObject,
         .writeError, .writeHost, .writeOutput, .writeVerbose, .writeWarning,

@@ -16,7 +16,7 @@ extension Invocation {
             let found = try context.host.virtualSwitch(named: name)
             base.connectedTo = (found.id, found.name)
         }
-        if let path = string("VHDPath") ?? string("NewVHDPath") {
+        if let path = try string("VHDPath") ?? newDiskPath {
             base.drives = [
                 try VirtualMachineConfiguration.Drive(
                     kind: .hardDisk, location: 0, imagePath: path, allowedParents: (list("AllowedParentPath") ?? []).map(\.text))
@@ -32,10 +32,14 @@ extension Invocation {
         }
     }
 
+    /// -NewVHDPath; a bare name lies in the host's folder for disks.
+    private var newDiskPath: String? {
+        get throws { try string("NewVHDPath").map { try context.host.newDiskPath($0) } }
+    }
+
     /// Makes the disk of -NewVHDPath, then the machine; without the machine the disk goes again.
     func withNewDisk<Result>(_ make: () throws -> Result) throws -> Result {
-        guard let text = string("NewVHDPath") else { return try make() }
-        let path = DiskOperations.absolutePath(text)
+        guard let path = try newDiskPath.map(DiskOperations.absolutePath) else { return try make() }
         try DiskOperations().create(DiskSpecification(path: path, kind: .dynamic, size: UInt64(integer("NewVHDSizeBytes") ?? 0)))
         do {
             return try make()

@@ -29,7 +29,9 @@ extension Cmdlet {
             Parameter("Generation", .integer(1...2), "Its generation.", position: 2, default: .integer(2)),
             Parameter("NoVHD", .switched, "Makes no disk, which is what happens without it too.", sets: ["No VHD"]),
             Parameter(
-                "NewVHDPath", .path, "A dynamic disk to make and attach (.vhdx or .vhd).", sets: ["New VHD"], mandatory: true,
+                "NewVHDPath", .path,
+                "A dynamic disk to make and attach (.vhdx or .vhd); a name alone lies in the host's folder for disks (Set-VMHost).",
+                sets: ["New VHD"], mandatory: true,
                 completion: .path),
             Parameter("NewVHDSizeBytes", .bytes, "Size of the disk to make.", sets: ["New VHD"], mandatory: true),
             Parameter("VHDPath", .path, "A disk to attach.", sets: ["Existing VHD"], mandatory: true, completion: .path),

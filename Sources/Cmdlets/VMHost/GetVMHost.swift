@@ -44,31 +44,34 @@ extension Cmdlet {
         output: "VMHost",
         examples: [Example("(Get-VMHost).VirtualMachinePath", "Where the folders of virtual machines lie.")],
         body: .perCall { invocation in
-            let host = invocation.context.host
-            try invocation.emit(
-                .object(
-                    ComponentObject(
-                        .vmHost, identity: host.storePath, displayName: LocalHost.name, machine: nil,
-                        read: {
-                            let information = host.information()
-                            return Record([
-                                ("Name", .string(information.computerName)),
-                                ("LogicalProcessorCount", .count(information.logicalProcessorCount)),
-                                ("MemoryCapacity", .count(information.memoryCapacity)),
-                                ("MemoryAvailable", .count(information.memoryAvailable)),
-                                ("VirtualMachinePath", .string(information.virtualMachinePath)),
-                                ("VirtualHardDiskPath", .string(information.virtualHardDiskPath)),
-                                ("StorePath", .string(information.storePath)),
-                                ("HypervisorType", .string(information.hypervisorType)),
-                                ("Architecture", .string(information.architecture)),
-                                ("ProcessorArchitecture", .string(information.processorArchitecture)),
-                                ("ProcessorName", .string(information.processorName)),
-                                ("OperatingSystem", .string(information.operatingSystem)),
-                                ("SupportedVmVersions", .list([.string("1.0")])), ("IovSupport", .boolean(false)),
-                                ("EnableEnhancedSessionMode", .boolean(false)),
-                                ("FullyQualifiedDomainName", .string(information.computerName)),
-                                ("ComputerName", .string(information.computerName)),
-                            ])
-                        })))
+            try invocation.emit(.object(ComponentObject.host(invocation.context.host)))
         })
+}
+
+extension ComponentObject {
+    static func host(_ host: VirtualMachineHost) -> ComponentObject {
+        ComponentObject(
+            .vmHost, identity: host.storePath, displayName: LocalHost.name, machine: nil,
+            read: {
+                let information = host.information()
+                return Record([
+                    ("Name", .string(information.computerName)),
+                    ("LogicalProcessorCount", .count(information.logicalProcessorCount)),
+                    ("MemoryCapacity", .count(information.memoryCapacity)),
+                    ("MemoryAvailable", .count(information.memoryAvailable)),
+                    ("VirtualMachinePath", .string(information.virtualMachinePath)),
+                    ("VirtualHardDiskPath", .string(information.virtualHardDiskPath)),
+                    ("StorePath", .string(information.storePath)),
+                    ("HypervisorType", .string(information.hypervisorType)),
+                    ("Architecture", .string(information.architecture)),
+                    ("ProcessorArchitecture", .string(information.processorArchitecture)),
+                    ("ProcessorName", .string(information.processorName)),
+                    ("OperatingSystem", .string(information.operatingSystem)),
+                    ("SupportedVmVersions", .list([.string("1.0")])), ("IovSupport", .boolean(false)),
+                    ("EnableEnhancedSessionMode", .boolean(false)),
+                    ("FullyQualifiedDomainName", .string(information.computerName)),
+                    ("ComputerName", .string(information.computerName)),
+                ])
+            })
+    }
 }

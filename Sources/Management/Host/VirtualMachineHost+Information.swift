@@ -10,7 +10,8 @@ extension VirtualMachineHost {
         func kilobytes(_ name: String) -> UInt64 { (memory[name]?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0) << 10 }
         return HostInformation(
             computerName: Self.text(of: names.nodename), storePath: storePath, virtualMachinePath: storePath + "/vms",
-            virtualHardDiskPath: storePath + "/disks", logicalProcessorCount: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))),
+            virtualHardDiskPath: (try? virtualHardDiskPath()) ?? storePath + "/disks",
+            logicalProcessorCount: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))),
             memoryCapacity: kilobytes("MemTotal"), memoryAvailable: kilobytes("MemAvailable"), hypervisorType: "Type1",
             architecture: "Microkernel", processorArchitecture: "x86-64", processorName: Self.table("/proc/cpuinfo")["model name"] ?? "",
             operatingSystem: Self.text(of: names.sysname) + " " + Self.text(of: names.release))
