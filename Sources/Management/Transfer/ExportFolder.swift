@@ -89,7 +89,7 @@ final class ExportFolder {
             program: ProcessIdentity.program(of: getpid()) ?? "lunavisor", configuration: relative, files: files)
         for name in try root.names() { (try? root.subfolder(name))?.synchronize() }
         try root.replaceFile(ExportManifest.fileName, with: try Document.encode(manifest))
-        let result = lv_disk_rename_new(parent.path(of: temporaryName), path)
+        let result = lv_disk_rename_new(AT_FDCWD, parent.path(of: temporaryName), path)
         guard result == 0 else { throw result == -EEXIST ? Self.exists(path) : PersistenceError.system(-result, "rename", path: path) }
         isDone = true
         parent.synchronize()

@@ -166,7 +166,7 @@ final class ImportCopy {
         for name in diskNames {
             let path = disks.path(of: name)
             try Folder.make(path: Paths.folder(of: path))
-            let result = lv_disk_rename_new(diskStage.path(of: name), path)
+            let result = lv_disk_rename_new(AT_FDCWD, diskStage.path(of: name), path)
             guard result == 0 else { throw PersistenceError.system(-result, "rename", path: path) }
             placed.append(path)
         }
