@@ -28,7 +28,8 @@ import Testing
             case .remove(let image): content[image.path] = nil
             case .merge(let child, let parent, let grandchildren):
                 #expect(parents.values.filter { $0 == parent }.count == 1, "\(parent) has other children")
-                content[parent]?.merge(content[child.path] ?? [:]) { $1 }
+                let upper = content[child.path] ?? [:]
+                content[parent]?.merge(upper) { $1 }
                 for grandchild in grandchildren { parents[grandchild] = parent }
                 content[child.path] = nil
             }
