@@ -28,7 +28,8 @@ import Testing
                 guard parts.count == 2, parts[1].first?.isLetter == true else { continue }
                 if parts[0].isEmpty {
                     guard let cmdlet, Comparison(word: word) == nil else { continue }
-                    let known = cmdlet.allParameters.contains { $0.name.lowercased() == parts[1].lowercased() }
+                    let name = parts[1].prefix { $0 != ":" }.lowercased()
+                    let known = cmdlet.allParameters.contains { $0.name.lowercased() == name }
                     #expect(known, "\(example.code): \(word)")
                 } else if Catalogue.isApprovedVerb(String(parts[0])) {
                     cmdlet = try catalogue.resolve(word)

@@ -19,7 +19,8 @@ struct ServerTests {
         let end = try shell.begin([script]).end(within: 400)
         try #require(end.ending == .exited(0), "\(end.output)\n\(end.errors)")
         for expected in [
-            "The server has the address 10.77.0.", "Heartbeat                  : Ok", "GuestOperatingSystem       : Debian GNU/Linux",
+            "The server has the address 10.77.0.", "Heartbeat                   : Ok",
+            "GuestOperatingSystem        : Debian GNU/Linux",
             "NetworkAddressIPv4=10.77.0.", "Reached target", "systemd-shutdown[1]: Powering off.", "reboot: Power down",
         ] {
             #expect(end.output.contains(expected), "\(expected) is missing in:\n\(end.output)")

@@ -132,7 +132,8 @@ struct SavedMachineFileTests {
 
     // MARK: Files of earlier programs
 
-    /// Exact machines that ran Machine/verbs.asm, MODE 7, to count 20,000.
+    /// Exact machines that ran Machine/verbs.asm, MODE 7, to count 20,000. Their processors go on as those of a machine that was started
+    /// now; what firmware tables in RAM say may have grown since.
     @Test(.enabled(if: Assembler.isInstalled, "nasm is not installed"), arguments: [(1, 32), (2, 2)] as [(Int, UInt64)])
     func earlierFilesOpen(version: Int, megabytes: UInt64) throws {
         let path = BuiltShell.repository.appendingPathComponent("Tests/SavedMachines/version\(version).saved").path
@@ -142,7 +143,7 @@ struct SavedMachineFileTests {
         #expect(try SavedMachine.verify(descriptor).units.isEmpty == false)
         let bench = MachineBench()
         let image = try Assembler.assemble("Machine/verbs.asm", defining: ["MODE": 7])
-        var hashes: [UInt64] = []
+        var processors: [[UnitState]] = []
         for isRestored in [true, false] {
             let machine = try bench.machine(
                 .init(kernel: MemoryBootFile(name: "verbs", bytes: image)), MachineBench.configuration(exact: true, megabytes: megabytes))
@@ -150,8 +151,8 @@ struct SavedMachineFileTests {
             if isRestored { try machine.restore(from: descriptor) } else { try machine.start(paused: true) }
             if isRestored { #expect(machine.status().instructions == 20_000) }
             try machine.run(toCount: 60_000)
-            hashes.append(try machine.stateHash())
+            processors.append(try machine.unitStates().filter { $0.name.hasPrefix("vp.") })
         }
-        #expect(hashes[0] == hashes[1])
+        #expect(!processors[0].isEmpty && processors[0] == processors[1])
     }
 }

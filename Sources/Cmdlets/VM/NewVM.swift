@@ -78,7 +78,7 @@ extension Cmdlet {
             Example(
                 "New-VM web01 1GB -NewVHDPath /srv/web01.vhdx -NewVHDSizeBytes 8GB -SwitchName inside", "One with a new disk, on a switch."),
             Example(
-                "New-VM web -FromCheckpoint (Get-VMSnapshot golden ready) -Count 10 | Start-VM",
+                "local ready = Get-VMSnapshot golden ready; New-VM web -FromCheckpoint $ready -Count 10 | Start-VM",
                 "Ten clones, web-1 to web-10, that go on from the same instant."),
             Example(
                 "New-VM -Name web01 -KernelPath /boot/vmlinuz -InitialRamdiskPath /boot/initrd.img -KernelArguments 'console=ttyS0'",

@@ -24,7 +24,7 @@ extension Cmdlet {
                 invocation.warn("“\(path)” stays: “\(user)” uses it.")
             }
             if !disks.kept.isEmpty {
-                invocation.warn("\(target.displayName) is removed; its disks stay: \(disks.kept.joined(separator: ", "))")
+                terminal.write("\(target.displayName) is removed; its disks stay: \(disks.kept.joined(separator: ", "))\n")
             }
             try invocation.passthru(target)
         })
