@@ -10,6 +10,8 @@ final class EchoDevice: VMBusDevice, @unchecked Sendable {
     var events: [String] = []
     var channels: [Int: any ServiceChannel] = [:]
     var accepts = true
+    /// false: it only takes packets.
+    var answers = true
     var wantedSubChannels = 0
     var packet = ReceivedPacket()
     /// A packet taken out of the ring whose answer found no room.
@@ -62,6 +64,7 @@ final class EchoDevice: VMBusDevice, @unchecked Sendable {
         while channel.receive(into: &packet) {
             received += 1
             lastRanges = packet.ranges
+            guard answers else { continue }
             guard channel.complete(packet.transaction, packet.payload) else {
                 held[channel.index] = (packet.transaction, packet.payload)
                 return

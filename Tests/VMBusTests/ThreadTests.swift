@@ -129,4 +129,43 @@ import VMBusTestSupport
         }
         #expect(device.received == count)
     }
+
+    @Test("a guest that waits for room, and for nothing else, is told when there is some", arguments: [3, 4, 17])
+    func noRoomIsLost(sendPages: Int) throws {
+        let bus = GuestBus()
+        let pump = ThreadedPump()
+        bus.otherPumps = { pump.runPending() }
+        let device = EchoDevice(pump: pump, instance: EchoDevice.instance(1))
+        device.answers = false
+        #expect(bus.server.add(device))
+        #expect(bus.connect())
+        let channel = try #require(bus.requestOffers().first.flatMap { bus.open($0, sendPages: sendPages, receivePages: 3) })
+        let bell = HostLock()
+        nonisolated(unsafe) var isRung = false
+        bus.transport.onSignal = { _ in
+            bell.withLock {
+                isRung = true
+                bell.wakeAll()
+            }
+        }
+        pump.start()
+        defer { pump.end() }
+        var random = SeededRandom(seed: UInt64(sendPages))
+        let count = 150_000
+        for number in 0..<count {
+            let payload = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: Int.random(in: 0...400, using: &random))
+            while !channel.send(payload, transaction: UInt64(number)) {
+                channel.outbound.pendingSendSize = UInt32((16 + payload.count + 7) / 8 * 8 + 8)
+                if channel.send(payload, transaction: UInt64(number)) { break }
+                let deadline = HostTime.monotonic() + 30_000_000_000
+                let isTimely = bell.withLock {
+                    _ = bell.wait(while: { !isRung }, untilMonotonic: deadline)
+                    defer { isRung = false }
+                    return isRung
+                }
+                try #require(isTimely, "the guest sleeps although it has room for packet \(number)")
+            }
+            channel.outbound.pendingSendSize = 0
+        }
+    }
 }

@@ -146,13 +146,15 @@ struct IncomingRing {
     /// Gives back what was read. true: the guest waits for as much room as there is now, and wants a signal.
     mutating func publish() -> Bool {
         guard read != published else { return false }
-        let before = ring.size - bytes(from: published)
+        let given = held
         ring.store(.read, UInt32(read))
         published = read
         lv_fence()
         let pending = Int(ring.load(.pendingSend))
         guard pending != 0 else { return false }
-        return before <= pending && ring.size - bytes(from: read) >= pending
+        // The write index is read behind the size: what the guest wrote before it began to wait was in its way.
+        let room = ring.size - bytes(from: read)
+        return room - given <= pending && room >= pending
     }
 
     private func bytes(from index: Int) -> Int {
