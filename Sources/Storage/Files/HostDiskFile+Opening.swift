@@ -114,7 +114,12 @@ extension HostDiskFile {
             throw DiskOpenError(
                 .chainLoop, "“\(path)” is its own parent's parent.", file: path, action: "Set-VHD -ParentPath names the right parent.")
         }
-        let result = lv_disk_lock(descriptor, readOnly || sharing ? 0 : 1)
+        var result = lv_disk_lock(descriptor, readOnly || sharing ? 0 : 1)
+        // A program that is just being started has copies of this one's descriptors, and so locks that were let go here, for a moment.
+        for _ in 0..<10 where result == -EAGAIN {
+            usleep(1_000)
+            result = lv_disk_lock(descriptor, readOnly || sharing ? 0 : 1)
+        }
         guard result == 0 else { throw DiskOpenError.system(-result, path) }
         // Whoever held the lock until now may have removed the file, as a merge does.
         guard fstat(descriptor, &status) == 0, status.st_nlink > 0 else { throw DiskOpenError.system(ENOENT, path) }

@@ -1,0 +1,118 @@
+-- A guest with a disk under load is checkpointed while it runs, goes back to each checkpoint, has its checkpoints merged under it, and is
+-- cloned: what it reads from the disk is always what it was then.
+local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
+    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+
+describe("a guest's past", function()
+    local vm
+    local asked, sums = 0, {}
+    local disk = os.tmpname()
+
+    -- Runs commands in a guest's shell; the last line that they print.
+    local function ask(machine, commands)
+        asked = asked + 1
+        local mark = "mark" .. asked
+        -- The words as typed differ from those that are printed.
+        Send-VMConsole(machine, "{ " .. commands .. '\n} 2>/dev/null; echo end""' .. mark .. "\n")
+        Wait-VM{ VM = machine, For = "Console", Pattern = "end" .. mark, Timeout = 120 }
+        local text = table.concat(Receive-VMConsole{ VM = machine, Tail = 40 }, "\n")
+        return text:match("([^\n]*)\nend" .. mark)
+    end
+
+    -- The sum of the disk as the guest's driver reads it now.
+    local function sum(machine) return ask(machine, "echo 3 >/proc/sys/vm/drop_caches; md5sum /dev/sda"):match("^%x+") end
+
+    local function write(machine, place) ask(machine, "dd if=/dev/urandom of=/dev/sda bs=64k count=40 seek=" .. place .. " conv=fsync") end
+
+    local function untilMerged(machine)
+        for _ = 1, 1200 do
+            if Get-VM(machine.Name).Status == "Operating normally" then return end
+            Start-Sleep(0.1)
+        end
+        error("the disks of " .. machine.Name .. " are still being merged: " .. Get-VM(machine.Name).Status)
+    end
+
+    setup(function()
+        New-VHD{ Path = disk .. ".vhdx", SizeBytes = 64MB }
+        vm = New-VM{
+            Name = "past", MemoryStartupBytes = 256MB, VHDPath = disk .. ".vhdx", KernelPath = cache .. "/vmlinuz",
+            InitialRamdiskPath = cache .. "/initrd.img", KernelArguments = "console=ttyS0 quiet panic=-1 cryptomgr.notests",
+        }
+        Set-VM{ VM = vm, CheckpointType = "Standard" }
+        Start-VM(vm)
+        Wait-VM{ VM = vm, For = "Console", Pattern = "== ready ==", Timeout = 120 }
+        ask(vm, "until [ -b /dev/sda ]; do usleep 100000; done")
+    end)
+
+    teardown(function()
+        for machine in Get-VM() do
+            if machine.State ~= "Off" then Stop-VM(machine, { TurnOff = true, Force = true }) end
+        end
+        Remove-VM(Get-VM("clone*"), { Force = true })
+        Remove-VM(vm, { Force = true, DeleteDisks = true })
+        os.remove(disk)
+    end)
+
+    it("is kept while it runs", function()
+        for number = 1, 4 do
+            write(vm, number * 30)
+            sums[number] = sum(vm)
+            -- Writes that go on meanwhile are in none of them, or in all that follow.
+            ask(vm, "(while :; do dd if=/dev/zero of=/tmp/x bs=1M count=2; done) & echo $! >/tmp/pid")
+            Checkpoint-VM(vm, "c" .. number)
+            ask(vm, "kill $(cat /tmp/pid)")
+        end
+        write(vm, 200)
+        sums.now = sum(vm)
+        assert.are.equal(4, #Get-VMSnapshot(vm))
+    end)
+
+    it("is merged under it from the middle", function()
+        Remove-VMSnapshot(vm, "c2")
+        untilMerged(vm)
+        assert.are.equal(sums.now, sum(vm))
+    end)
+
+    it("can be gone back to, from memory", function()
+        for _, number in ipairs{ 3, 1, 4 } do
+            Restore-VMSnapshot{ Name = "c" .. number, VMName = "past", Confirm = false }
+            assert.are.equal("Saved", vm.State)
+            Start-VM(vm)
+            assert.are.equal(sums[number], sum(vm))
+        end
+    end)
+
+    it("gives clones that go on from the same instant and change nothing of it", function()
+        local clones = New-VM{ Name = "clone", FromCheckpoint = Get-VMSnapshot(vm, "c3"), Count = 3 }
+        Start-VM(clones)
+        local addresses = {}
+        for clone in $clones do
+            assert.are.equal(sums[3], sum(clone))
+            write(clone, 10)
+            assert.are_not.equal(sums[3], sum(clone))
+            addresses[clone.NetworkAdapters[1].MacAddress] = true
+        end
+        local different = 0
+        for _ in pairs(addresses) do different = different + 1 end
+        assert.are.equal(3, different)
+        assert.has_error(function() Remove-VMSnapshot(vm, "c3") end)
+        Stop-VM(clones, { TurnOff = true, Force = true })
+        Remove-VM(clones, { Force = true })
+        assert.are.equal(sums[4], sum(vm))
+    end)
+
+    it("ends with the disk alone, merged while the guest writes", function()
+        ask(vm, "(while :; do dd if=/dev/urandom of=/dev/sda bs=4k count=1 seek=15000 conv=fsync; done) & echo $! >/tmp/pid")
+        Remove-VMSnapshot(vm)
+        untilMerged(vm)
+        ask(vm, "kill $(cat /tmp/pid); sync")
+        local last = sum(vm)
+        assert.are.equal(disk .. ".vhdx", Get-VMHardDiskDrive(vm)[1].Path)
+        Stop-VM(vm, { TurnOff = true, Force = true })
+        assert.is_true(Test-VHD(disk .. ".vhdx"))
+        Start-VM(vm)
+        Wait-VM{ VM = vm, For = "Console", Pattern = "== ready ==", Timeout = 120 }
+        ask(vm, "until [ -b /dev/sda ]; do usleep 100000; done")
+        assert.are.equal(last, sum(vm))
+    end)
+end)
