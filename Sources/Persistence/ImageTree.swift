@@ -9,30 +9,37 @@ public struct ImageTree: Sendable {
     public enum Step: Equatable, Sendable {
         /// Nothing stands on the image and nobody needs it.
         case remove(VirtualMachineConfiguration.Image)
-        /// `child` is written into the image at `parent`; the images at `grandchildren` stand on `parent` afterwards, and `child` goes.
+        /// `child` is written into the image at `parent`; the images at `grandchildren` stand on `parent` afterwards. Then nobody needs
+        /// `child`, and the next step removes it.
         case merge(child: VirtualMachineConfiguration.Image, parent: String, grandchildren: [String])
     }
 
     private let images: [VirtualMachineConfiguration.Image]
     private let needed: Set<String>
     private let shared: Set<String>
+    /// The image whose merge has begun.
+    private let merging: String?
 
     public init(_ configuration: VirtualMachineConfiguration) {
         images = configuration.past?.images ?? []
         shared = Set(configuration.past?.shared ?? [])
+        merging = configuration.past?.merging
         let drives = configuration.drives + configuration.checkpoints.flatMap(\.configuration.drives)
         needed = shared.union(configuration.past?.borrowed ?? []).union(drives.compactMap(\.drive.path))
     }
 
-    /// The next thing to do; nil: the tree is as it should be. Images that can go come first, then merges, those nearest the root first,
-    /// because then nothing is copied twice.
+    /// The next thing to do; nil: the tree is as it should be. Images that can go come first, then a merge that was cut off, then others,
+    /// those nearest the root first, because then nothing is copied twice.
     public var nextStep: Step? {
         for image in images where !needed.contains(image.path) && children(of: image.path).isEmpty { return .remove(image) }
+        if let merging, let image = images.first(where: { $0.path == merging }) {
+            return shared.contains(merging) ? nil : merge(of: image)
+        }
         let merges = images.compactMap { image -> (depth: Int, step: Step)? in
             guard !needed.contains(image.parent), !shared.contains(image.path), children(of: image.parent).count == 1,
                 let depth = depth(of: image)
             else { return nil }
-            return (depth, .merge(child: image, parent: image.parent, grandchildren: children(of: image.path).map(\.path)))
+            return (depth, merge(of: image))
         }
         return merges.min { $0.depth < $1.depth }?.step
     }
@@ -45,6 +52,10 @@ public struct ImageTree: Sendable {
             configuration.complete(step)
         }
         return steps
+    }
+
+    private func merge(of image: VirtualMachineConfiguration.Image) -> Step {
+        .merge(child: image, parent: image.parent, grandchildren: children(of: image.path).map(\.path))
     }
 
     private func children(of path: String) -> [VirtualMachineConfiguration.Image] { images.filter { $0.parent == path } }
@@ -61,14 +72,16 @@ public struct ImageTree: Sendable {
 }
 
 extension VirtualMachineConfiguration {
-    /// What the document says once a step is done. Written before the file that the step makes useless is deleted.
+    /// What the document says once a step is done. A merge is written down before its child's file goes, a removal behind it, so that no file
+    /// is left that no document names.
     public mutating func complete(_ step: ImageTree.Step) {
         guard var past else { return }
         switch step {
         case .remove(let image):
             past.images.removeAll { $0.path == image.path }
+            if past.merging == image.path { past.merging = nil }
         case .merge(let child, let parent, _):
-            past.images.removeAll { $0.path == child.path }
+            if past.merging == child.path { past.merging = nil }
             for index in past.images.indices where past.images[index].parent == child.path { past.images[index].parent = parent }
             for index in past.checkpoints.indices { past.checkpoints[index].configuration.redirectDrives(from: child.path, to: parent) }
             redirectDrives(from: child.path, to: parent)
@@ -87,16 +100,6 @@ extension VirtualMachineConfiguration {
             }
         }
         if isChanged { self.controllers = controllers }
-    }
-}
-
-extension ImageTree.Step {
-    /// The image that nothing names any more when the step is done.
-    package var uselessPath: String {
-        switch self {
-        case .remove(let image): image.path
-        case .merge(let child, _, _): child.path
-        }
     }
 }
 

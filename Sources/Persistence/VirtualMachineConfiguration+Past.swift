@@ -22,6 +22,9 @@ extension VirtualMachineConfiguration {
         public var shared: [String]?
         /// Images of another VM that a linked clone's own stand on: never written.
         public var borrowed: [String]?
+        /// The image whose merge into its parent has begun: images on it may name that parent already, so this merge is ended before any
+        /// other.
+        public var merging: String?
         public init() {}
 
         var isEmpty: Bool { checkpoints.isEmpty && images.isEmpty }

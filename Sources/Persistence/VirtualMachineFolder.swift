@@ -108,6 +108,8 @@ package struct VirtualMachineFolder: Sendable {
             : "The worker (\(process)) died while the VM was \(record?.state ?? "starting"): it was killed or failed. What it printed last is in \(Self.logName)."
         let died = VirtualMachineEvent(.workerDied, level: .critical, message: message)
         try EventLog(folder: folder).append(cause ?? died)
+        // A save that was cut off may have left as much as the machine's memory.
+        try? folder.remove(Self.savedStateName + ".new")
         try removeRunRecord()
         return true
     }

@@ -210,6 +210,33 @@ import Testing
         #expect(bench.files.isSuperset(of: ["disk.vhdx", "raw.img"]) && bench.files.count == 3)
     }
 
+    @Test("a merge that was cut off after its images had their new parent is ended by the next removal")
+    func cutMerge() throws {
+        let bench = try Bench()
+        let machine = bench.machine
+        for number in 1...3 {
+            try bench.write([UInt8](repeating: UInt8(number), count: 512), at: 512 * number)
+            _ = try machine.makeCheckpoint(named: "c\(number)")
+        }
+        try bench.write([UInt8](repeating: 4, count: 512), at: 2048)
+        let present = try bench.read(machine.configuration())
+        let all = try machine.checkpoints()
+        let middle = try bench.image(all[1].configuration)
+        let above = try bench.image(all[2].configuration)
+        // As a client leaves it that is killed behind the relinking and before it writes the document: the checkpoint is gone, its image's
+        // merge has begun, the image above stands on the parent.
+        let folder = try #require(try Store.open(path: bench.test.host.storePath, create: false)?.machine(machine.id))
+        var document = try folder.readConfiguration()
+        document.removeCheckpoints([all[0].id])
+        document.past?.merging = middle
+        try folder.write(document)
+        try DiskOperations().mergeStep(middle, into: bench.disk, children: [above])
+        #expect(try bench.read(machine.configuration()) == present)
+        try machine.removeCheckpoints(Set(machine.checkpoints().map(\.id)))
+        #expect(bench.files == ["disk.vhdx"])
+        #expect(try bench.read(machine.configuration()) == present)
+    }
+
     @Test("a saved VM's checkpoint keeps its memory: applied, the VM is saved again")
     func saved() throws {
         let bench = try Bench()

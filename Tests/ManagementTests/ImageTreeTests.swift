@@ -25,15 +25,13 @@ import Testing
 
         mutating func carryOut(_ step: ImageTree.Step) {
             switch step {
-            case .remove(let image): content[image.path] = nil
+            case .remove(let image): (content[image.path], parents[image.path]) = (nil, nil)
             case .merge(let child, let parent, let grandchildren):
                 #expect(parents.values.filter { $0 == parent }.count == 1, "\(parent) has other children")
                 let upper = content[child.path] ?? [:]
                 content[parent]?.merge(upper) { $1 }
                 for grandchild in grandchildren { parents[grandchild] = parent }
-                content[child.path] = nil
             }
-            parents[step.uselessPath] = nil
         }
     }
 
@@ -125,7 +123,35 @@ import Testing
         configuration.removeCheckpoints([configuration.checkpoints[0].id])
         #expect(ImageTree.plan(for: configuration).isEmpty)
         configuration.past?.shared = nil
-        #expect(ImageTree.plan(for: configuration).count == 1)
+        // Merged, then removed.
+        #expect(ImageTree.plan(for: configuration).count == 2)
+    }
+
+    @Test("a merge that has begun is ended before any other, also when more checkpoints are gone meanwhile")
+    func begunMerge() throws {
+        var configuration = machine()
+        for name in ["a", "b", "c"] {
+            let forks = try configuration.forks(of: configuration, id: GUID())
+            let kept = configuration.withoutPast
+            configuration.announce(forks)
+            configuration.follow(forks)
+            configuration.add(
+                .init(
+                    id: GUID(), name: name, parentId: configuration.past?.current, creationTime: 0, kind: .standard, configuration: kept))
+        }
+        let ids = configuration.checkpoints.map(\.id)
+        configuration.removeCheckpoints([ids[1]])
+        guard case .merge(let child, _, let grandchildren) = try #require(ImageTree(configuration).nextStep) else { return }
+        // Images on the child may name its parent already when the merge is cut off.
+        configuration.past?.merging = child.path
+        configuration.removeCheckpoints(Set(ids))
+        guard case .merge(let next, _, let above) = try #require(ImageTree(configuration).nextStep) else {
+            Issue.record("the merge that has begun is not the next step")
+            return
+        }
+        #expect(next == child && above == grandchildren)
+        while let step = ImageTree(configuration).nextStep { configuration.complete(step) }
+        #expect(configuration.past == nil && configuration.drives[0].drive.path == "/d/disk.vhdx")
     }
 
     @Test("a document whose checkpoints or images go in circles plans nothing and ends")

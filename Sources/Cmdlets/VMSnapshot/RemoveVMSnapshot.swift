@@ -84,7 +84,8 @@ extension Invocation {
                 add(machine, matching.flatMap { withSubtree($0.id, configuration) })
             }
         }
-        return found.filter { !$0.ids.isEmpty }
+        // Without checkpoints there may still be disks whose merge was cut off.
+        return found.filter { !$0.ids.isEmpty || (try? $0.machine.hasMergesLeft()) == true }
     }
 
     /// What will happen to checkpoints and files.
@@ -93,10 +94,11 @@ extension Invocation {
         let steps = try machine.planRemoval(of: ids).map { step in
             switch step {
             case .remove(let image): "deletes \(image.path)"
-            case .merge(let child, let parent, _): "merges \(child.path)\(size(of: child.path)) into \(parent) and deletes it"
+            case .merge(let child, let parent, _): "merges \(child.path)\(size(of: child.path)) into \(parent)"
             }
         }
-        return ([names.joined(separator: ", ") + " of " + machine.name] + steps).joined(separator: "; ")
+        let what = names.isEmpty ? "what is left to merge" : names.joined(separator: ", ")
+        return ([what + " of " + machine.name] + steps).joined(separator: "; ")
     }
 
     private func size(of path: String) -> String {

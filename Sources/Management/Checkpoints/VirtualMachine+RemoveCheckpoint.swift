@@ -57,6 +57,9 @@ extension VirtualMachine {
         }
     }
 
+    /// True when a merge or a removal of images was cut off and is still to be done.
+    public func hasMergesLeft() throws -> Bool { ImageTree(try configuration()).nextStep != nil }
+
     /// What removing checkpoints would do to files: for -WhatIf.
     public func planRemoval(of ids: Set<GUID>) throws -> [ImageTree.Step] {
         var configuration = try configuration()
@@ -76,6 +79,10 @@ extension VirtualMachine {
         var done = 0
         while let step = ImageTree(configuration).nextStep {
             let (finished, all) = (Double(done), Double(max(steps, done + 1)))
+            if case .merge(let child, _, _) = step, configuration.past?.merging != child.path {
+                configuration.past?.merging = child.path
+                try folder.write(configuration)
+            }
             try host.withDisks(
                 allowedParents: configuration.allowedParents,
                 progress: {
@@ -85,14 +92,15 @@ extension VirtualMachine {
                 { disks in
                     var after = configuration
                     after.complete(step)
-                    if case .merge(let child, _, let grandchildren) = step {
-                        try disks.mergeStep(child.path, children: grandchildren) { _ in try folder.write(after) }
-                    } else {
+                    switch step {
+                    case .merge(let child, let parent, let grandchildren):
+                        try disks.mergeStep(child.path, into: parent, children: grandchildren) { _ in try folder.write(after) }
+                    case .remove(let image):
+                        // A folder that is gone keeps nothing.
+                        try? ImagePlace(path: image.path).unlinkWithAttempts()
                         try folder.write(after)
                     }
                     configuration = after
-                    // Nothing names it any more; a folder that is gone keeps nothing.
-                    try? ImagePlace(path: step.uselessPath).unlink()
                 })
             done += 1
         }

@@ -80,4 +80,28 @@ public struct ImagePlace: Sendable {
         guard unlinkat(folder.descriptor, name, 0) == 0 || errno == ENOENT else { throw DiskOpenError.system(errno, path) }
         folder.synchronise()
     }
+
+    /// As `unlink`, and also removes what attempts to make the image left that were cut off before it had its name.
+    public func unlinkWithAttempts() throws(DiskOpenError) {
+        for leaving in attempts { unlinkat(folder.descriptor, leaving, 0) }
+        try unlink()
+    }
+
+    /// Names of the form that `NewImageFile` gives images which are being made for this place.
+    private var attempts: [String] {
+        let copy = openat(folder.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard copy >= 0, let stream = fdopendir(copy) else {
+            if copy >= 0 { _ = Glibc.close(copy) }
+            return []
+        }
+        defer { closedir(stream) }
+        var found: [String] = []
+        while let entry = readdir(stream) {
+            let other = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if other.hasPrefix(name + ".partial-") { found.append(other) }
+        }
+        return found
+    }
 }

@@ -40,6 +40,29 @@ extension LiveDisk {
         try mergeFrozen(chain, at: position, others, copy, recording)
     }
 
+    /// Ends a merge into the image at `parent` that was cut off after one of this chain's images was given that parent, which comes when
+    /// all content is there. `above` are the images that stood on the merged one, `children` those of them that are not in this chain.
+    /// false: no image of `above` stands on `parent` here.
+    public func endMerge(
+        into parent: String, above: [String], children: [ImagePlace], recording: () throws -> Void
+    ) throws -> Bool {
+        let work = try begin("merged")
+        defer { end(work) }
+        let chain = lock.withLock { images }
+        guard let position = chain.firstIndex(where: { $0.file.path == parent }), position > 0,
+            above.contains(chain[position - 1].file.path), let lower = chain[position].disk as? any DiskImage
+        else { return false }
+        for place in children {
+            let image = try DiskOperations.detachedImage(try place.open(readOnly: false), chain[position].format)
+            defer { try? image.close() }
+            guard !image.isMade(on: lower.linkIdentifier) else { continue }
+            try image.setParent(lower.linkIdentifier, ParentPaths(parent: parent, child: place.path))
+            try image.flush()
+        }
+        try recording()
+        return true
+    }
+
     func copy(for work: LiveWork, _ progress: @escaping DiskOperations.Progress) -> DiskCopy {
         DiskCopy { fraction in !self.lock.withLock { work.isCancelled } && progress(min(1, fraction)) }
     }

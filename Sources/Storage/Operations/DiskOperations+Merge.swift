@@ -30,7 +30,7 @@ extension DiskOperations {
         try images[0].close()
     }
 
-    private static func position(of destination: String?, in chain: DiskChain, _ path: String) throws -> Int {
+    static func position(of destination: String?, in chain: DiskChain, _ path: String) throws -> Int {
         guard chain.entries.count > 1 else {
             throw DiskOperationError(.notSupported, "“\(path)” is not a differencing disk; there is nothing to merge.", file: path)
         }

@@ -2,17 +2,27 @@ import Basics
 
 extension DiskOperations {
     /// Writes what the differencing image at `path` holds into its direct parent and lets `children`, the images made on `path`, name that
-    /// parent; gives the parent's path. `path` itself stays, whole and on the same parent: the caller removes it.
+    /// parent; gives the parent's path. `expected` is what that parent must be. `path` itself stays, whole and on the same parent: the caller removes it.
     ///
     /// `recording` runs when all is on stable storage, with the parent's path, while the images are still locked: it makes last that what
     /// was `path` is the parent now. Before that everything reads as before at every moment; stopped or cut, the step can be done again.
     @discardableResult
-    public func mergeStep(_ path: String, children: [String] = [], recording: (String) throws -> Void = { _ in }) throws -> String {
+    public func mergeStep(
+        _ path: String, into expected: String? = nil, children: [String] = [], recording: (String) throws -> Void = { _ in }
+    ) throws -> String {
         let format = try format(of: path)
         let chain = try DiskChain.resolve(path: path, format: format, allowedParents: allowedParents, readOnly: true)
         guard chain.entries.count > 1 else {
             chain.close()
             throw DiskOperationError(.notSupported, "“\(path)” is not a differencing disk; there is nothing to merge.", file: path)
+        }
+        do {
+            if let expected, try Self.position(of: expected, in: chain, path) != 1 {
+                throw DiskOpenError(.parentMismatch, "“\(path)” does not stand on “\(expected)” itself.", file: path)
+            }
+        } catch {
+            chain.close()
+            throw error
         }
         let images = try Self.open(chain, format, target: 1)
         defer { try? images[0].close() }

@@ -50,20 +50,25 @@ extension Machine: CheckpointControlling {
     package func merge(
         _ child: String, into parent: String, children: [String], progress: @escaping @Sendable (Double) -> Bool, commit: () throws -> Void
     ) throws -> Bool {
-        guard let disk = stack.disks.disk(with: child) else { return false }
-        let chain = disk.chain.map(\.path)
-        guard let position = chain.firstIndex(of: child), position + 1 < chain.count, chain[position + 1] == parent else { return false }
-        let others = try children.filter { !chain.contains($0) }.map { path -> ImagePlace in
-            guard let place = stack.disks.place(of: path) else {
+        func places(except chain: [String]) throws -> [ImagePlace] {
+            try children.filter { !chain.contains($0) }.map { path in
+                if let place = stack.disks.place(of: path) { return place }
                 throw WorkerError(
                     "DiskNotFound", .objectNotFound, "“\(path)”, which stands on “\(child)”, does not lie where this machine's disks do.",
                     action: "Stop the VM; the disks are merged then.", target: configuration.name)
             }
-            return place
         }
-        try disk.merge(child, children: others, recording: commit, progress: progress)
+        guard let disk = stack.disks.disk(with: child) else {
+            // Cut off when the image above had its new parent already.
+            guard let disk = stack.disks.disk(with: parent) else { return false }
+            return try disk.endMerge(
+                into: parent, above: children, children: try places(except: disk.chain.map(\.path)), recording: commit)
+        }
+        let chain = disk.chain.map(\.path)
+        guard let position = chain.firstIndex(of: child), position + 1 < chain.count, chain[position + 1] == parent else { return false }
+        try disk.merge(child, children: try places(except: chain), recording: commit, progress: progress)
         return true
     }
 
-    package func removeImage(at path: String) { try? stack.disks.place(of: path)?.unlink() }
+    package func removeImage(at path: String) { try? stack.disks.place(of: path)?.unlinkWithAttempts() }
 }

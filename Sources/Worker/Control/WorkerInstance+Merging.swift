@@ -86,27 +86,29 @@ extension WorkerInstance {
             task.progress.withLock { $0 = done }
             return !task.isCancelled.load(ordering: .acquiring)
         }
-        let commit = { [self] in
+        func record(_ change: (inout VirtualMachineConfiguration) -> Void) throws {
             // Whoever changes the configuration through us holds this lock from reading it to our answer.
             let lock = try folder.lockConfiguration()
             defer { withExtendedLifetime(lock) {} }
             try document.withLock {
                 var new = try folder.readConfiguration()
-                new.complete(step)
+                change(&new)
                 try folder.write(new)
             }
         }
+        func commit() throws { try record { $0.complete(step) } }
         switch step {
-        case .remove:
+        case .remove(let image):
+            machine.removeImage(at: image.path)
             try commit()
         case .merge(let child, let parent, let grandchildren):
+            try record { $0.past?.merging = child.path }
             if try !machine.merge(child.path, into: parent, children: grandchildren, progress: progress, commit: commit) {
                 // A branch on which no disk of the machine stands.
                 let disks = DiskOperations(allowedParents: try folder.readConfiguration().allowedParents, progress: progress)
-                try disks.mergeStep(child.path, children: grandchildren) { _ in try commit() }
+                try disks.mergeStep(child.path, into: parent, children: grandchildren) { _ in try commit() }
             }
             log.note(VirtualMachineEvent(.merged, message: "“\(child.path)” was merged into “\(parent)”."))
         }
-        machine.removeImage(at: step.uselessPath)
     }
 }
