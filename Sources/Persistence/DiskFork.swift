@@ -79,6 +79,16 @@ extension VirtualMachineConfiguration {
         self.past = past.isEmpty ? nil : past
     }
 
+    /// Writes down which of the VM's own images `old` had on its drives and this one has not: they are the user's from then on.
+    public mutating func noteDetached(from old: VirtualMachineConfiguration) {
+        guard var past else { return }
+        let now = Set(drives.compactMap(\.drive.path))
+        let gone = Set(old.drives.compactMap(\.drive.path)).subtracting(now).intersection((old.past?.images ?? []).map(\.path))
+        let detached = gone.union(past.detached ?? []).subtracting(now)
+        past.detached = detached.isEmpty ? nil : detached.sorted()
+        self.past = past
+    }
+
     /// Puts a checkpoint of the present into the tree; the present comes from it then.
     public mutating func add(_ checkpoint: Checkpoint) {
         var past = past ?? Past()

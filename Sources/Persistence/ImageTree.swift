@@ -22,7 +22,7 @@ public struct ImageTree: Sendable {
 
     public init(_ configuration: VirtualMachineConfiguration) {
         images = configuration.past?.images ?? []
-        shared = Set(configuration.past?.shared ?? [])
+        shared = Set((configuration.past?.shared ?? []) + (configuration.past?.detached ?? []))
         merging = configuration.past?.merging
         let drives = configuration.drives + configuration.checkpoints.flatMap(\.configuration.drives)
         needed = shared.union(configuration.past?.borrowed ?? []).union(drives.compactMap(\.drive.path))

@@ -22,6 +22,8 @@ extension VirtualMachineConfiguration {
         public var shared: [String]?
         /// Images of another VM that a linked clone's own stand on: never written.
         public var borrowed: [String]?
+        /// Images that the user took from the VM's drives: they are neither merged nor deleted.
+        public var detached: [String]?
         /// The image whose merge into its parent has begun: images on it may name that parent already, so this merge is ended before any
         /// other.
         public var merging: String?

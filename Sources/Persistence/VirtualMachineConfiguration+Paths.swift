@@ -15,6 +15,7 @@ extension VirtualMachineConfiguration {
         }
         past.borrowed = try past.borrowed?.map(new)
         past.shared = try past.shared?.map(new)
+        past.detached = try past.detached?.map(new)
         self.past = past
     }
 
@@ -35,6 +36,7 @@ extension VirtualMachineConfiguration {
     package mutating func forgetPlaces() {
         snapshotFileLocation = nil
         past?.shared = nil
+        past?.detached = nil
         forgetAllowedParents()
         guard let past else { return }
         for index in past.checkpoints.indices {

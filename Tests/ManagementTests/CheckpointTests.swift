@@ -145,6 +145,22 @@ import Testing
         #expect(bench.files == ["disk.vhdx"])
     }
 
+    @Test("the memory that a clone has yet to go on from cannot be removed, also when it has no disk")
+    func memoryOfClones() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        try machine.start()
+        try machine.save()
+        let checkpoint = try machine.makeCheckpoint(named: "saved").checkpoint
+        let clone = try #require(try test.host.clone(checkpoint.id, of: machine, names: ["clone"]).first)
+        #expect(try clone.status().state == .saved)
+        #expect(identifier { try machine.removeCheckpoints([checkpoint.id]) } == "CheckpointInUse")
+        try clone.start()
+        try clone.turnOff()
+        try machine.removeCheckpoints([checkpoint.id])
+        #expect(try machine.checkpoints().isEmpty)
+    }
+
     @Test("removing a VM merges its checkpoints into the user's disk, which stays unless it shall go")
     func removal() throws {
         let bench = try Bench()
@@ -235,6 +251,20 @@ import Testing
         try machine.removeCheckpoints(Set(machine.checkpoints().map(\.id)))
         #expect(bench.files == ["disk.vhdx"])
         #expect(try bench.read(machine.configuration()) == present)
+    }
+
+    @Test("a disk that is taken from the VM after a checkpoint stays, with what was written since")
+    func detachedDisk() throws {
+        let bench = try Bench()
+        let machine = bench.machine
+        let checkpoint = try machine.makeCheckpoint(named: "one").checkpoint
+        try bench.write([UInt8](repeating: 5, count: 512), at: 512)
+        let configuration = try machine.configuration()
+        let content = try bench.read(configuration)
+        try machine.configure { try $0.changeDrive(.hardDisk, controller: $0.controllers[0].id, location: 0) { _ in nil } }
+        try machine.removeCheckpoints([checkpoint.id])
+        #expect(bench.files.count == 2)
+        #expect(try bench.read(configuration) == content)
     }
 
     @Test("a saved VM's checkpoint keeps its memory: applied, the VM is saved again")

@@ -125,8 +125,8 @@ extension VirtualMachine {
             try change(&new)
             try folder.write(new)
         } catch {
-            for fork in forks { unlink(fork.image.path) }
-            if announced != old { try? folder.write(old) }
+            // Not while the document may still name them.
+            if announced == old || (try? folder.write(old)) != nil { for fork in forks { unlink(fork.image.path) } }
             throw error
         }
     }
@@ -140,28 +140,35 @@ extension VirtualMachine {
     ) throws -> (checkpoint: VirtualMachineConfiguration.Checkpoint, figures: CheckpointFigures)? {
         let id = GUID()
         let memory = try MemoryFile(id: id, configuration: configuration, folder: folder)
-        defer { memory.removeUnlessKept() }
         let request = CheckpointRequest(id: id, name: name, memoryPath: memory.path, kind: capture?.checkpointKind)
-        guard
-            let made = try askIfRunning(
-                request, seconds: 3_600, descriptors: [memory.file.descriptor], isCancelled: isCancelled)
-        else { return nil }
+        let made: CheckpointMade?
+        do {
+            made = try askIfRunning(request, seconds: 3_600, descriptors: [memory.file.descriptor], isCancelled: isCancelled)
+        } catch let refusal as TransportedError {
+            memory.remove()
+            throw refusal
+        }
+        // Without its answer the worker may still be at it, or may have ended behind it: then the file stays, and goes when nothing names it.
+        guard let made else {
+            if let checkpoint = try self.configuration().checkpoint(id) { return (checkpoint, CheckpointFigures()) }
+            memory.remove()
+            return nil
+        }
         guard let checkpoint = try self.configuration().checkpoint(id) else { throw ManagementError.checkpointGone(name) }
-        if checkpoint.memory != nil { memory.keep() }
+        if checkpoint.memory == nil { memory.remove() }
         var figures = CheckpointFigures()
         (figures.pauseNanoseconds, figures.bytesWritten) = (made.pauseNanoseconds, made.bytesWritten)
         return (checkpoint, figures)
     }
 }
 
-/// The file that a worker writes a checkpoint's memory into; removed unless the checkpoint came to be with it.
+/// The file that a worker writes a checkpoint's memory into.
 private final class MemoryFile {
     /// As the configuration names it.
     let path: String
     let file: OpenFile
     private let place: Folder
     private let name: String
-    private var isKept = false
 
     init(id: GUID, configuration: VirtualMachineConfiguration, folder: VirtualMachineFolder) throws {
         (place, path) = try folder.memoryPlace(of: id, configuration)
@@ -169,12 +176,7 @@ private final class MemoryFile {
         file = try place.open(name, O_RDWR | O_CREAT | O_EXCL, doing: "make")
     }
 
-    func keep() { isKept = true }
-
-    func removeUnlessKept() {
-        guard !isKept else { return }
-        try? place.remove(name)
-    }
+    func remove() { try? place.remove(name) }
 }
 
 extension ManagementError {

@@ -20,7 +20,8 @@ extension VirtualMachine {
             defer { withExtendedLifetime(lock) {} }
             let configuration = try configuration()
             for id in ids where configuration.checkpoint(id) == nil { throw ManagementError.checkpointGone(name) }
-            let shared = try host.imagesSharedWithOthers(configuration)
+            let memory = try configuration.memoryPaths.map { try absolutePath(ofMemory: $0) }
+            let shared = try host.filesSharedWithOthers(configuration, memory: memory)
             try checkUnused(ids, of: configuration, shared)
             if try folder.hasWorker() {
                 let request = RemoveCheckpointsRequest(ids: ids.sorted(), shared: shared.keys.sorted())
@@ -47,14 +48,20 @@ extension VirtualMachine {
 
     private func checkUnused(_ ids: Set<GUID>, of configuration: VirtualMachineConfiguration, _ shared: [String: String]) throws {
         for checkpoint in configuration.checkpoints where ids.contains(checkpoint.id) {
-            for placed in checkpoint.configuration.drives {
-                guard let path = placed.drive.path, let other = shared[path] else { continue }
+            let memory = try (checkpoint.memory?.paths ?? []).map { try absolutePath(ofMemory: $0) }
+            for path in checkpoint.configuration.drives.compactMap(\.drive.path) + memory {
+                guard let other = shared[path] else { continue }
                 throw ManagementError(
                     "CheckpointInUse", .resourceBusy,
-                    "The disks of “\(other)” stand on the checkpoint “\(checkpoint.name)” of “\(configuration.name)” (“\(path)”).",
-                    action: "Remove “\(other)” first, or make its disks its own with Convert-VHD.", target: checkpoint.name)
+                    "“\(other)”, a clone, stands on the checkpoint “\(checkpoint.name)” of “\(configuration.name)” (“\(path)”).",
+                    action: "Remove “\(other)” first; where it only has yet to go on from the memory, start it or remove its saved state.",
+                    target: checkpoint.name)
             }
         }
+    }
+
+    private func absolutePath(ofMemory path: String) throws -> String {
+        path.hasPrefix("/") ? path : try files().folder.folder.path(of: path)
     }
 
     /// True when a merge or a removal of images was cut off and is still to be done.
@@ -109,15 +116,22 @@ extension VirtualMachine {
 }
 
 extension VirtualMachineHost {
-    /// The images of a VM that disks of other VMs stand on, with those VMs' names.
-    func imagesSharedWithOthers(_ configuration: VirtualMachineConfiguration) throws -> [String: String] {
+    /// The images of a VM that disks of other VMs stand on, and those of its memory files that others have yet to go on from, with those
+    /// VMs' names.
+    func filesSharedWithOthers(_ configuration: VirtualMachineConfiguration, memory: [String]) throws -> [String: String] {
         let own = Set(
             (configuration.past?.images.map(\.path) ?? []) + (configuration.past?.images.map(\.parent) ?? [])
-                + configuration.drives.compactMap(\.drive.path))
+                + configuration.drives.compactMap(\.drive.path) + memory)
         var shared: [String: String] = [:]
         for machine in try machines() where machine.id != configuration.id {
-            guard let other = try? machine.configuration() else { continue }
-            let used = (other.past?.images.map(\.parent) ?? []) + other.drives.compactMap(\.drive.path)
+            guard let other = try? machine.configuration() else {
+                // What it stands on cannot be known now: what was written down for clones stays.
+                for path in configuration.past?.shared ?? [] where own.contains(path) { shared[path] = shared[path] ?? machine.name }
+                continue
+            }
+            let drives = other.drives + other.checkpoints.flatMap(\.configuration.drives)
+            let used =
+                (other.past?.images.map(\.parent) ?? []) + drives.compactMap(\.drive.path) + Array(other.memoryPaths)
             for path in used where own.contains(path) { shared[path] = other.name }
         }
         return shared

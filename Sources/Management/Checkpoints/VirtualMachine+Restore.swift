@@ -9,7 +9,11 @@ extension VirtualMachine {
     /// checkpoint has memory, else Off; what it was before, a running guest included, is lost, but its name stays. On an error that the
     /// disks or the host's file system make, the VM is turned off and otherwise as before.
     public func applyCheckpoint(_ id: GUID, isCancelled: () -> Bool = { false }) throws {
-        guard try configuration().checkpoint(id) != nil else { throw ManagementError.checkpointGone(name) }
+        let before = try configuration()
+        guard let wanted = before.checkpoint(id) else { throw ManagementError.checkpointGone(name) }
+        // A checkpoint that cannot be applied must not cost the running guest.
+        if let memory = wanted.memory { try files().folder.checkMemory(memory, of: wanted.name) }
+        _ = try before.forks(of: wanted.configuration, id: GUID())
         if try status().state.hasWorker { try turnOff(force: true, isCancelled: isCancelled) }
         try writing("restored") { folder in
             let old = try folder.readConfiguration()
@@ -24,9 +28,10 @@ extension VirtualMachine {
                 new.past?.current = id
                 new.savedMemory = checkpoint.memory
                 new.generationId = nil
+                // Before the configuration: what was saved must never meet these disks.
+                try folder.folder.remove(VirtualMachineFolder.savedStateName)
+                folder.folder.synchronize()
             }
-            // What was saved belonged to the present that is gone.
-            try? folder.folder.remove(VirtualMachineFolder.savedStateName)
             let initiator = CurrentUser.initiator
             _ = try? EventLog(folder: folder.folder).append(
                 VirtualMachineEvent(

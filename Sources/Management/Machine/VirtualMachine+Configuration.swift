@@ -46,6 +46,7 @@ extension VirtualMachine {
     ) throws -> VirtualMachineConfiguration {
         var new = old
         try change(&new)
+        new.noteDetached(from: old)
         (new.version, new.id, new.creationTime) = (old.version, old.id, old.creationTime)
         guard new.generation == old.generation else {
             throw ManagementError(

@@ -114,6 +114,7 @@ private final class ExportSources {
         }
         if var past = wanted.past {
             past.images.removeAll { !known.contains($0.path) }
+            past.detached = nil
             past.borrowed?.removeAll { !known.contains($0) }
             past.shared = nil
             wanted.past = past.images.isEmpty && past.checkpoints.isEmpty ? nil : past

@@ -7,10 +7,10 @@ final class PreparedFork {
 
     init(_ image: LiveImage, remove: @escaping () -> Void) { (self.image, self.remove) = (image, remove) }
 
-    func abandon() {
+    func abandon(removing: Bool = true) {
         image.detach()
         try? image.disk.close()
-        remove()
+        if removing { remove() }
         image.file.close()
     }
 }
@@ -81,12 +81,12 @@ extension LiveDisk {
         }
     }
 
-    /// Ends a prepared fork as if it had never been; the new file is removed.
-    public func abandonFork() {
+    /// Ends a prepared fork as if it had never been. The new file is removed, unless the caller does it, who may have named it somewhere.
+    public func abandonFork(removing: Bool = true) {
         let work = lock.withLock { self.work?.preparedFork == nil ? nil : self.work }
         guard let work else { return }
         lock.withLock {
-            work.preparedFork?.abandon()
+            work.preparedFork?.abandon(removing: removing)
             work.preparedFork = nil
         }
         end(work)

@@ -42,7 +42,8 @@ extension Machine: CheckpointControlling {
             return CheckpointMade(
                 pauseNanoseconds: figures.pauseNanoseconds, bytesWritten: figures.bytes, isWhole: figures.parents.isEmpty)
         } catch {
-            for disk in prepared { disk.abandonFork() }
+            // The caller removes the files, when the document does not name them any more.
+            for disk in prepared { disk.abandonFork(removing: false) }
             throw error
         }
     }

@@ -56,6 +56,9 @@ extension WorkerInstance {
                 let parents = made.isWhole ? [] : base?.paths ?? []
                 checkpoint.memory = VirtualMachineConfiguration.MemoryImage(path: request.memoryPath, parents: parents)
             }
+            guard checkpoint.memory == nil || file.hasName else {
+                throw WorkerError("OperationStopped", .operationStopped, "The file of the checkpoint's memory was removed meanwhile.")
+            }
             following.add(checkpoint)
             try write(following)
             phase.withLock { if let memory = checkpoint.memory { $0.memoryBase = memory } }
@@ -70,8 +73,19 @@ extension WorkerInstance {
                 // The new images stay under the disks; they are one layer too many, and become none.
                 startMerging()
             } else {
-                for fork in forks { machine.removeImage(at: fork.image.path) }
-                try? write(old)
+                // What was written of the memory may be what fills the disk.
+                try? file.truncate(to: 0)
+                do {
+                    try write(old)
+                    for fork in forks { machine.removeImage(at: fork.image.path) }
+                } catch let second {
+                    // The empty images stay: on their parents they read as the guest's disks do.
+                    log.note(
+                        VirtualMachineEvent(
+                            .notice, level: .warning,
+                            message:
+                                "The configuration could not be set back after a failed checkpoint: \(TransportedError(second).message)"))
+                }
             }
             throw error
         }

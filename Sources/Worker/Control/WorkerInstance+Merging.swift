@@ -41,8 +41,10 @@ extension WorkerInstance {
         }
         guard isFirst else { return }
         let isStarted = task.start { [self] in
-            mergeAll(task)
+            let isDone = mergeAll(task)
             phase.withLock { if $0.merging === task { $0.merging = nil } }
+            // A removal that came just then found this one at work.
+            if isDone { startMerging() }
         }
         if !isStarted { phase.withLock { $0.merging = nil } }
     }
@@ -61,23 +63,25 @@ extension WorkerInstance {
             action: "Wait until Get-VM shows that it is done, then repeat the command.", target: name)
     }
 
-    private func mergeAll(_ task: MergeTask) {
+    /// True when nothing was left to do.
+    private func mergeAll(_ task: MergeTask) -> Bool {
         while !task.isCancelled.load(ordering: .acquiring) {
             do {
-                guard let step = ImageTree(try folder.readConfiguration()).nextStep else { return }
+                guard let step = ImageTree(try folder.readConfiguration()).nextStep else { return true }
                 try carryOut(step, task)
             } catch {
                 // A stop of the VM is no trouble: the next start goes on.
-                guard !task.isCancelled.load(ordering: .acquiring) else { return }
+                guard !task.isCancelled.load(ordering: .acquiring) else { return false }
                 log.note(
                     VirtualMachineEvent(
                         .notice, level: .warning,
                         message:
                             "Merging disks stopped: \(TransportedError(error).message) Nothing is lost; it goes on with the next checkpoint, removal or start."
                     ))
-                return
+                return false
             }
         }
+        return false
     }
 
     private func carryOut(_ step: ImageTree.Step, _ task: MergeTask) throws {

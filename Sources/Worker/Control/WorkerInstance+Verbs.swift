@@ -161,7 +161,7 @@ extension WorkerInstance {
     private static func samePast(_ old: VirtualMachineConfiguration, _ new: VirtualMachineConfiguration) -> Bool {
         guard var past = old.past, past.checkpoints.count == new.checkpoints.count else { return old.past == new.past }
         for (index, checkpoint) in new.checkpoints.enumerated() { past.checkpoints[index].name = checkpoint.name }
-        past.shared = new.past?.shared
+        (past.shared, past.detached) = (new.past?.shared, new.past?.detached)
         return past == new.past
     }
 

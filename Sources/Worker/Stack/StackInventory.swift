@@ -134,6 +134,10 @@ extension VirtualizationStack {
         guard let (disk, descriptors) = devices.takeDisk(controller: controller, location: drive.location) else {
             throw MachineError(.assembly, detail: "the configuration changed meanwhile, “\(path)” was not handed over; repeat the command")
         }
+        guard disk.chain.first?.path == path || drive.kind == .dvd else {
+            for descriptor in descriptors { Glibc.close(descriptor) }
+            throw MachineError(.assembly, detail: "the configuration changed meanwhile, “\(path)” was not handed over; repeat the command")
+        }
         var chain: [DiskChainEntry] = []
         for (file, descriptor) in zip(disk.chain, descriptors) {
             guard let format = DiskFormat(rawValue: file.format) else { continue }
