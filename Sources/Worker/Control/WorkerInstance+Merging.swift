@@ -76,7 +76,7 @@ extension WorkerInstance {
                     VirtualMachineEvent(
                         .notice, level: .warning,
                         message:
-                            "Merging disks stopped: \(TransportedError(error).message) Nothing is lost; it goes on with the next checkpoint, removal or start."
+                            "Merging disks stopped: \(TransportedError(error).message) Nothing is lost; it goes on with the next removal or start."
                     ))
                 return false
             }
