@@ -19,7 +19,7 @@ extension GuestMemory {
 
     /// Runs `body` with every page that holds anything but zeros, in rising order. Untouched pages are neither read nor allocated.
     package func forEachUsedPage(_ body: (_ page: Int, _ bytes: UnsafeRawBufferPointer) throws -> Void) rethrows {
-        let use = pagesInUse()
+        var use = pagesInUse()
         var next = 0
         while let run = use.run(from: next, below: pageCount) {
             for page in run {
@@ -138,9 +138,16 @@ package struct PagesInUse: Sendable {
     fileprivate let descriptor: Int32
     fileprivate let foreign: PageSet?
     fileprivate let used: PageSet
+    /// The run of the memfd's pages that was found last, in full, and from where it was the first: looking for the end of a run costs the
+    /// host as many steps as the run has pages.
+    private var found: (from: Int, run: Range<Int>)?
 
-    /// The first run of such pages at or behind `page` and before `end`.
-    package func run(from page: Int, below end: Int) -> Range<Int>? {
+    fileprivate init(descriptor: Int32, foreign: PageSet?, used: PageSet) {
+        (self.descriptor, self.foreign, self.used) = (descriptor, foreign, used)
+    }
+
+    /// The first run of such pages at or behind `page` and before `end`. What came into use after an earlier call may be missing.
+    package mutating func run(from page: Int, below end: Int) -> Range<Int>? {
         guard let foreign else { return ownRun(from: page, below: end) }
         var page = page
         while page < end {
@@ -155,18 +162,40 @@ package struct PagesInUse: Sendable {
         return nil
     }
 
-    private func ownRun(from page: Int, below end: Int) -> Range<Int>? {
+    private mutating func ownRun(from page: Int, below end: Int) -> Range<Int>? {
         guard page < end else { return nil }
-        // SEEK_DATA and SEEK_HOLE of lseek(2). Where they fail for another reason than that nothing follows, all of it may be in use.
-        let size = off_t(GuestMemory.pageSize)
-        var data = lseek(descriptor, off_t(page) * size, 3)
-        if data < 0 {
-            if errno == ENXIO { return nil }
-            data = off_t(page) * size
+        if found.map({ $0.from <= page && page < $0.run.upperBound }) != true {
+            if end - page <= Self.fewPages { return ownRunOfFew(from: page, below: end) }
+            found = (page, firstOwnRun(from: page))
         }
-        guard data < off_t(end) * size else { return nil }
-        let hole = lseek(descriptor, data, 4)
-        let last = hole < 0 ? end : min(end, Int((hole + size - 1) / size))
-        return Int(data / size)..<last
+        guard let run = found?.run.clamped(to: page..<end), !run.isEmpty else { return nil }
+        return run
+    }
+
+    /// In full; where nothing is in use any more, far behind the last page.
+    private func firstOwnRun(from page: Int) -> Range<Int> {
+        let size = off_t(GuestMemory.pageSize)
+        guard let data = ownPage(from: page) else { return Int.max - 1..<Int.max }
+        // SEEK_HOLE of lseek(2). Where it fails, all of it may be in use.
+        let hole = lseek(descriptor, off_t(data) * size, 4)
+        return data..<(hole < 0 ? .max : Int((hole + size - 1) / size))
+    }
+
+    /// Pages of which each is asked for, because the run that they lie in may be long.
+    private static let fewPages = 32
+
+    private func ownRunOfFew(from page: Int, below end: Int) -> Range<Int>? {
+        guard let first = ownPage(from: page), first < end else { return nil }
+        var last = first + 1
+        while last < end, ownPage(from: last) == last { last += 1 }
+        return first..<last
+    }
+
+    /// The first page in use at or behind `page`.
+    private func ownPage(from page: Int) -> Int? {
+        // SEEK_DATA of lseek(2). Where it fails for another reason than that nothing follows, the page may be in use.
+        let data = lseek(descriptor, off_t(page) * off_t(GuestMemory.pageSize), 3)
+        guard data < 0 else { return Int(data / off_t(GuestMemory.pageSize)) }
+        return errno == ENXIO ? nil : page
     }
 }

@@ -32,6 +32,8 @@ package struct CheckpointFigures: Sendable {
 extension Machine {
     /// Passes over what got dirty, at most, and how few pages end them.
     private static let passes = 3, fewPages = 1024
+    /// Bytes that are brought to stable storage while the guest runs, so that little is left for the end; fewer are as quick at once.
+    private static let manyBytes = 8 << 20
 
     /// The file that the next checkpoint may build on; nil: none.
     package var imageIdentity: GUID? { lifecycle.withLock { imageBase?.identity } }
@@ -101,7 +103,7 @@ extension Machine {
     /// Writes most of it while the guest runs.
     private func precopy(_ writing: CheckpointWriting) throws(MachineError) {
         try writing.first()
-        try writing.writer.synchronize()
+        if writing.writer.bytesWritten > Self.manyBytes { try writing.writer.synchronize() }
         for _ in 0..<Self.passes {
             if try writing.next() <= Self.fewPages { return }
         }

@@ -43,7 +43,7 @@ package final class MemoryImageWriter {
             filled.resize(to: pages.count)
             sums += [UInt32](repeating: 0, count: pages.count - sums.count)
         }
-        let use = memory.pagesInUse()
+        var use = memory.pagesInUse()
         var next = 0
         while let run = pages.run(from: next) {
             next = run.lowerBound
