@@ -12,6 +12,8 @@ package enum WorkerMain {
         for number in [SIGPIPE, SIGHUP, SIGINT, SIGQUIT] { signal(number, SIG_IGN) }
         // Every image of a disk is a descriptor. Fewer are an error when they are needed.
         _ = lv_most_descriptors()
+        // Asked for when there are threads already, the host keeps the asker waiting some 15 ms.
+        _ = lv_barrier_all_threads()
         guard arguments.count == 2, let options = try? WorkerOptions(argument: arguments[1]) else {
             WorkerOutput.write(WorkerError.usage("its arguments are missing").message)
             return 2
