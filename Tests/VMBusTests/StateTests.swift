@@ -172,6 +172,43 @@ import VMBusTestSupport
         }
     }
 
+    @Test func pageListsAreRunsAndVersion1HadNumbers() throws {
+        let bus = GuestBus()
+        _ = device(bus, 1)
+        #expect(bus.connect())
+        let channel = try #require(bus.requestOffers().first.flatMap { bus.open($0, scattered: true) })
+        _ = try #require(bus.establish(gpadlOn: channel, address: bus.allocate(pages: 600), pages: 600))
+        let saved = try bus.saved()[0]
+        let lists = saved.payload.split(separator: "\"pages\":\"").dropFirst().map { $0.prefix { $0 != "\"" } }
+        #expect(lists.count == 2 && lists.contains { $0.contains(",") })
+        // Six hundred neighbours are one run.
+        let long = try #require(lists.first { $0.hasSuffix("+258") })
+        var first = saved
+        first.version = 1
+        for list in lists {
+            let numbers = try list.split(separator: ",").flatMap { run -> Range<UInt64> in
+                let parts = try run.split(separator: "+").map { try #require(UInt64($0, radix: 16)) }
+                return parts[0]..<parts[0] + (parts.count > 1 ? parts[1] : 1)
+            }
+            let text = "[" + numbers.map(String.init).joined(separator: ",") + "]"
+            first.payload = String(
+                decoding: Self.replace(Array(first.payload.utf8), Array("\"\(list)\"".utf8), Array(text.utf8)), as: UTF8.self)
+        }
+        let other = GuestBus(copying: bus)
+        _ = device(other, 1)
+        try other.restore([first])
+        #expect(try other.saved() == [saved])
+
+        for wrong in ["", "x", "1+", "+1", "1,,g", "ffffffffffffffff+2", "0+ffffffffff", "1+2+3", "200+257"] {
+            var changed = saved
+            changed.payload = String(
+                decoding: Self.replace(Array(saved.payload.utf8), Array("\"\(long)\"".utf8), Array("\"\(wrong)\"".utf8)), as: UTF8.self)
+            let other = GuestBus(copying: bus)
+            _ = device(other, 1)
+            #expect(throws: StateError.self, "\(wrong)") { try other.restore([changed]) }
+        }
+    }
+
     private static func replace(_ text: [UInt8], _ what: [UInt8], _ with: [UInt8]) -> [UInt8] {
         var (result, position): ([UInt8], Int) = ([], 0)
         while position < text.count {

@@ -55,7 +55,7 @@ struct GPADLState: Equatable, Sendable, Codable {
     var count: Int
     /// Pages still to come in bodies; 0: established.
     var missing: Int
-    var pages: [UInt64]
+    @PageRuns var pages: [UInt64]
     var isTearingDown = false
     /// The guest waits to hear of the end; not when it let the whole channel go.
     var isAskedFor = false

@@ -29,7 +29,8 @@ package struct VMBusState: Codable, Sendable {
 /// Save and restore: `settle` comes before, and this unit before the devices' own.
 extension VMBusServer: StatefulUnit {
     package var unitName: String { "vmbus" }
-    package static var stateVersion: Int { 1 }
+    /// 2: page lists are text (`PageRuns`).
+    package static var stateVersion: Int { 2 }
 
     package func saveState() throws(StateError) -> VMBusState {
         guard isSettled else {
