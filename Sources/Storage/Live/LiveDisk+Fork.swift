@@ -67,6 +67,7 @@ extension LiveDisk {
             do {
                 try lock.withLock {
                     let disk = try VirtualDisk.open(try file.forWriting(), specification.format, parent: top, readOnly: false)
+                    (disk as? any DiskImage)?.keepIdentifiers()
                     let image = LiveImage(file: file, format: specification.format, disk: disk)
                     work.preparedFork = PreparedFork(image, remove: removing)
                 }

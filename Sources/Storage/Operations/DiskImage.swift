@@ -14,6 +14,8 @@ protocol DiskImage: MappedDisk {
     var recordedParentIdentifier: GUID? { get }
     /// Gives the image the link identifier that it keeps until it is closed, however much is written.
     func settleLinkIdentifier() throws(DiskError)
+    /// The image was made just now and nobody else has seen it: its identifiers need not change with its first change of content.
+    func keepIdentifiers()
     /// Ends writing, for an image that gets a child. Precondition: flushed.
     func freeze()
     /// Makes the file of a frozen image as a closed one is; its content can be read meanwhile.
@@ -58,6 +60,7 @@ extension VHDImage: DiskImage {
     var linkIdentifier: GUID { diskIdentifier }
 
     func settleLinkIdentifier() {}
+    func keepIdentifiers() {}
     func tidyFrozen() {}
     func impliedZeros(at offset: UInt64) -> UInt64 { 0 }
     func isMade(on identifier: GUID) -> Bool { parentLink?.identifier == identifier }

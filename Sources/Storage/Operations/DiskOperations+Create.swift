@@ -56,7 +56,8 @@ extension DiskOperations {
         try new.finish()
     }
 
-    /// Writes an empty image into `file`.
+    /// Writes an empty image into `file`, which has no name yet that anybody would take for an image; the caller brings it to stable
+    /// storage before it gets one.
     static func write(
         _ specification: DiskSpecification, _ format: DiskFormat, _ size: UInt64, _ parent: (identifier: GUID, paths: ParentPaths)?,
         to file: any DiskFile
@@ -83,7 +84,7 @@ extension DiskOperations {
             options.parent = parent.map {
                 VHDXParentLink(linkage: $0.identifier, relativePath: $0.paths.relative, absolutePath: $0.paths.absolute)
             }
-            try VHDXImage.create(on: file, options)
+            try VHDXImage.create(on: file, options, isUnnamed: true)
         case .raw:
             if specification.kind == .fixed { try file.allocate(at: 0, count: size) }
             try file.truncate(to: size)

@@ -24,6 +24,8 @@ extension VHDXImage: DiskImage {
         try begin(changingData: true)
     }
 
+    func keepIdentifiers() { hasBegun = true }
+
     func tidyFrozen() throws(DiskError) {
         try emptyLog()
         try trimFile()

@@ -4,7 +4,10 @@ import Glibc
 extension VHDXImage {
     /// Makes an empty image in `file`, whatever was there before. The signature is written when everything else is on stable storage:
     /// an interrupted creation leaves no image. The file stays open and the caller's.
-    public static func create(on file: any DiskFile, _ options: VHDXOptions) throws(DiskFormatError) {
+    ///
+    /// `isUnnamed`: nobody takes the file for an image before the caller has brought all of it to stable storage and given it its name;
+    /// nothing of it is there yet then.
+    public static func create(on file: any DiskFile, _ options: VHDXOptions, isUnnamed: Bool = false) throws(DiskFormatError) {
         try options.check(file)
         let geometry = VHDXGeometry(
             blockSize: options.chosenBlockSize, logicalSectorSize: options.logicalSectorSize, hasParent: options.kind == .differencing)
@@ -35,12 +38,12 @@ extension VHDXImage {
             ])
             for offset in VHDXLayout.regionTableOffsets { try file.write(regions.bytes, at: offset) }
             try file.write(items, at: metadata.lowerBound)
-            try file.synchronise()
+            if !isUnnamed { try file.synchronise() }
 
             var identifier = VHDXLayout.signature
             for unit in "Lunavisor".utf16 { identifier += [UInt8(truncatingIfNeeded: unit), UInt8(truncatingIfNeeded: unit >> 8)] }
             try file.write(identifier, at: 0)
-            try file.synchronise()
+            if !isUnnamed { try file.synchronise() }
         } catch { throw DiskFormatError(error, file: file.name) }
     }
 
