@@ -11,13 +11,19 @@ public struct GUID: Hashable, Sendable, Codable, CustomStringConvertible, Compar
 
     /// A version 4 identifier from the system's random numbers.
     public init() {
+        // Two draws: each is a system call.
         var generator = SystemRandomNumberGenerator()
-        self.init(using: &generator)
+        self.init(version4: (0..<2).flatMap { _ in [UInt8](littleEndian: generator.next() as UInt64) })
     }
 
     /// A version 4 identifier from `generator` (a VM's seed in Exact mode).
     public init(using generator: inout some RandomNumberGenerator) {
-        var bytes = (0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        self.init(version4: (0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) })
+    }
+
+    /// Precondition: sixteen random bytes.
+    private init(version4 random: [UInt8]) {
+        var bytes = random
         bytes[7] = bytes[7] & 0x0f | 0x40
         bytes[8] = bytes[8] & 0x3f | 0x80
         self.bytes = bytes

@@ -19,9 +19,12 @@ package final class EventLog {
 
     package init(folder: Folder) throws {
         self.folder = folder
-        let (events, lines) = try Self.readAll(in: folder)
-        self.lines = lines
-        lastSequence = events.last?.sequence ?? 0
+        let all = try Self.readLines(in: folder)
+        lines = all.count
+        // Only the last one that can be read is looked into: whoever appends one event shall not decode ten thousand.
+        let decoder = JSONDecoder()
+        let last = all.lazy.reversed().compactMap { try? decoder.decode(VirtualMachineEvent.self, from: Data($0)) }.first
+        lastSequence = last?.sequence ?? 0
     }
 
     /// Appends with the next sequence number and the present time; returns what was written. Text that makes the line too long is cut.
@@ -65,17 +68,17 @@ package final class EventLog {
     }
 
     /// All events that can be read, oldest first, at most `kept`; lines that cannot are skipped.
-    package static func read(in folder: Folder) throws -> [VirtualMachineEvent] { Array(try readAll(in: folder).events.suffix(kept)) }
-
-    private static func readAll(in folder: Folder) throws -> (events: [VirtualMachineEvent], lines: Int) {
-        let text: [UInt8]
-        do {
-            text = try folder.readFile(fileName, limit: 1 << 30)
-        } catch let error as PersistenceError where error.isNotFound {
-            return ([], 0)
-        }
-        let lines = text.split(separator: 10)
+    package static func read(in folder: Folder) throws -> [VirtualMachineEvent] {
         let decoder = JSONDecoder()
-        return (lines.compactMap { try? decoder.decode(VirtualMachineEvent.self, from: Data($0)) }, lines.count)
+        let events = try readLines(in: folder).compactMap { try? decoder.decode(VirtualMachineEvent.self, from: Data($0)) }
+        return Array(events.suffix(kept))
+    }
+
+    private static func readLines(in folder: Folder) throws -> [ArraySlice<UInt8>] {
+        do {
+            return try folder.readFile(fileName, limit: 1 << 30).split(separator: 10)
+        } catch let error as PersistenceError where error.isNotFound {
+            return []
+        }
     }
 }

@@ -33,8 +33,10 @@ package final class FileLock: Sendable {
         return FileLock(file: file)
     }
 
-    /// Takes the lock, waiting for another holder for at most `seconds`.
-    package static func wait(_ name: String, in folder: Folder, seconds: Double = 10) throws -> FileLock {
+    /// Takes the lock, waiting for another holder for at most `seconds`, or until `isCancelled`.
+    package static func wait(
+        _ name: String, in folder: Folder, seconds: Double = 10, isCancelled: () -> Bool = { false }
+    ) throws -> FileLock {
         let end = HostTime.monotonic() + UInt64(seconds * 1e9)
         while true {
             if let lock = try take(name, in: folder) {
@@ -42,6 +44,11 @@ package final class FileLock: Sendable {
                 if lock.hasName { return lock }
                 guard folder.file.hasName else { throw PersistenceError.system(ENOENT, "lock", path: folder.path) }
                 continue
+            }
+            if isCancelled() {
+                throw PersistenceError(
+                    "OperationStopped", .operationStopped, "Stopped while another command held “\(folder.path(of: name))”.",
+                    target: folder.path)
             }
             guard HostTime.monotonic() < end else {
                 throw PersistenceError(

@@ -4,7 +4,7 @@ import Glibc
 /// confused with a new one of the same path.
 ///
 /// ```
-/// replaceFile:  write NAME.new → fsync → rename over NAME → fsync folder
+/// replaceFile:  write NAME.new → fsync → rename over NAME → fsync folder (less where a power cut may take it: Durability)
 ///               a kill at any point leaves the old content or the new one, never a mixture
 /// ```
 package final class Folder: Sendable {
@@ -82,24 +82,34 @@ package final class Folder: Sendable {
         return names.sorted()
     }
 
+    /// What a power cut may leave of a file that was just replaced; the end of a process never leaves anything but the old or the new.
+    package enum Durability: Sendable {
+        /// The new content.
+        case lasting
+        /// The old or the new content.
+        case whole
+        /// Anything: who reads it does without it then.
+        case none
+    }
+
     /// Replaces a file's content as a whole. Throws with the old content in place.
-    package func replaceFile(_ name: String, with bytes: [UInt8]) throws {
-        try replaceFile(name) { try $0.write(bytes) }
+    package func replaceFile(_ name: String, with bytes: [UInt8], _ durability: Durability = .lasting) throws {
+        try replaceFile(name, durability) { try $0.write(bytes) }
     }
 
     /// Replaces a file by what `fill` writes into a new one.
-    package func replaceFile(_ name: String, fill: (OpenFile) throws -> Void) throws {
+    package func replaceFile(_ name: String, _ durability: Durability = .lasting, fill: (OpenFile) throws -> Void) throws {
         let temporary = name + ".new"
         do {
             let file = try open(temporary, O_WRONLY | O_CREAT | O_TRUNC, doing: "write")
             try fill(file)
-            try file.synchronize()
+            if durability != .none { try file.synchronize() }
             try rename(temporary, to: name)
         } catch {
             unlinkat(descriptor, temporary, 0)
             throw error
         }
-        synchronize()
+        if durability == .lasting { synchronize() }
     }
 
     package func rename(_ name: String, to new: String) throws {

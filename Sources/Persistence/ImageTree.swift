@@ -15,6 +15,9 @@ public struct ImageTree: Sendable {
     }
 
     private let images: [VirtualMachineConfiguration.Image]
+    /// By their parents' paths; and all by their own.
+    private let children: [String: [VirtualMachineConfiguration.Image]]
+    private let byPath: [String: VirtualMachineConfiguration.Image]
     private let needed: Set<String>
     private let shared: Set<String>
     /// The image whose merge has begun.
@@ -22,6 +25,8 @@ public struct ImageTree: Sendable {
 
     public init(_ configuration: VirtualMachineConfiguration) {
         images = configuration.past?.images ?? []
+        children = Dictionary(grouping: images) { $0.parent }
+        byPath = Dictionary(images.map { ($0.path, $0) }) { first, _ in first }
         shared = Set((configuration.past?.shared ?? []) + (configuration.past?.detached ?? []))
         merging = configuration.past?.merging
         let drives = configuration.drives + configuration.checkpoints.flatMap(\.configuration.drives)
@@ -32,7 +37,7 @@ public struct ImageTree: Sendable {
     /// those nearest the root first, because then nothing is copied twice.
     public var nextStep: Step? {
         for image in images where !needed.contains(image.path) && children(of: image.path).isEmpty { return .remove(image) }
-        if let merging, let image = images.first(where: { $0.path == merging }) {
+        if let merging, let image = byPath[merging] {
             return shared.contains(merging) ? nil : merge(of: image)
         }
         let merges = images.compactMap { image -> (depth: Int, step: Step)? in
@@ -58,12 +63,12 @@ public struct ImageTree: Sendable {
         .merge(child: image, parent: image.parent, grandchildren: children(of: image.path).map(\.path))
     }
 
-    private func children(of path: String) -> [VirtualMachineConfiguration.Image] { images.filter { $0.parent == path } }
+    private func children(of path: String) -> [VirtualMachineConfiguration.Image] { children[path] ?? [] }
 
     /// Images between `image` and the user's own; nil: they stand on each other in a circle.
     private func depth(of image: VirtualMachineConfiguration.Image) -> Int? {
         var (path, depth) = (image.parent, 0)
-        while let next = images.first(where: { $0.path == path }) {
+        while let next = byPath[path] {
             (path, depth) = (next.parent, depth + 1)
             guard depth <= images.count else { return nil }
         }

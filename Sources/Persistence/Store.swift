@@ -161,7 +161,7 @@ package final class Store: Sendable {
         remember(name: nil, of: id)
     }
 
-    /// Draws a partition id under the store's lock; ids are never used twice in a store's life.
+    /// Draws a partition id under the store's lock; ids are never used twice while the host runs.
     package func drawPartitionId() throws -> UInt64 {
         try locked {
             var next: UInt64 = 2
@@ -171,7 +171,7 @@ package final class Store: Sendable {
                     newer: "StoreNewer"
                 ).next
             }
-            try folder.replaceFile(Self.partitionsName, with: try Document.encode(Partitions(version: 1, next: next + 1)))
+            try folder.replaceFile(Self.partitionsName, with: try Document.encode(Partitions(version: 1, next: next + 1)), .whole)
             return max(next, 2)
         }
     }
@@ -192,6 +192,6 @@ package final class Store: Sendable {
         var names = rememberedNames()
         names[id.description] = name
         guard let bytes = try? Document.encode(Names(version: 1, names: names)) else { return }
-        try? folder.replaceFile(Self.namesName, with: bytes)
+        try? folder.replaceFile(Self.namesName, with: bytes, .none)
     }
 }

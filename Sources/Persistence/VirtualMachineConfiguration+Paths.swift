@@ -35,14 +35,23 @@ extension VirtualMachineConfiguration {
     /// Takes out what has a meaning only on one host: parents elsewhere that the user trusts, and where memory is put.
     package mutating func forgetPlaces() {
         snapshotFileLocation = nil
+        formerSnapshotLocations = nil
         past?.shared = nil
         past?.detached = nil
         forgetAllowedParents()
         guard let past else { return }
         for index in past.checkpoints.indices {
             self.past?.checkpoints[index].configuration.snapshotFileLocation = nil
+            self.past?.checkpoints[index].configuration.formerSnapshotLocations = nil
             self.past?.checkpoints[index].configuration.forgetAllowedParents()
         }
+    }
+
+    /// Keeps in mind where memory of checkpoints was put before, so that it is found when they go.
+    package mutating func noteSnapshotLocations(of old: VirtualMachineConfiguration) {
+        let former = Set((old.formerSnapshotLocations ?? []) + [old.snapshotFileLocation].compactMap(\.self))
+        let others = former.subtracting([snapshotFileLocation].compactMap(\.self))
+        formerSnapshotLocations = others.isEmpty ? nil : others.sorted()
     }
 
     private mutating func forgetAllowedParents() {

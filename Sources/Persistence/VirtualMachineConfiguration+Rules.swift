@@ -128,6 +128,7 @@ extension VirtualMachineConfiguration {
         result.automaticStopAction = other.automaticStopAction
         result.checkpointType = other.checkpointType
         result.snapshotFileLocation = other.snapshotFileLocation
+        result.formerSnapshotLocations = other.formerSnapshotLocations
         result.automaticCheckpoints = other.automaticCheckpoints
         result.past = other.past
         result.lockOnDisconnect = other.lockOnDisconnect

@@ -39,6 +39,8 @@ public struct VirtualMachineConfiguration: Codable, Equatable, Sendable {
     public var savedMemory: MemoryImage?
     /// Where checkpoints' memory lies; nil: in the VM's folder.
     public var snapshotFileLocation: String?
+    /// Where it lay before, and may lie still; nil: nowhere else.
+    public var formerSnapshotLocations: [String]?
     /// Whether each start makes a checkpoint; nil: no.
     public var automaticCheckpoints: Bool?
     /// The generation id of the VM's virtual machine generation counter; nil: drawn at the next start.

@@ -35,10 +35,12 @@ extension VirtualMachineFolder {
         }
     }
 
-    /// Throws `CheckpointDamaged` when a file of a checkpoint's memory is not there.
+    /// Throws `CheckpointDamaged` when a file of a checkpoint's memory is not there, `SavedStateNewer` when one is of a newer version.
     package func checkMemory(_ image: VirtualMachineConfiguration.MemoryImage, of checkpoint: String) throws {
         do {
-            _ = try openMemory(image)
+            for file in try openMemory(image) { try SavedStateVersion.check(file) }
+        } catch let error as PersistenceError where error.identifier == SavedStateVersion.newer {
+            throw error
         } catch let error as PersistenceError {
             throw PersistenceError(
                 "CheckpointDamaged", .invalidData, "The memory of the checkpoint “\(checkpoint)” cannot be read: \(error.message)",
@@ -61,9 +63,14 @@ extension VirtualMachineFolder {
     package func removeUnusedMemory(_ configuration: VirtualMachineConfiguration) {
         let used = Set(configuration.memoryPaths.compactMap { $0.split(separator: "/").last.map(String.init) })
         var places = [try? folder.subfolder(Self.checkpointsName)]
-        if let location = configuration.snapshotFileLocation { places.append(try? Folder(path: "\(location)/\(id)")) }
+        let former = configuration.formerSnapshotLocations ?? []
+        for location in [configuration.snapshotFileLocation].compactMap(\.self) + former {
+            places.append(try? Folder(path: "\(location)/\(id)"))
+        }
         for place in places.compactMap(\.self) {
             for name in (try? place.names()) ?? [] where name.hasSuffix(".memory") && !used.contains(name) { try? place.remove(name) }
         }
+        // Those that are empty now.
+        for location in former { rmdir("\(location)/\(id)") }
     }
 }

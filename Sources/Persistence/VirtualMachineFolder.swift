@@ -27,6 +27,8 @@ package struct VirtualMachineFolder: Sendable {
     package static let savedStateName = "saved.state"
     package static let disksName = "disks"
     package static let bootName = "boot"
+    /// Bytes of a configuration with its checkpoints; what is read may be somewhat longer.
+    package static let longestConfiguration = 12 << 20
     package static let logName = "worker.log"
 
     package let id: GUID
@@ -44,9 +46,7 @@ package struct VirtualMachineFolder: Sendable {
                 "ConfigurationUnreadable", .invalidData, "“\(path)” is missing.",
                 action: "Restore the file from a backup, or remove the VM with Remove-VM -Force.", target: path)
         }
-        let configuration = try Document.decode(
-            VirtualMachineConfiguration.self, from: bytes, currentVersion: VirtualMachineConfiguration.currentVersion, path: path,
-            corrupt: "ConfigurationUnreadable", newer: "ConfigurationNewer")
+        let configuration = try DecodedConfigurations.shared.decode(bytes, path: path, of: id)
         guard configuration.id == id else {
             throw PersistenceError(
                 "ConfigurationUnreadable", .invalidData, "“\(path)” is of another VM (\(configuration.id)).",
@@ -55,8 +55,16 @@ package struct VirtualMachineFolder: Sendable {
         return configuration
     }
 
-    package func write(_ configuration: VirtualMachineConfiguration) throws {
-        try folder.replaceFile(Self.configurationName, with: try Document.encode(configuration))
+    package func write(_ configuration: VirtualMachineConfiguration, _ durability: Folder.Durability = .lasting) throws {
+        let document = try Document.encode(configuration)
+        guard document.count <= Self.longestConfiguration else {
+            let (name, count) = (configuration.name, configuration.checkpoints.count)
+            throw PersistenceError(
+                "ConfigurationTooLarge", .writeError,
+                "The configuration of “\(name)” with its \(count) checkpoints would be longer than \(Self.longestConfiguration >> 20) MiB.",
+                action: "Remove checkpoints that are not needed: Remove-VMSnapshot -VMName \(name).", target: name)
+        }
+        try folder.replaceFile(Self.configurationName, with: document, durability)
     }
 
     /// nil when there is none, or none that can be read (a worker was killed while it wrote its first one).
@@ -68,7 +76,10 @@ package struct VirtualMachineFolder: Sendable {
 
     package var hasRunRecord: Bool { folder.exists(Self.runRecordName) }
 
-    package func write(_ record: RunRecord) throws { try folder.replaceFile(Self.runRecordName, with: try Document.encode(record)) }
+    /// After a power cut nothing runs, with or without the record.
+    package func write(_ record: RunRecord) throws {
+        try folder.replaceFile(Self.runRecordName, with: try Document.encode(record), .none)
+    }
 
     package func removeRunRecord() throws {
         try folder.remove(Self.runRecordName)
@@ -86,8 +97,8 @@ package struct VirtualMachineFolder: Sendable {
 
     /// Held from reading a running VM's configuration until its worker has taken the change: two changes at once would otherwise both
     /// start from the old one, and the second would undo the first.
-    package func lockConfiguration() throws -> FileLock {
-        try FileLock.wait(Self.configurationLockName, in: folder, seconds: 60)
+    package func lockConfiguration(seconds: Double = 60, isCancelled: () -> Bool = { false }) throws -> FileLock {
+        try FileLock.wait(Self.configurationLockName, in: folder, seconds: seconds, isCancelled: isCancelled)
     }
 
     package func lockFolder(seconds: Double = 10) throws -> FileLock {

@@ -14,7 +14,7 @@ extension Cmdlet {
             if state == .paused {
                 try machine.resume()
             } else if !invocation.isAlready("Running", target, is: state.rawValue) {
-                _ = try machine.start()
+                try machine.start()
             }
             try invocation.passthru(target)
         })

@@ -8,7 +8,8 @@ extension VirtualMachine {
     func renewAutomaticCheckpoint() {
         do {
             let former = try checkpoints().filter { $0.isAutomatic == true }
-            if !former.isEmpty { try removeCheckpoints(Set(former.map(\.id))) }
+            // Its disks are merged by the worker, while the guest runs.
+            if !former.isEmpty { try forgetCheckpoints(Set(former.map(\.id))) }
             _ = try makeCheckpoint(isAutomatic: true)
         } catch {
             let reason = TransportedError(error).message

@@ -9,14 +9,26 @@ extension VirtualMachine {
     /// VM the worker merges while the guest goes on, and this returns at once; otherwise this returns when it is done.
     ///
     /// Stopped, or ended, in the middle of a merge: nothing is lost, and the next start or removal goes on with it. Errors:
-    /// `CheckpointInUse` when another VM's disks stand on one.
+    /// `CheckpointInUse` when another VM's disks stand on one, `LockBusy` or `WorkerNotResponding` when the VM is at something else for long.
     public func removeCheckpoints(
         _ ids: Set<GUID>, isCancelled: @escaping @Sendable () -> Bool = { false }, progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) throws {
+        try forgetCheckpoints(ids, isCancelled: isCancelled)
+        // Without the store's lock: this may take long.
+        guard try !files().folder.hasWorker() else { return }
+        try writing("merged") { folder in try tidy(folder, isCancelled: isCancelled, progress: progress) }
+    }
+
+    /// Seconds for which the store's lock is held at most while others are waited for; who waits for that lock waits longer.
+    private static let patienceOfStore = 8.0
+
+    /// Takes checkpoints out of the tree. What is to be merged then, the worker of a running VM begins to merge; else it is left.
+    func forgetCheckpoints(_ ids: Set<GUID>, isCancelled: () -> Bool = { false }) throws {
         let store = try files().store
         try store.locked {
+            let end = WorkerClient.deadline(Self.patienceOfStore)
             let folder = try files().folder
-            let lock = try folder.lockConfiguration()
+            let lock = try folder.lockConfiguration(seconds: Self.patienceOfStore, isCancelled: isCancelled)
             defer { withExtendedLifetime(lock) {} }
             let configuration = try configuration()
             for id in ids where configuration.checkpoint(id) == nil { throw ManagementError.checkpointGone(name) }
@@ -25,7 +37,7 @@ extension VirtualMachine {
             try checkUnused(ids, of: configuration, shared)
             if try folder.hasWorker() {
                 let request = RemoveCheckpointsRequest(ids: ids.sorted(), shared: shared.keys.sorted())
-                if try askIfRunning(request, seconds: 60) != nil { return }
+                if try askIfRunning(request, seconds: Self.left(until: end), isCancelled: isCancelled) != nil { return }
             }
             try writing("rid of a checkpoint") { folder in
                 var new = try folder.readConfiguration()
@@ -41,9 +53,6 @@ extension VirtualMachine {
                 }
             }
         }
-        // Without the store's lock: this may take long.
-        guard try !files().folder.hasWorker() else { return }
-        try writing("merged") { folder in try tidy(folder, isCancelled: isCancelled, progress: progress) }
     }
 
     private func checkUnused(_ ids: Set<GUID>, of configuration: VirtualMachineConfiguration, _ shared: [String: String]) throws {
@@ -105,7 +114,8 @@ extension VirtualMachine {
                     case .remove(let image):
                         // A folder that is gone keeps nothing.
                         try? ImagePlace(path: image.path).unlinkWithAttempts()
-                        try folder.write(after)
+                        // A document that still names it after a power cut only has it removed once more.
+                        try folder.write(after, .whole)
                     }
                     configuration = after
                 })

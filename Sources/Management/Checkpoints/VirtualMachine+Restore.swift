@@ -14,7 +14,7 @@ extension VirtualMachine {
         // A checkpoint that cannot be applied must not cost the running guest.
         if let memory = wanted.memory { try files().folder.checkMemory(memory, of: wanted.name) }
         _ = try before.forks(of: wanted.configuration, id: GUID())
-        if try status().state.hasWorker { try turnOff(force: true, isCancelled: isCancelled) }
+        if try files().folder.hasWorker() { try turnOff(force: true, isCancelled: isCancelled) }
         try writing("restored") { folder in
             let old = try folder.readConfiguration()
             guard let checkpoint = old.checkpoint(id) else { throw ManagementError.checkpointGone(name) }
@@ -24,13 +24,16 @@ extension VirtualMachine {
                 let past = new.past
                 new = checkpoint.configuration
                 (new.id, new.name, new.past) = (old.id, old.name, past)
+                new.noteSnapshotLocations(of: old)
                 new.follow(forks)
                 new.past?.current = id
                 new.savedMemory = checkpoint.memory
                 new.generationId = nil
                 // Before the configuration: what was saved must never meet these disks.
-                try folder.folder.remove(VirtualMachineFolder.savedStateName)
-                folder.folder.synchronize()
+                if folder.hasSavedState {
+                    try folder.folder.remove(VirtualMachineFolder.savedStateName)
+                    folder.folder.synchronize()
+                }
             }
             let initiator = CurrentUser.initiator
             _ = try? EventLog(folder: folder.folder).append(

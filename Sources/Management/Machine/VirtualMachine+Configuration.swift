@@ -47,6 +47,7 @@ extension VirtualMachine {
         var new = old
         try change(&new)
         new.noteDetached(from: old)
+        new.noteSnapshotLocations(of: old)
         (new.version, new.id, new.creationTime) = (old.version, old.id, old.creationTime)
         guard new.generation == old.generation else {
             throw ManagementError(
@@ -82,8 +83,12 @@ extension VirtualMachine {
                 action: "Stop it first: Stop-VM \(name)", target: name)
         }
         let devices = try OpenedDevices(host: host, changes: difference.changes, of: old)
-        let document = String(decoding: try Document.encode(new), as: UTF8.self)
-        let request = ConfigureRequest(document: document, handover: devices.descriptors.isEmpty ? nil : devices.handover)
+        var present = new
+        present.past = nil
+        let request = ConfigureRequest(
+            document: String(decoding: try Document.encode(present), as: UTF8.self),
+            past: new.past.map { PastChange(to: $0, from: old.past) },
+            handover: devices.descriptors.isEmpty ? nil : devices.handover)
         return try withExtendedLifetime(devices) {
             try askIfRunning(request, seconds: 20, descriptors: devices.descriptors).map { _ in new }
         }
@@ -106,5 +111,15 @@ extension VirtualMachine {
             }
             return new
         }
+    }
+}
+
+extension PastChange {
+    fileprivate init(to new: VirtualMachineConfiguration.Past, from old: VirtualMachineConfiguration.Past?) {
+        let known = Dictionary((old?.checkpoints ?? []).map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
+        let renamed = new.checkpoints.filter { known[$0.id] != $0.name }
+        self.init(
+            names: Dictionary(renamed.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first }), shared: new.shared,
+            detached: new.detached)
     }
 }

@@ -8,8 +8,7 @@ import WorkerProtocol
 extension VirtualMachine {
     /// Starts the VM from Off or Saved and returns when its guest runs. The worker outlives this process, also when this process ends
     /// during the start. Errors: `AlreadyRunning`, `InvalidState`, `FirmwareMissing`, boot files that cannot be used, `WorkerFailed`.
-    @discardableResult
-    public func start(timeout: Double = 120, isCancelled: () -> Bool = { false }) throws -> VirtualMachineStatus {
+    public func start(timeout: Double = 120, isCancelled: () -> Bool = { false }) throws {
         let before = try status()
         guard before.state.transition(.start) != nil else {
             if before.state == .offCritical || before.state == .savedCritical { _ = try configuration() }
@@ -58,7 +57,6 @@ extension VirtualMachine {
             // Our copy of the worker's end goes here, so that its death shows as the end of the stream.
         }
         try wait(for: report, folder: folder, timeout: timeout, isCancelled: isCancelled)
-        return try status()
     }
 
     private func kernel(of configuration: VirtualMachineConfiguration) throws -> OpenFile {

@@ -118,6 +118,13 @@ public final class CompatibilityReport: Sendable {
         for path in planned.memoryPaths.sorted() + boot {
             if let error = damage[path], blamed.insert(path).inserted { add(error.identifier, error.message) }
         }
+        for file in source.files where planned.memoryPaths.contains(source.absolutePath(of: file.path)) {
+            do {
+                try (try? source.open(file)).map { try SavedStateVersion.check($0) }
+            } catch let error as PersistenceError {
+                add(error.identifier, error.message)
+            }
+        }
         return found
     }
 

@@ -19,6 +19,8 @@ import WorkerProtocol
 package final class WorkerInstance: Sendable {
     struct Phase {
         var machine: (any MachineControlling)?
+        /// The machine that has ended: to give its memory back takes long, and nobody shall wait for it who waits for the VM's folder.
+        var closed: (any MachineControlling)?
         /// The state while no machine says better: starting, then the final one.
         var fallback = VirtualMachineState.starting
         /// A verb of ours is at work: state changes are its doing.
@@ -108,6 +110,11 @@ package final class WorkerInstance: Sendable {
         actions.add { [self] in startMachine() }
         server.run(WorkerService(instance: self))
         for port in ports.withLock({ $0 }) { port.detachAll() }
+        let closed = phase.withLock { phase in
+            defer { phase.closed = nil }
+            return phase.closed
+        }
+        withExtendedLifetime(closed) {}
         return phase.withLock { $0.fallback == .starting } ? 1 : 0
     }
 
