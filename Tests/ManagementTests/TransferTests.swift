@@ -207,6 +207,20 @@ import Testing
         #expect(error?.message.contains("version 7") == true && error?.message.contains("up to 1") == true)
     }
 
+    @Test func aSavedMachineOfANewerVersionIsRefusedWithBothNumbers() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        let json = Array("{\"version\":9}".utf8)
+        try Folder(path: test.path(machine, "")).replaceFile(
+            "saved.state", with: Array("LUNASAV1".utf8) + [UInt8](littleEndian: UInt32(json.count)) + json)
+        try machine.export(to: test.folder.path + "/exports")
+        let other = try TestHost()
+        let error = #expect(throws: ManagementError.self) { try other.host.importMachine(test.folder.path + "/exports/web01", copying()) }
+        #expect(error?.identifier == "SavedStateNewer")
+        #expect(error?.message.contains("version 9") == true && error?.message.contains("up to 2") == true)
+        #expect(try other.host.machines().isEmpty)
+    }
+
     @Test func aLinkOutOfTheFolderIsNotFollowed() throws {
         let fixture = try TransferFixture()
         try fixture.machine.export(to: fixture.place)

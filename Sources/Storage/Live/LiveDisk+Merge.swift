@@ -11,20 +11,21 @@ extension LiveDisk {
     /// `children` are the images on `path` that are not in this chain: from then on they name its parent. `recording` runs when all
     /// content is in the parent on stable storage and nothing needs the image any more; it makes last that the machine's disk, or a
     /// checkpoint, that was `path` is the parent now, and it or the caller removes the file afterwards. For the image that the guest
-    /// writes it runs before the guest's next write, and must not use the disk.
+    /// writes it runs before the guest's next write, and must not use the disk. `preparing` runs before the guest is made to wait for
+    /// that, and may take its time.
     public func merge(
-        _ path: String, children: [ImagePlace] = [], recording: () throws -> Void = {},
+        _ path: String, children: [ImagePlace] = [], preparing: () throws -> Void = {}, recording: () throws -> Void = {},
         progress: @escaping DiskOperations.Progress = { _ in true }
     ) throws {
         func opened(_ place: ImagePlace) throws -> any LiveImageFile {
             LiveHostFile(
                 descriptor: try place.open(readOnly: false).releaseDescriptor(), path: place.path, place: place, isWritable: true)
         }
-        try merge(path, children: { try children.map(opened) }, recording: recording, progress: progress)
+        try merge(path, children: { try children.map(opened) }, preparing: preparing, recording: recording, progress: progress)
     }
 
     package func merge(
-        _ path: String, children: () throws -> [any LiveImageFile], recording: () throws -> Void,
+        _ path: String, children: () throws -> [any LiveImageFile], preparing: () throws -> Void = {}, recording: () throws -> Void,
         progress: @escaping DiskOperations.Progress
     ) throws {
         let work = try begin("merged")
@@ -34,7 +35,7 @@ extension LiveDisk {
             throw DiskOperationError(.notInChain, "“\(path)” is not an image of this disk that has a parent.", file: path)
         }
         let copy = self.copy(for: work, progress)
-        if position == 0 { return try mergeTop(chain, work, copy, recording) }
+        if position == 0 { return try mergeTop(chain, work, copy, preparing, recording) }
         let others = try children()
         defer { for file in others { file.close() } }
         try mergeFrozen(chain, at: position, others, copy, recording)
@@ -139,7 +140,9 @@ extension LiveDisk {
         try? image.disk.close()
     }
 
-    private func mergeTop(_ chain: [LiveImage], _ work: LiveWork, _ copy: DiskCopy, _ recording: () throws -> Void) throws {
+    private func mergeTop(
+        _ chain: [LiveImage], _ work: LiveWork, _ copy: DiskCopy, _ preparing: () throws -> Void, _ recording: () throws -> Void
+    ) throws {
         let (image, parent) = (chain[0], chain[1])
         guard let upper = image.disk as? any DiskImage else { return }
         let below = chain.count > 2 ? chain[2].disk : nil
@@ -156,6 +159,9 @@ extension LiveDisk {
             guard let lower = target.disk as? any DiskImage else { return }
             let step = MergeStep(upper: upper, lower: lower, paths: [image.file.path, parent.file.path])
             try lock.withLock { try step.begin(size: upper.size) }
+            try copyTop(to: lower, work, copy)
+            try preparing()
+            // What the guest wrote meanwhile.
             try copyTop(to: lower, work, copy)
             try lock.withLock {
                 try copyRest(to: lower, copy)

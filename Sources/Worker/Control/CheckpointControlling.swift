@@ -20,13 +20,15 @@ package protocol CheckpointControlling: AnyObject, Sendable {
     /// - Parameters:
     ///   - children: all images on `child`.
     ///   - progress: hears what is done, from 0 to 1; false ends the attempt, which loses nothing.
+    ///   - preparing: called before the guest is made to wait for `commit`; may take its time.
     ///   - commit: called when all of it is durable and nothing needs the child any more.
     /// - Returns: false when the two do not lie under a disk of this machine.
     func merge(
-        _ child: String, into parent: String, children: [String], progress: @escaping @Sendable (Double) -> Bool, commit: () throws -> Void
+        _ child: String, into parent: String, children: [String], progress: @escaping @Sendable (Double) -> Bool,
+        preparing: () throws -> Void, commit: () throws -> Void
     ) throws -> Bool
 
-    /// Deletes an image that nothing stands on, if its folder is one of those in which the machine's images lie.
+    /// Deletes an image that nothing stands on.
     func removeImage(at path: String)
 }
 

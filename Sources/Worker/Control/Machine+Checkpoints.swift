@@ -49,7 +49,8 @@ extension Machine: CheckpointControlling {
     }
 
     package func merge(
-        _ child: String, into parent: String, children: [String], progress: @escaping @Sendable (Double) -> Bool, commit: () throws -> Void
+        _ child: String, into parent: String, children: [String], progress: @escaping @Sendable (Double) -> Bool,
+        preparing: () throws -> Void, commit: () throws -> Void
     ) throws -> Bool {
         func places(except chain: [String]) throws -> [ImagePlace] {
             try children.filter { !chain.contains($0) }.map { path in
@@ -67,9 +68,12 @@ extension Machine: CheckpointControlling {
         }
         let chain = disk.chain.map(\.path)
         guard let position = chain.firstIndex(of: child), position + 1 < chain.count, chain[position + 1] == parent else { return false }
-        try disk.merge(child, children: try places(except: chain), recording: commit, progress: progress)
+        try disk.merge(child, children: try places(except: chain), preparing: preparing, recording: commit, progress: progress)
         return true
     }
 
-    package func removeImage(at path: String) { try? stack.disks.place(of: path)?.unlinkWithAttempts() }
+    package func removeImage(at path: String) {
+        // In a folder of none of the disks that it has now, it is found by its path; a folder that is gone keeps nothing.
+        try? (stack.disks.place(of: path) ?? ImagePlace(path: path)).unlinkWithAttempts()
+    }
 }

@@ -32,7 +32,9 @@ final class MergeTask: Sendable {
 extension WorkerInstance {
     /// Begins to merge and delete the images that no checkpoint and no drive needs, if there are any and nobody is at it.
     func startMerging() {
-        guard let configuration = try? folder.readConfiguration(), ImageTree(configuration).nextStep != nil else { return }
+        guard !phase.withLock({ $0.hasEnded }), let configuration = try? folder.readConfiguration(),
+            ImageTree(configuration).nextStep != nil
+        else { return }
         let task = MergeTask()
         let isFirst = phase.withLock { phase in
             guard phase.merging == nil, !phase.hasEnded else { return false }
@@ -90,10 +92,16 @@ extension WorkerInstance {
             task.progress.withLock { $0 = done }
             return !task.isCancelled.load(ordering: .acquiring)
         }
+        // Whoever changes the configuration through us holds this lock from reading it to our answer, which may be long in coming: then
+        // the guest's disk is not kept waiting, and whoever ends the VM ends this.
+        var lock: FileLock?
+        func prepare() throws {
+            guard lock == nil else { return }
+            lock = try folder.lockConfiguration(seconds: 3_600) { task.isCancelled.load(ordering: .acquiring) }
+        }
         func record(_ change: (inout VirtualMachineConfiguration) -> Void) throws {
-            // Whoever changes the configuration through us holds this lock from reading it to our answer.
-            let lock = try folder.lockConfiguration()
-            defer { withExtendedLifetime(lock) {} }
+            try prepare()
+            defer { lock = nil }
             try document.withLock {
                 var new = try folder.readConfiguration()
                 change(&new)
@@ -107,7 +115,9 @@ extension WorkerInstance {
             try commit()
         case .merge(let child, let parent, let grandchildren):
             try record { $0.past?.merging = child.path }
-            if try !machine.merge(child.path, into: parent, children: grandchildren, progress: progress, commit: commit) {
+            let isDone = try machine.merge(
+                child.path, into: parent, children: grandchildren, progress: progress, preparing: prepare, commit: commit)
+            if !isDone {
                 // A branch on which no disk of the machine stands.
                 let disks = DiskOperations(allowedParents: try folder.readConfiguration().allowedParents, progress: progress)
                 try disks.mergeStep(child.path, into: parent, children: grandchildren) { _ in try commit() }

@@ -43,7 +43,8 @@ extension WorkerInstance {
         }
         if configuration.generationId == nil {
             configuration.generationId = configuration.drawGenerationId()
-            try write(configuration)
+            // Going on from a checkpoint, it is written below with the rest.
+            if configuration.savedMemory == nil { try write(configuration) }
         }
         let ports = try [1, 2].map { try ConsolePort(number: $0, folder: folder.folder) }
         self.ports.withLock { $0 = ports }
@@ -75,8 +76,10 @@ extension WorkerInstance {
             try machine.restore(from: saved.descriptor, buildingOn: [])
         }
         // From here on the guest changes the world its saved state remembers, so that state must not be started again.
-        try folder.folder.remove(VirtualMachineFolder.savedStateName)
-        folder.folder.synchronize()
+        if folder.hasSavedState {
+            try folder.folder.remove(VirtualMachineFolder.savedStateName)
+            folder.folder.synchronize()
+        }
         try machine.resume()
         return true
     }
@@ -90,6 +93,11 @@ extension WorkerInstance {
         }
         phase.withLock { $0.isActing = true }
         defer { phase.withLock { $0.isActing = false } }
+        if verb == .turnOff || verb == .save, let merging = phase.withLock({ $0.merging }) {
+            // It may wait for a lock that whoever asks for this holds. If the machine goes on after all, so does it.
+            merging.stop()
+        }
+        defer { startMerging() }
         let who = initiator.map { "\($0.user) (\($0.program ?? "process") \($0.processId))" } ?? "the host's shutdown"
         switch verb {
         case .pause:
@@ -121,13 +129,20 @@ extension WorkerInstance {
     }
 
     /// Takes over what may change while the VM runs: the document and the machine, or neither.
-    func configure(document: String, devices: HandedDevices, by initiator: VirtualMachineEvent.Initiator) throws {
+    func configure(
+        document: String, past change: PastChange?, devices: HandedDevices, by initiator: VirtualMachineEvent.Initiator
+    ) throws {
         let old = try folder.readConfiguration()
         var new = try Document.decode(
             VirtualMachineConfiguration.self, from: Array(document.utf8), currentVersion: VirtualMachineConfiguration.currentVersion,
             path: "the new configuration", corrupt: "ConfigurationUnreadable", newer: "ConfigurationNewer")
         // Ours: whoever asks may have read the document before the VM started.
         new.generationId = old.generationId
+        guard new.past == nil, Self.apply(change, to: old.past, of: &new) else {
+            throw WorkerError(
+                "InvalidState", .invalidOperation, "The checkpoints of “\(old.name)” changed meanwhile; repeat the command.",
+                target: old.name)
+        }
         try new.check()
         let difference = old.difference(to: new)
         guard (new.version, new.id, new.creationTime) == (old.version, old.id, old.creationTime), difference.needsOff.isEmpty else {
@@ -135,11 +150,6 @@ extension WorkerInstance {
             throw WorkerError(
                 "InvalidState", .invalidOperation, "“\(old.name)” is \(state.rawValue): \(what) can be changed only while it is off.",
                 action: "Turn it off first: Stop-VM \(old.name)", target: old.name)
-        }
-        guard Self.samePast(old, new) else {
-            throw WorkerError(
-                "InvalidState", .invalidOperation, "The checkpoints of “\(old.name)” changed meanwhile; repeat the command.",
-                target: old.name)
         }
         let changes = difference.changes.filter { $0 != .settings }
         if changes.contains(where: \.concernsDrive) { try refuseWhileMerging("given or deprived of a drive") }
@@ -157,12 +167,18 @@ extension WorkerInstance {
         log.note(VirtualMachineEvent(.renamed, message: "Renamed from “\(old.name)” by \(initiator.user).", initiator: initiator))
     }
 
-    /// Clients may give checkpoints other names, nothing else.
-    private static func samePast(_ old: VirtualMachineConfiguration, _ new: VirtualMachineConfiguration) -> Bool {
-        guard var past = old.past, past.checkpoints.count == new.checkpoints.count else { return old.past == new.past }
-        for (index, checkpoint) in new.checkpoints.enumerated() { past.checkpoints[index].name = checkpoint.name }
-        (past.shared, past.detached) = (new.past?.shared, new.past?.detached)
-        return past == new.past
+    /// Gives the new configuration the past that a client's change makes of the old one; false: what it changes is not there.
+    private static func apply(
+        _ change: PastChange?, to old: VirtualMachineConfiguration.Past?, of new: inout VirtualMachineConfiguration
+    ) -> Bool {
+        guard var past = old, let change else { return old == nil && change == nil }
+        for (id, name) in change.names {
+            guard let index = past.checkpoints.firstIndex(where: { $0.id == id }) else { return false }
+            past.checkpoints[index].name = name
+        }
+        (past.shared, past.detached) = (change.shared, change.detached)
+        new.past = past
+        return true
     }
 
     /// Empties the drives in the configuration whose media the guest ejected. A document that cannot be written now is written later.
@@ -221,7 +237,7 @@ extension WorkerInstance {
             guard !phase.hasEnded else { return nil }
             phase.hasEnded = true
             phase.fallback = Self.way(to: final)
-            defer { phase.machine = nil }
+            defer { (phase.machine, phase.closed) = (nil, phase.machine) }
             return phase.machine
         }
         // Before the disks are closed under it.

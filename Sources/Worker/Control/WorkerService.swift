@@ -76,7 +76,7 @@ final class WorkerService: ControlService {
             let devices = try connection.claimDevices(request)
             let initiator = connection.initiator
             later(frame, head, connection) {
-                try $0.configure(document: request.document, devices: devices, by: initiator)
+                try $0.configure(document: request.document, past: request.past, devices: devices, by: initiator)
                 return try ProtocolCodec.encode(Done())
             }
         case CheckpointRequest.name:

@@ -1,6 +1,7 @@
 import Basics
 import DeviceModel
 import FoundationEssentials
+import Persistence
 
 #if canImport(Glibc)
     import Glibc
@@ -16,8 +17,8 @@ import FoundationEssentials
 /// and changes its mind: the frame, which comes last, makes it a saved machine. Version 1 (SavedMachine+Version1.swift) had the same
 /// beginning, so that its readers say which version they have before them.
 package enum SavedMachine {
-    package static let version = 2
-    static let magic = Array("LUNASAV1".utf8)
+    package static let version = SavedStateVersion.current
+    static let magic = SavedStateVersion.magic
     static let headerLimit = 16 << 20
     /// Where page 0 lies.
     static let pageBase = 4096

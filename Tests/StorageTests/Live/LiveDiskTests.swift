@@ -115,6 +115,32 @@ import Testing
         #expect(try fixture.content(name) == atK)
     }
 
+    @Test(arguments: ["a.vhdx", "a.vhd"]) func aGuestWritesWhileTheEndOfAMergeWaits(name: String) throws {
+        try fixture.create(name)
+        let disk = try fixture.open(name)
+        let guest = GuestLoad(disk, model: empty(), seed: 9)
+        guest.run(60)
+        try disk.fork(to: try fixture.place(name).differencingPlace(disk.chain[0].format))
+        guest.run(60)
+        let names = fixture.names(disk)
+        var order: [String] = []
+        try disk.merge(
+            folder(names[0]),
+            preparing: {
+                // Would never return if the guest had to wait for this.
+                guest.run(60)
+                order.append("prepared")
+            },
+            recording: { order.append("recorded") })
+        #expect(order == ["prepared", "recorded"])
+        guest.run(20)
+        try guest.expectContent(of: disk)
+        try fixture.place(names[0]).unlink()
+        try disk.close()
+        #expect(try fixture.content(name) == guest.model)
+        try fixture.expectWhole(name)
+    }
+
     @Test(arguments: ["a.vhdx", "a.vhd"]) func stoppedMergesAreAsIfTheyHadNotBeen(name: String) throws {
         try fixture.create(name)
         let disk = try fixture.open(name)
