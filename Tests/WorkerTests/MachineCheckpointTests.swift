@@ -12,7 +12,7 @@ struct MachineCheckpointTests {
     /// A file of a row, with the hash of the machine at its moment.
     private struct Point {
         let file: NamelessFile
-        var figures: CheckpointFigures
+        var figures: MemoryImageFigures
         var reference: MemoryImageReference { MemoryImageReference(name: "point", identity: figures.identity) }
     }
 
@@ -109,7 +109,7 @@ struct MachineCheckpointTests {
         private let machine: Machine
         private let lock = NSCondition()
         // Safety: guarded by `lock`.
-        private var points: [(file: NamelessFile, figures: CheckpointFigures)] = []
+        private var points: [(file: NamelessFile, figures: MemoryImageFigures)] = []
         private var failure: (any Error)?
         private var isDone = false
 
@@ -132,7 +132,7 @@ struct MachineCheckpointTests {
             }.start()
         }
 
-        func join() throws -> [(file: NamelessFile, figures: CheckpointFigures)] {
+        func join() throws -> [(file: NamelessFile, figures: MemoryImageFigures)] {
             lock.lock()
             defer { lock.unlock() }
             while !isDone { lock.wait() }

@@ -4,15 +4,6 @@ import Persistence
 import Storage
 import WorkerProtocol
 
-/// What making a checkpoint cost.
-public struct CheckpointFigures: Sendable, Equatable {
-    /// Nanoseconds that the guest stood still; 0 when it did not run.
-    public var pauseNanoseconds: UInt64 = 0
-    /// Bytes of memory and state that were written.
-    public var bytesWritten: UInt64 = 0
-    public init() {}
-}
-
 extension VirtualMachine {
     /// The VM's checkpoints in the order in which they were made.
     public func checkpoints() throws -> [VirtualMachineConfiguration.Checkpoint] { try configuration().checkpoints }
@@ -26,7 +17,7 @@ extension VirtualMachine {
     /// `capture` says what an export of a running VM needs, whatever the configuration's kind is.
     public func makeCheckpoint(
         named name: String? = nil, isAutomatic: Bool = false, capturing capture: LiveCapture? = nil, isCancelled: () -> Bool = { false }
-    ) throws -> (checkpoint: VirtualMachineConfiguration.Checkpoint, figures: CheckpointFigures) {
+    ) throws -> (checkpoint: VirtualMachineConfiguration.Checkpoint, figures: CheckpointMade) {
         if let name { try Self.check(checkpointName: name) }
         let folder = try files().folder
         let lock = try folder.lockConfiguration()
@@ -44,7 +35,7 @@ extension VirtualMachine {
         let checkpoint = try writing("checkpointed") { folder in
             try makeRestingCheckpoint(named: name, isAutomatic: isAutomatic, in: folder)
         }
-        return (checkpoint, CheckpointFigures())
+        return (checkpoint, CheckpointMade())
     }
 
     /// Gives a checkpoint another name, in any state of the VM. Names need not differ.
@@ -137,7 +128,7 @@ extension VirtualMachine {
     private func makeRunningCheckpoint(
         named name: String, _ capture: LiveCapture?, _ configuration: VirtualMachineConfiguration, _ folder: VirtualMachineFolder,
         _ isCancelled: () -> Bool
-    ) throws -> (checkpoint: VirtualMachineConfiguration.Checkpoint, figures: CheckpointFigures)? {
+    ) throws -> (checkpoint: VirtualMachineConfiguration.Checkpoint, figures: CheckpointMade)? {
         let id = GUID()
         let memory = try MemoryFile(id: id, configuration: configuration, folder: folder)
         let request = CheckpointRequest(id: id, name: name, memoryPath: memory.path, kind: capture?.checkpointKind)
@@ -150,15 +141,13 @@ extension VirtualMachine {
         }
         // Without its answer the worker may still be at it, or may have ended behind it: then the file stays, and goes when nothing names it.
         guard let made else {
-            if let checkpoint = try self.configuration().checkpoint(id) { return (checkpoint, CheckpointFigures()) }
+            if let checkpoint = try self.configuration().checkpoint(id) { return (checkpoint, CheckpointMade()) }
             memory.remove()
             return nil
         }
         guard let checkpoint = try self.configuration().checkpoint(id) else { throw ManagementError.checkpointGone(name) }
         if checkpoint.memory == nil { memory.remove() }
-        var figures = CheckpointFigures()
-        (figures.pauseNanoseconds, figures.bytesWritten) = (made.pauseNanoseconds, made.bytesWritten)
-        return (checkpoint, figures)
+        return (checkpoint, made)
     }
 }
 

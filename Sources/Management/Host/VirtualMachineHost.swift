@@ -122,13 +122,10 @@ public final class VirtualMachineHost: Sendable {
 /// Paths as they are stored: absolute, because a worker's working folder is /.
 enum Paths {
     /// The last part of a path.
-    static func name(of path: String) -> String { path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path }
+    static func name(of path: String) -> String { FilePath.name(of: path) }
 
     /// The folder that an absolute path's file lies in.
-    static func folder(of path: String) -> String {
-        guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return "/" }
-        return String(path[..<slash])
-    }
+    static func folder(of path: String) -> String { FilePath.folder(of: path) }
 
     static func absolute(_ path: String) -> String {
         guard !path.hasPrefix("/") else { return path }

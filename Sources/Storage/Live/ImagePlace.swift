@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import Glibc
 
@@ -29,7 +30,7 @@ public final class ImageFolder: Sendable {
     public func synchronise() { _ = lv_disk_synchronise_folder(descriptor) }
 
     static func synchronise(of path: String) {
-        guard let folder = try? ImageFolder(path: ParentSearch.folder(of: path)) else { return }
+        guard let folder = try? ImageFolder(path: FilePath.folder(of: path)) else { return }
         folder.synchronise()
     }
 }
@@ -53,7 +54,7 @@ public struct ImagePlace: Sendable {
     public init(path: String) throws(DiskOpenError) {
         let full = ParentSearch.normalised(path)
         let name = full.split(separator: "/").last.map(String.init) ?? ""
-        try self.init(folder: ImageFolder(path: ParentSearch.folder(of: full)), name: name)
+        try self.init(folder: ImageFolder(path: FilePath.folder(of: full)), name: name)
     }
 
     /// Another file of the same folder.

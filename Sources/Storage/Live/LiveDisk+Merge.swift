@@ -14,18 +14,18 @@ extension LiveDisk {
     /// writes it runs before the guest's next write, and must not use the disk. `preparing` runs before the guest is made to wait for
     /// that, and may take its time.
     public func merge(
-        _ path: String, children: [ImagePlace] = [], preparing: () throws -> Void = {}, recording: () throws -> Void = {},
+        _ path: String, children: [ImagePlace] = [], recording: () throws -> Void = {}, preparing: () throws -> Void = {},
         progress: @escaping DiskOperations.Progress = { _ in true }
     ) throws {
         func opened(_ place: ImagePlace) throws -> any LiveImageFile {
             LiveHostFile(
                 descriptor: try place.open(readOnly: false).releaseDescriptor(), path: place.path, place: place, isWritable: true)
         }
-        try merge(path, children: { try children.map(opened) }, preparing: preparing, recording: recording, progress: progress)
+        try merge(path, children: { try children.map(opened) }, recording: recording, preparing: preparing, progress: progress)
     }
 
     package func merge(
-        _ path: String, children: () throws -> [any LiveImageFile], preparing: () throws -> Void = {}, recording: () throws -> Void,
+        _ path: String, children: () throws -> [any LiveImageFile], recording: () throws -> Void, preparing: () throws -> Void = {},
         progress: @escaping DiskOperations.Progress
     ) throws {
         let work = try begin("merged")

@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 
 /// Who stands on a file: for saying which VM has a disk in use.
@@ -35,7 +36,7 @@ extension DiskChain {
             guard let reference = try? ParentReference.of(file, format: format) else { continue }
             return reference.paths.lazy.compactMap { name -> String? in
                 let isOutside = name.hasPrefix("/") || name.split(separator: "/").contains("..")
-                let full = ParentSearch.normalised(name.hasPrefix("/") ? name : ParentSearch.folder(of: image) + "/" + name)
+                let full = ParentSearch.normalised(name.hasPrefix("/") ? name : FilePath.folder(of: image) + "/" + name)
                 return !isOutside || allowed.contains(full) ? full : nil
             }.first { access($0, F_OK) == 0 }
         }

@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import Glibc
 
@@ -68,7 +69,7 @@ struct ParentSearch {
         }
     }
 
-    private var folder: String { Self.folder(of: childPath) }
+    private var folder: String { FilePath.folder(of: childPath) }
 
     /// The error that helps most: what was found and refused counts more than what was not found.
     private func worst(of failures: [DiskOpenError], tried paths: [String]) -> DiskOpenError {
@@ -83,11 +84,6 @@ struct ParentSearch {
         return DiskOpenError(
             .parentMissing, "The parent of “\(childPath)” is not there (\(places)).", file: childPath,
             action: "Put it back, or name it with Set-VHD -ParentPath.")
-    }
-
-    static func folder(of path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     /// The absolute spelling without `.`, `..` and doubled slashes. Symbolic links are not looked at.

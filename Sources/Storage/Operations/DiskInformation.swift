@@ -77,6 +77,6 @@ extension DiskOperations {
     /// The path that is tried first, made absolute; a file's own words otherwise.
     private static func shown(_ relative: String?, _ absolute: String?, _ child: String) -> String {
         guard let relative else { return absolute ?? "" }
-        return ParentSearch.normalised(relative.hasPrefix("/") ? relative : ParentSearch.folder(of: child) + "/" + relative)
+        return ParentSearch.normalised(relative.hasPrefix("/") ? relative : FilePath.folder(of: child) + "/" + relative)
     }
 }

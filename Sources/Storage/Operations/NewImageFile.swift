@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import Glibc
 
@@ -15,7 +16,7 @@ final class NewImageFile {
             place = try ImagePlace(path: path)
         } catch {
             guard error.code == .notFound else { throw error }
-            throw DiskOpenError(.notFound, "There is no folder “\(ParentSearch.folder(of: path))” for “\(path)”.", file: path)
+            throw DiskOpenError(.notFound, "There is no folder “\(FilePath.folder(of: path))” for “\(path)”.", file: path)
         }
         try self.init(place)
     }

@@ -10,7 +10,7 @@ struct MemoryImageBase {
 }
 
 /// What a checkpoint cost.
-package struct CheckpointFigures: Sendable {
+package struct MemoryImageFigures: Sendable {
     /// Identity of the file written, for those that shall build on it.
     package var identity: GUID
     /// What it builds on, the nearest first; none: it is full.
@@ -42,17 +42,17 @@ extension Machine {
     /// and what was written is worthless.
     ///
     /// `parent` names the file that the machine was restored from or last checkpointed to: then only pages written since go to the new
-    /// one. Where it is another, or its row of ancestors is long, the new file is full; `CheckpointFigures.parents` tells. The file is
+    /// one. Where it is another, or its row of ancestors is long, the new file is full; `MemoryImageFigures.parents` tells. The file is
     /// written from its beginning, is durable when this returns, and must not be changed while a machine lives that builds on it.
     ///
     /// `beforeGoingOn` runs while the machine stands and everything of it is written, for what must be of the same moment, such as
     /// its disks; when it throws, the checkpoint fails. It may not call the machine's verbs. Only making the file durable can fail after it.
-    /// `hashing` prolongs the pause for `CheckpointFigures.stateHash`.
+    /// `hashing` prolongs the pause for `MemoryImageFigures.stateHash`.
     package func checkpoint(
         to descriptor: Int32, parent: MemoryImageReference? = nil, hashing: Bool = false, beforeGoingOn: () throws -> Void = {}
-    ) throws -> CheckpointFigures {
+    ) throws -> MemoryImageFigures {
         var refusal: (any Error)?
-        let figures: CheckpointFigures? = try exclusively { () throws(MachineError) in
+        let figures: MemoryImageFigures? = try exclusively { () throws(MachineError) in
             let before = state
             try require(
                 before == .running || before == .paused || before == .pausedCritical, "it is \(before.rawValue), not Running or Paused")
@@ -61,7 +61,7 @@ extension Machine {
             do throws(MachineError) {
                 // Exact mode has time: its guest does not notice that it stands.
                 if before == .running, exactScheduler == nil, GuestMemory.canCollectWhileRunning { try precopy(writing) }
-                var figures = CheckpointFigures(identity: GUID(), parents: writing.parents)
+                var figures = MemoryImageFigures(identity: GUID(), parents: writing.parents)
                 let start = HostTime.monotonic()
                 var canGoOn = true
                 if before == .running { canGoOn = try standStill(from: before) }

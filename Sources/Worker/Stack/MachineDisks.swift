@@ -26,7 +26,7 @@ final class MachineDisks: Sendable {
 
     /// The folder of an image as it was handed over with this machine's devices, now or before; nil: it never was.
     func folder(of image: String, _ devices: HandedDevices? = nil) -> ImageFolder? {
-        let path = Self.folderPath(of: image)
+        let path = FilePath.folder(of: image)
         if let known = contents.withLock({ $0.folders[path] }) { return known }
         guard let folder = devices?.copyOfFolder(at: path) else { return nil }
         contents.withLock { $0.folders[path] = folder }
@@ -40,9 +40,4 @@ final class MachineDisks: Sendable {
     }
 
     func removeAll() { contents.withLock { $0 = Contents() } }
-
-    private static func folderPath(of image: String) -> String {
-        guard let slash = image.lastIndex(of: "/"), slash != image.startIndex else { return "/" }
-        return String(image[..<slash])
-    }
 }

@@ -19,14 +19,15 @@ package struct CheckpointRequest: WorkerRequest {
     }
 }
 
-package struct CheckpointMade: Codable, Equatable, Sendable {
-    /// Nanoseconds that the guest stood still.
-    package var pauseNanoseconds: UInt64
-    /// Bytes of memory and state.
-    package var bytesWritten: UInt64
+/// What making a checkpoint cost.
+public struct CheckpointMade: Codable, Equatable, Sendable {
+    /// Nanoseconds that the guest stood still; 0 when it did not run.
+    public var pauseNanoseconds: UInt64
+    /// Bytes of memory and state that were written.
+    public var bytesWritten: UInt64
     /// The memory builds on no other image.
     package var isWhole: Bool
-    package init(pauseNanoseconds: UInt64, bytesWritten: UInt64, isWhole: Bool = true) {
+    package init(pauseNanoseconds: UInt64 = 0, bytesWritten: UInt64 = 0, isWhole: Bool = true) {
         (self.pauseNanoseconds, self.bytesWritten, self.isWhole) = (pauseNanoseconds, bytesWritten, isWhole)
     }
 }
