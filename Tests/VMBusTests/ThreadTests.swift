@@ -73,25 +73,57 @@ import VMBusTestSupport
         }
     }
 
-    @Test(arguments: [(3, 3), (4, 2), (17, 17)])
-    func noSignalIsLost(_ sendPages: Int, _ receivePages: Int) throws {
-        let bus = GuestBus()
-        let pump = ThreadedPump()
-        bus.otherPumps = { pump.runPending() }
-        let device = EchoDevice(pump: pump, instance: EchoDevice.instance(1))
-        #expect(bus.server.add(device))
-        #expect(bus.connect())
-        let channel = try #require(bus.requestOffers().first.flatMap { bus.open($0, sendPages: sendPages, receivePages: receivePages) })
-        let bell = HostLock()
-        nonisolated(unsafe) var isRung = false
-        bus.transport.onSignal = { _ in
-            bell.withLock {
+    /// What wakes the guest.
+    private final class Bell: @unchecked Sendable {
+        // Safety: guarded by `lock`.
+        private var isRung = false
+        private let lock = HostLock()
+
+        func ring() {
+            lock.withLock {
                 isRung = true
-                bell.wakeAll()
+                lock.wakeAll()
             }
         }
-        pump.start()
-        defer { pump.end() }
+
+        /// Waits until it has rung since the last time; false: not within half a minute.
+        func hasRung() -> Bool {
+            let deadline = HostTime.monotonic() + 30_000_000_000
+            return lock.withLock {
+                while !isRung, HostTime.monotonic() < deadline { lock.wait(untilMonotonic: deadline) }
+                defer { isRung = false }
+                return isRung
+            }
+        }
+    }
+
+    /// A guest with an open channel to a device that has a thread.
+    private struct ThreadedHost {
+        let bus = GuestBus()
+        let pump = ThreadedPump()
+        let device: EchoDevice
+        let channel: GuestChannel
+        let bell = Bell()
+
+        init(_ sendPages: Int, _ receivePages: Int, answers: Bool = true) throws {
+            let (bus, pump, bell) = (bus, pump, bell)
+            bus.otherPumps = { pump.runPending() }
+            device = EchoDevice(pump: pump, instance: EchoDevice.instance(1))
+            device.answers = answers
+            #expect(bus.server.add(device))
+            #expect(bus.connect())
+            channel = try #require(
+                bus.requestOffers().first.flatMap { bus.open($0, sendPages: sendPages, receivePages: receivePages) })
+            bus.transport.onSignal = { _ in bell.ring() }
+            pump.start()
+        }
+    }
+
+    @Test(arguments: [(3, 3), (4, 2), (17, 17)])
+    func noSignalIsLost(_ sendPages: Int, _ receivePages: Int) throws {
+        let host = try ThreadedHost(sendPages, receivePages)
+        defer { host.pump.end() }
+        let channel = host.channel
         var random = SeededRandom(seed: UInt64(sendPages))
         let count = 150_000
         var (sent, answered) = (0, 0)
@@ -119,37 +151,16 @@ import VMBusTestSupport
                 channel.finishReading()
             } while channel.inbound.unmask()
             guard answered < count else { break }
-            let deadline = HostTime.monotonic() + 30_000_000_000
-            let isTimely = bell.withLock {
-                while !isRung, HostTime.monotonic() < deadline { bell.wait(untilMonotonic: deadline) }
-                defer { isRung = false }
-                return isRung
-            }
-            try #require(isTimely, "the guest sleeps although \(sent) packets were sent and \(answered) answered")
+            try #require(host.bell.hasRung(), "the guest sleeps although \(sent) packets were sent and \(answered) answered")
         }
-        #expect(device.received == count)
+        #expect(host.device.received == count)
     }
 
     @Test("a guest that waits for room, and for nothing else, is told when there is some", arguments: [3, 4, 17])
     func noRoomIsLost(sendPages: Int) throws {
-        let bus = GuestBus()
-        let pump = ThreadedPump()
-        bus.otherPumps = { pump.runPending() }
-        let device = EchoDevice(pump: pump, instance: EchoDevice.instance(1))
-        device.answers = false
-        #expect(bus.server.add(device))
-        #expect(bus.connect())
-        let channel = try #require(bus.requestOffers().first.flatMap { bus.open($0, sendPages: sendPages, receivePages: 3) })
-        let bell = HostLock()
-        nonisolated(unsafe) var isRung = false
-        bus.transport.onSignal = { _ in
-            bell.withLock {
-                isRung = true
-                bell.wakeAll()
-            }
-        }
-        pump.start()
-        defer { pump.end() }
+        let host = try ThreadedHost(sendPages, 3, answers: false)
+        defer { host.pump.end() }
+        let channel = host.channel
         var random = SeededRandom(seed: UInt64(sendPages))
         let count = 150_000
         for number in 0..<count {
@@ -157,13 +168,7 @@ import VMBusTestSupport
             while !channel.send(payload, transaction: UInt64(number)) {
                 channel.outbound.pendingSendSize = UInt32((16 + payload.count + 7) / 8 * 8 + 8)
                 if channel.send(payload, transaction: UInt64(number)) { break }
-                let deadline = HostTime.monotonic() + 30_000_000_000
-                let isTimely = bell.withLock {
-                    _ = bell.wait(while: { !isRung }, untilMonotonic: deadline)
-                    defer { isRung = false }
-                    return isRung
-                }
-                try #require(isTimely, "the guest sleeps although it has room for packet \(number)")
+                try #require(host.bell.hasRung(), "the guest sleeps although it has room for packet \(number)")
             }
             channel.outbound.pendingSendSize = 0
         }
