@@ -20,10 +20,15 @@ final class DecodedConfigurations: Sendable {
         let configuration = try Document.decode(
             VirtualMachineConfiguration.self, from: bytes, currentVersion: VirtualMachineConfiguration.currentVersion, path: path,
             corrupt: "ConfigurationUnreadable", newer: "ConfigurationNewer")
+        keep(configuration, as: bytes)
+        return configuration
+    }
+
+    /// The document of a configuration that was decoded or written just now.
+    func keep(_ configuration: VirtualMachineConfiguration, as bytes: [UInt8]) {
         known.withLock { known in
             if known.count >= Self.most { known = [:] }
-            known[id] = Known(bytes: bytes, configuration: configuration)
+            known[configuration.id] = Known(bytes: bytes, configuration: configuration)
         }
-        return configuration
     }
 }

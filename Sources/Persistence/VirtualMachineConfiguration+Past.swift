@@ -111,20 +111,20 @@ extension VirtualMachineConfiguration {
     /// Takes checkpoints out of the tree; what hung on one hangs on its parent then.
     public mutating func removeCheckpoints(_ ids: Set<GUID>) {
         guard var past else { return }
+        let parents = Dictionary(past.checkpoints.map { ($0.id, $0.parentId) }) { first, _ in first }
+        let count = past.checkpoints.count
         func remaining(_ id: GUID?) -> GUID? {
             var (id, steps) = (id, 0)
             // A document may say anything, also that a checkpoint is its own ancestor.
-            while let next = id, ids.contains(next), steps <= past.checkpoints.count {
-                id = past.checkpoints.first { $0.id == next }?.parentId
+            while let next = id, ids.contains(next), steps <= count {
+                id = parents[next] ?? nil
                 steps += 1
             }
             return id.flatMap { ids.contains($0) ? nil : $0 }
         }
-        let parents = past.checkpoints.map { remaining($0.parentId) }
-        let current = remaining(past.current)
-        for index in past.checkpoints.indices { past.checkpoints[index].parentId = parents[index] }
-        past.current = current
+        past.current = remaining(past.current)
         past.checkpoints.removeAll { ids.contains($0.id) }
+        for index in past.checkpoints.indices { past.checkpoints[index].parentId = remaining(past.checkpoints[index].parentId) }
         self.past = past.isEmpty ? nil : past
     }
 

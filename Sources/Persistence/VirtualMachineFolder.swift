@@ -65,6 +65,7 @@ package struct VirtualMachineFolder: Sendable {
                 action: "Remove checkpoints that are not needed: Remove-VMSnapshot -VMName \(name).", target: name)
         }
         try folder.replaceFile(Self.configurationName, with: document, durability)
+        DecodedConfigurations.shared.keep(configuration, as: document)
     }
 
     /// nil when there is none, or none that can be read (a worker was killed while it wrote its first one).

@@ -66,15 +66,17 @@ import Testing
     }
 
     @Test func aConfigurationThatIsTooLongIsRefusedAndTheOldOneStays() throws {
-        let notes = String(repeating: "n", count: 1 << 20)
-        _ = try addPast(11, notes: notes)
-        let before = try machine.configuration()
-        #expect(identifier { try addPast(12, notes: notes) } == "ConfigurationTooLarge")
-        #expect(try machine.configuration() == before)
         try machine.start()
         defer { try? machine.turnOff() }
-        // A checkpoint keeps the notes once more.
-        #expect(identifier { try machine.configure { $0.notes = notes } } == "ConfigurationTooLarge")
+        let empty = try Document.encode(machine.configuration()).count
+        // Leaves less room than a checkpoint needs.
+        let notes = String(repeating: "n", count: VirtualMachineFolder.longestConfiguration - 3 * empty)
+        _ = try addPast(1, notes: notes)
+        let before = try machine.configuration()
+        #expect(identifier { try machine.makeCheckpoint(named: "no more") } == "ConfigurationTooLarge")
+        #expect(try machine.configuration() == before)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: test.path(machine, "checkpoints")).isEmpty)
+        #expect(identifier { try addPast(2, notes: notes) } == "ConfigurationTooLarge")
         #expect(try machine.configuration() == before)
     }
 

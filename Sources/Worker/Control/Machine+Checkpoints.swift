@@ -68,7 +68,7 @@ extension Machine: CheckpointControlling {
         }
         let chain = disk.chain.map(\.path)
         guard let position = chain.firstIndex(of: child), position + 1 < chain.count, chain[position + 1] == parent else { return false }
-        try disk.merge(child, children: try places(except: chain), preparing: preparing, recording: commit, progress: progress)
+        try disk.merge(child, children: try places(except: chain), recording: commit, preparing: preparing, progress: progress)
         return true
     }
 

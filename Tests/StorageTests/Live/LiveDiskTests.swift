@@ -125,13 +125,12 @@ import Testing
         let names = fixture.names(disk)
         var order: [String] = []
         try disk.merge(
-            folder(names[0]),
+            folder(names[0]), recording: { order.append("recorded") },
             preparing: {
                 // Would never return if the guest had to wait for this.
                 guest.run(60)
                 order.append("prepared")
-            },
-            recording: { order.append("recorded") })
+            })
         #expect(order == ["prepared", "recorded"])
         guest.run(20)
         try guest.expectContent(of: disk)
