@@ -55,6 +55,23 @@ import Testing
         #expect(reader.engine.state.halted)
     }
 
+    @Test func theLastOfManyChangesOfCodeIsSeen() throws {
+        // again: nop ×3; mov eax, CHANGED; cmp eax, 20000; jne again; hlt
+        let reader = try FlatMachine(.long, [0x90, 0x90, 0x90, 0xb8, 0, 0, 0, 0, 0x3d, 0x20, 0x4e, 0, 0, 0x75, 0xf1, 0xf4])
+        // mov ecx, 1; next: mov [0x10004], ecx; mov eax, ecx; and eax, 0x3ff; inc eax; wait: dec eax; jnz wait; inc ecx;
+        // cmp ecx, 20001; jne next; hlt
+        _ = reader.memory.write(
+            0x20000,
+            [
+                0xb9, 1, 0, 0, 0, 0x89, 0x0c, 0x25, 4, 0, 1, 0, 0x89, 0xc8, 0x25, 0xff, 3, 0, 0, 0xff, 0xc0, 0xff, 0xc8, 0x75, 0xfc, 0xff,
+                0xc1, 0x81, 0xf9, 0x21, 0x4e, 0, 0, 0x75, 0xe2, 0xf4,
+            ])
+        let writer = try FlatMachine(sharing: reader, at: 0x20000)
+        runTogether([reader, writer])
+        #expect(writer[1] == 20_001 && writer.engine.state.halted)
+        #expect(reader[0] == 20_000 && reader.engine.state.halted)
+    }
+
     @Test func flushReachesARunningVP() throws {
         // again: mov eax, [rdx]; test eax, eax; jz again; hlt. The host maps another page while it spins.
         let machine = try FlatMachine(.long, [0x8b, 0x02, 0x85, 0xc0, 0x74, 0xfa, 0xf4])

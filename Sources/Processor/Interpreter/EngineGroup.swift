@@ -65,9 +65,12 @@ package final class EngineGroup: GuestMemoryWriteListener, @unchecked Sendable {
         covers(physical) && lv_atomic_load8(codeFlags + Int(physical &>> 12)) != 0
     }
 
-    /// True when decoded code lies in the 64-byte granules of [physical, physical + count), which is within one page.
+    /// True when decoded code lies in the 64-byte granules of [physical, physical + count), which is within one page and was stored to
+    /// just now. A VP that marks a granule behind this look reads what was stored.
     func holdsCode(_ physical: UInt64, count: Int) -> Bool {
         guard holdsCode(physical) else { return false }
+        // The store must be seen by others before the look: x86 orders a load before an older store.
+        lv_fence()
         return lv_atomic_load64(codeGranules + Int(physical &>> 12)) & Self.granules(physical, count) != 0
     }
 
@@ -93,10 +96,12 @@ package final class EngineGroup: GuestMemoryWriteListener, @unchecked Sendable {
     /// After a store of `vp` hit decoded code: drops the page's blocks on every VP.
     func invalidateCode(_ physical: UInt64, by vp: VPChannel?) {
         acquire(vp)
-        send(.invalidateCode(physical & ~0xfff), from: vp, includingSelf: true)
+        // The marks go before the blocks: a VP that has dropped its block may decode the code anew at once, and whatever mark it finds or
+        // sets then must stay, or the next store would go unnoticed.
         let page = Int(physical &>> 12)
         _ = lv_atomic_exchange64(codeGranules + page, 0)
         _ = lv_atomic_and8(codeFlags + page, 0)
+        send(.invalidateCode(physical & ~0xfff), from: vp, includingSelf: true)
         release()
     }
 

@@ -4,6 +4,7 @@ import CHost
 extension Interpreter {
     /// Instructions of one block at most.
     private static let longest = 48
+    private static let longestInstruction = 15
 
     /// The header of the block at `vp.rip` in the present context; nil: a fault is recorded, or the engine refuses.
     func findBlock() -> UnsafeMutablePointer<Block>? {
@@ -59,9 +60,10 @@ extension Interpreter {
         let mode = vp.pointee.mode
         guard let host = blocks.execute(linear, user: user)?.pointee.host else { return nil }
         let inPage = 4096 - Int(linear & 0xfff)
-        // Code is marked before it is read: afterwards no store to it goes unnoticed. The stretch is an estimate, corrected below.
-        group.markCode(physical, count: min(inPage, single ? 16 : 64), by: channel)
-        serveRequests()
+        // Code is marked before it is read: afterwards no store to it goes unnoticed. The stretch is an estimate that grows below. What
+        // others ask meanwhile is done at the end: a request that takes the mark back must find the block.
+        var marked = min(inPage, single ? 16 : 64)
+        group.markCode(physical, count: marked, by: channel)
 
         guard let block = blocks.reserve(uops: Self.longest * 3 + 12) else {
             blocks.reset()
@@ -79,6 +81,10 @@ extension Interpreter {
         var count = 0
         var isOpen = true
         while isOpen, count < (single ? 1 : Self.longest), offset < inPage {
+            if offset + Self.longestInstruction > marked, marked < inPage {
+                group.markCode(physical &+ UInt64(marked), count: min(inPage - marked, 64), by: channel)
+                marked = min(inPage, marked + 64)
+            }
             var decoder = Decoder(bytes: code + offset, available: inPage - offset, mode: mode)
             var result = decoder.decode(InstructionTable.shared)
             if case .needsMoreBytes = result {
@@ -111,7 +117,6 @@ extension Interpreter {
             count += 1
             if block.pointee.secondPage != Block.none { break }
         }
-        group.markCode(physical, count: min(offset, inPage), by: channel)
         if isOpen { writer.fallThrough(to: (rip &+ UInt64(offset)) & ripMask) }
         block.pointee.length = UInt32(offset)
         block.pointee.count = UInt32(count)
@@ -126,8 +131,7 @@ extension Interpreter {
 
     /// Decodes an instruction that lies on two pages, from a copy of its bytes.
     private func decodeAcross(_ code: UnsafePointer<UInt8>, _ inPage: Int, _ second: UInt64, _ mode: UInt32) -> DecodeResult? {
-        group.markCode(second, count: 15, by: channel)
-        serveRequests()
+        group.markCode(second, count: Self.longestInstruction, by: channel)
         guard let rest = physicalPage(second).host else { return nil }
         return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { buffer in
             let bytes = buffer.baseAddress.unsafelyUnwrapped
