@@ -60,3 +60,27 @@ uint32_t lv_page_sum(const void *page) {
     uint32_t folded = (uint32_t)(sum ^ sum >> 32);
     return folded == 0 ? 1 : folded;
 }
+
+bool lv_map_code(uint64_t code, uint64_t data, void **writable, void **executable) {
+    int descriptor = lv_memory_file("lunavisor-code", code);
+    if (descriptor < 0) return false;
+    void *window = mmap(NULL, code, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, descriptor, 0);
+    void *place = window == MAP_FAILED ? MAP_FAILED : mmap(NULL, code + data, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    bool done = place != MAP_FAILED && mmap(place, code, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, descriptor, 0) != MAP_FAILED;
+    int error = errno;
+    close(descriptor);
+    if (!done) {
+        if (place != MAP_FAILED) munmap(place, code + data);
+        if (window != MAP_FAILED) munmap(window, code);
+        errno = error;
+        return false;
+    }
+    *writable = window;
+    *executable = place;
+    return true;
+}
+
+bool lv_host_has_bmi2(void) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("bmi2");
+}

@@ -22,10 +22,16 @@ final class FlatMachine: GuestPhysicalMap, InterceptHandler {
 
     static let code: UInt64 = 0x10000
 
-    init(_ mode: Mode = .long, _ bytes: [UInt8] = [], at address: UInt64 = FlatMachine.code) throws {
+    /// `translating`: every block becomes host code before it runs.
+    init(
+        _ mode: Mode = .long, _ bytes: [UInt8] = [], at address: UInt64 = FlatMachine.code, translating: Bool = EngineUnderTest.translates,
+        codeLimit: Int? = nil
+    ) throws {
         memory = try GuestMemory(size: 4 << 20)
         group = try EngineGroup(memory: memory)
-        engine = try Interpreter(group: group, map: BorrowedMap(self), intercepts: self)
+        engine = try Interpreter(
+            group: group, map: BorrowedMap(self), intercepts: self, translating: translating, translationThreshold: 0,
+            codeLimit: codeLimit)
         _ = memory.write(address, bytes)
         setUp(mode, address)
     }
@@ -34,7 +40,8 @@ final class FlatMachine: GuestPhysicalMap, InterceptHandler {
     init(sharing other: FlatMachine, at address: UInt64) throws {
         memory = other.memory
         group = other.group
-        engine = try Interpreter(group: group, map: BorrowedMap(self), intercepts: self)
+        engine = try Interpreter(
+            group: group, map: BorrowedMap(self), intercepts: self, translating: EngineUnderTest.translates, translationThreshold: 0)
         enter(.long, address)
     }
 

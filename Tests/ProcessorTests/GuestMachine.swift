@@ -18,7 +18,8 @@ final class GuestMachine: InterceptHandler, GuestPhysicalMap {
     init(memorySize: UInt64 = 64 << 20) throws {
         memory = try GuestMemory(size: memorySize)
         group = try EngineGroup(memory: memory)
-        processor = try Interpreter(group: group, map: BorrowedMap(self), intercepts: self)
+        processor = try Interpreter(
+            group: group, map: BorrowedMap(self), intercepts: self, translating: EngineUnderTest.translates, translationThreshold: 0)
     }
 
     var text: String { String(decoding: output, as: UTF8.self) }

@@ -21,7 +21,9 @@ final class DifferentialGuest: GuestPhysicalMap, InterceptHandler {
         self.data = data
         buildTables()
         _ = memory.write(dataPage, data)
-        engine = try Interpreter(group: EngineGroup(memory: memory), map: BorrowedMap(self), intercepts: self)
+        engine = try Interpreter(
+            group: EngineGroup(memory: memory), map: BorrowedMap(self), intercepts: self, translating: EngineUnderTest.translates,
+            translationThreshold: 0)
     }
 
     private func word(_ address: UInt64, _ value: UInt64) { _ = memory.store(address, value) }

@@ -106,9 +106,9 @@ import Testing
         }
     }
 
-    static func machine(_ program: [UInt8], _ seed: UInt64) throws -> FlatMachine {
+    static func machine(_ program: [UInt8], _ seed: UInt64, translating: Bool = false, codeLimit: Int? = nil) throws -> FlatMachine {
         var random = Generator(state: seed | 1)
-        let machine = try FlatMachine(.long, program)
+        let machine = try FlatMachine(.long, program, translating: translating, codeLimit: codeLimit)
         for number in 0..<16 where number != 4 { machine[number] = random.next() >> (number & 1 == 0 ? 0 : 33) }
         machine[3] = data + 0x800
         machine[6] = data + 0xfc0
@@ -136,5 +136,51 @@ import Testing
             #expect(blocks.memory.read(Self.data, count: 0x2000) == memory, "seed \(seed)")
             #expect(chunks.memory.read(Self.data, count: 0x2000) == memory, "seed \(seed)")
         }
+    }
+
+    /// The translator against the routines, in one go and in chunks.
+    @Test func translatorAgreesWithRoutines() throws {
+        let count = 400 as UInt64
+        for seed in 1...count {
+            var random = Generator(state: seed &* 0x9e37_79b9_7f4a_7c15)
+            let program: [UInt8] = (0..<40).flatMap { _ in Self.instruction(&random) } + [0xf4]
+            let whole = try Self.machine(program, seed, translating: true)
+            let chunks = try Self.machine(program, seed, translating: true)
+            let steps = try Self.machine(program, seed)
+            while steps.run(steps.engine.instructionsRetired + 1) == .limit {}
+            while chunks.run(chunks.engine.instructionsRetired + UInt64.random(in: 1...9, using: &random)) == .limit {}
+            #expect(whole.run() == .halted)
+            let expected = steps.engine.state
+            #expect(whole.engine.state == expected, "seed \(seed)")
+            #expect(chunks.engine.state == expected, "seed \(seed)")
+            let memory = steps.memory.read(Self.data, count: 0x2000)
+            #expect(whole.memory.read(Self.data, count: 0x2000) == memory, "seed \(seed)")
+            #expect(chunks.memory.read(Self.data, count: 0x2000) == memory, "seed \(seed)")
+            #expect(whole.engine.counters.blocksTranslated > 0)
+        }
+    }
+
+    /// A long program goes round and round in code memory that holds a part of it, so that all code is dropped again and again: between
+    /// blocks, behind jumps that were patched, with other blocks on two pages.
+    @Test(arguments: 1...4 as ClosedRange<UInt64>) func droppedCodeIsMadeAgain(seed: UInt64) throws {
+        var random = Generator(state: seed &* 0x9e37_79b9_7f4a_7c15)
+        var program: [UInt8] = (0..<1500).flatMap { _ in Self.instruction(&random) }
+        // DEC DWORD [0x300000]; JNZ to the start; HLT
+        program += [0xff, 0x0c, 0x25, 0, 0, 0x30, 0, 0x0f, 0x85]
+        let distance = UInt32(bitPattern: -Int32(program.count + 4))
+        program += (0..<4).map { UInt8(truncatingIfNeeded: distance >> ($0 * 8)) } + [0xf4]
+        let machines = [
+            try Self.machine(program, seed), try Self.machine(program, seed, translating: true),
+            try Self.machine(program, seed, translating: true, codeLimit: 96 << 10),
+        ]
+        for machine in machines {
+            _ = machine.memory.store(0x30_0000, UInt32(40))
+            #expect(machine.run() == .halted)
+        }
+        for machine in machines.dropFirst() {
+            #expect(machine.engine.state == machines[0].engine.state)
+            #expect(machine.memory.read(Self.data, count: 0x2000) == machines[0].memory.read(Self.data, count: 0x2000))
+        }
+        #expect(machines[1].engine.counters.codeResets == 0 && machines[2].engine.counters.codeResets > 10)
     }
 }

@@ -12,4 +12,9 @@ bool lv_punch_hole(int descriptor, uint64_t offset, uint64_t count);
 bool lv_barrier_all_threads(void);
 // A sum over the 4096 bytes of a page; 0 exactly when all of them are zero.
 uint32_t lv_page_sum(const void *page);
+// Memory for generated code, seen twice: `code` bytes that may be written and, elsewhere, be executed, never both at one address (W^X);
+// behind the executable view lie `data` bytes that may be written. To be given back with munmap. false with errno where the host refuses.
+bool lv_map_code(uint64_t code, uint64_t data, void **writable, void **executable);
+// RORX and its kin are there.
+bool lv_host_has_bmi2(void);
 #endif

@@ -94,6 +94,16 @@ typedef struct lv_vp {
     const void *routines;       // routine of each operation, by Operation.rawValue
     uint64_t debug_hits;        // data and port breakpoints that the instruction being executed met, as bits 0-3 of DR6; not state
     uint64_t limit;             // value of `retired` that `run` may not pass (slice_end is at most this; a kick makes it 0)
+
+    // The translator's; not state. While translated code runs, RSP is the address of this block and `retired` is
+    // native_base - native_budget; see Processor/Translator.
+    uint64_t native_budget;     // instructions until the slice's end; negative at a block's entry: leave
+    uint64_t native_base;       // slice_end when translated code was entered
+    void *native_stack;         // the host's stack pointer; what it points at is the address of this block
+    uint64_t native_linear;     // linear address of the access that the TLB did not serve
+    int32_t native_result;      // what a helper wants the chain to end with
+    uint32_t native_vector;     // 0: nothing is known; 1: SSE may be used; 2: the host's MXCSR is the guest's
+    uint32_t native_host_mxcsr; // LV_HOST_MXCSR, for LDMXCSR
 } lv_vp;
 
 // A decoded instruction as the interpreter runs it. 32 bytes; a second slot follows where 64-bit data is needed.

@@ -82,5 +82,10 @@ package struct EngineCounters: Codable, Sendable, Equatable {
     package var blocksInvalidated: UInt64 = 0
     package var exceptions: UInt64 = 0
     package var interrupts: UInt64 = 0
+    /// Blocks turned into host code, and the bytes of code there are now.
+    package var blocksTranslated: UInt64 = 0
+    package var codeBytes: UInt64 = 0
+    /// Times that code memory was full and all blocks went.
+    package var codeResets: UInt64 = 0
     package init() {}
 }

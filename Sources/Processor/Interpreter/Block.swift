@@ -26,10 +26,14 @@ struct Block {
     var nextInPage: UnsafeMutablePointer<Block>?
     /// Links that were patched to this block: a chain through `BlockLinks.next`.
     var incoming: UnsafeMutablePointer<UInt64>?
-    /// To a whole number of uop slots: links find their slot by its alignment.
-    var reserved: (UInt64, UInt64) = (0, 0)
+    /// Where its native code is executed; 0: there is none.
+    var native: UInt64 = 0
+    /// Native jumps that were patched to it: a chain through `NativeLink.next`. The size is a whole number of uop slots: the interpreter's
+    /// links find their slot by its alignment.
+    var nativeIncoming: UnsafeMutablePointer<NativeLink>?
 
     static let none: UInt64 = ~0
+    static let nativeOffset = MemoryLayout<Block>.offset(of: \Block.native) ?? 0
 }
 
 extension UnsafeMutablePointer<Block> {

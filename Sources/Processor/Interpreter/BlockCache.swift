@@ -34,6 +34,7 @@ final class BlockCache {
         var tag: UInt64 = ~0
         var physical: UInt64 = 0
         var host: UnsafeMutableRawPointer?
+        var isGlobal = false, isLarge = false
     }
 
     let jumps: UnsafeMutablePointer<Jump>
@@ -43,15 +44,25 @@ final class BlockCache {
     private let pageHeads: UnsafeMutablePointer<UnsafeMutablePointer<Block>?>
     private let pageCount: Int
     private let mappingSize: Int
-    /// `jump_tag` of the state block.
+    /// `jump_tag` of the state block, and where the translator's jumps go.
     private let tag: UnsafeMutablePointer<UInt64>
+    private let targets: UnsafeMutablePointer<NativeTarget>
+    /// The epochs of jumps made as supervisor and as user.
+    private var epochs: (supervisor: UInt64, user: UInt64) = (0, 0)
+    /// Code of a page that is not global was found as supervisor, so that jumps there do not outlive the address space.
+    private var hasLocalSupervisorCode = false
+    /// By low bits of the page's number, and of the gigabyte's for large pages: the round in which code was found there last. A round lasts
+    /// until all jumps are forgotten.
+    private var codePages = InlineArray<1024, UInt32>(repeating: 0)
+    private var largeCode = InlineArray<64, UInt32>(repeating: 0)
+    private var round: UInt32 = 1
     private(set) var used = 0
     /// Counts `reset()`: pointers into the arena from before are void.
     private(set) var generation = 0
 
-    /// `tag`: where the tag of valid jumps stands; valid until `deallocate()`.
-    init(pageCount: Int, tag: UnsafeMutablePointer<UInt64>) throws(EngineMemoryError) {
-        (self.pageCount, self.tag) = (pageCount, tag)
+    /// `tag`: where the tag of valid jumps stands, `targets`: the translator's table of them; valid until `deallocate()`.
+    init(pageCount: Int, tag: UnsafeMutablePointer<UInt64>, targets: UnsafeMutablePointer<NativeTarget>) throws(EngineMemoryError) {
+        (self.pageCount, self.tag, self.targets) = (pageCount, tag, targets)
         mappingSize = Self.arenaSize + Self.bucketCount * 8 + pageCount * 8
         let pointer = try reserveEngineMemory(bytes: mappingSize)
         arena = pointer
@@ -75,17 +86,52 @@ final class BlockCache {
 
     /// Entries made until now are valid no more.
     func clearJumps() {
-        let next = (tag.pointee &+ 1 &<< 48) & Self.epoch
-        if next == 0 { jumps.update(repeating: .empty, count: Self.jumpCount) }
-        tag.pointee = tag.pointee & ~Self.epoch | next
+        hasLocalSupervisorCode = false
+        round &+= 1
+        epochs = ((epochs.supervisor + 1) & 0xff, (epochs.user + 1) & 0xff)
+        epochChanged()
+    }
+
+    /// The address space changes: jumps of user code are valid no more, those of a kernel whose code is global stay.
+    private func clearLocalJumps() {
+        if hasLocalSupervisorCode { return clearJumps() }
+        epochs.user = (epochs.user + 1) & 0xff
+        epochChanged()
+    }
+
+    private func epochChanged() {
+        if epochs.user == 0 || epochs.supervisor == 0 {
+            // Numbers come round: nothing of the last round may be left.
+            jumps.update(repeating: .empty, count: Self.jumpCount)
+            for index in 0..<StateLayout.targetCount { targets[index].tag = ~0 }
+        }
+        enter(context: tag.pointee & ~Self.epoch)
     }
 
     /// From now on only jumps that were made in this context are valid.
-    @inline(__always) func enter(context key: UInt64) { tag.pointee = tag.pointee & Self.epoch | key }
+    @inline(__always) func enter(context key: UInt64) {
+        tag.pointee = key | (key & BlockContext.user &<< 56 != 0 ? epochs.user : epochs.supervisor) &<< 48
+    }
 
-    func forgetTranslations() {
-        clearJumps()
-        executes.update(repeating: Execute(), count: Self.executeCount)
+    /// Forgets what followed from translations, or from all but global ones.
+    func forgetTranslations(keepGlobal: Bool) {
+        if keepGlobal {
+            clearLocalJumps()
+            for index in 0..<Self.executeCount where !executes[index].isGlobal { executes[index].tag = ~0 }
+        } else {
+            clearJumps()
+            executes.update(repeating: Execute(), count: Self.executeCount)
+        }
+    }
+
+    /// Forgets what followed from the translation of one page, which may be part of a large one.
+    func forgetTranslation(of page: UInt64) {
+        for user in [false, true] where execute(page, user: user) != nil {
+            executes[Int(truncatingIfNeeded: page &>> 12) & (Self.executeCount &- 1)].tag = ~0
+        }
+        let isLarge = largeCode[Int(truncatingIfNeeded: page &>> 30) & 63] == round
+        if isLarge { executes.update(repeating: Execute(), count: Self.executeCount) }
+        if isLarge || codePages[Int(truncatingIfNeeded: page &>> 12) & 1023] == round { clearJumps() }
     }
 
     /// Remembered instruction translation of a linear page.
@@ -94,9 +140,20 @@ final class BlockCache {
         return entry.pointee.tag == (linear & ~0xfff | (user ? 1 : 0)) ? entry : nil
     }
 
-    func keepExecute(_ linear: UInt64, user: Bool, physical: UInt64, host: UnsafeMutableRawPointer) {
-        executes[Int(truncatingIfNeeded: linear &>> 12) & (Self.executeCount &- 1)] = Execute(
-            tag: linear & ~0xfff | (user ? 1 : 0), physical: physical, host: host)
+    func keepExecute(_ linear: UInt64, user: Bool, _ translation: PageTranslation, host: UnsafeMutableRawPointer) {
+        let entry = executes + (Int(truncatingIfNeeded: linear &>> 12) & (Self.executeCount &- 1))
+        entry.pointee = Execute(
+            tag: linear & ~0xfff | (user ? 1 : 0), physical: translation.physical, host: host, isGlobal: translation.global,
+            isLarge: translation.large)
+        noteCode(entry)
+    }
+
+    /// Jumps to the page of a remembered translation may be made from now on.
+    @inline(__always) func noteCode(_ entry: UnsafeMutablePointer<Execute>) {
+        let linear = entry.pointee.tag
+        codePages[Int(truncatingIfNeeded: linear &>> 12) & 1023] = round
+        if entry.pointee.isLarge { largeCode[Int(truncatingIfNeeded: linear &>> 30) & 63] = round }
+        if linear & 1 == 0, !entry.pointee.isGlobal { hasLocalSupervisorCode = true }
     }
 
     // MARK: blocks
@@ -212,6 +269,12 @@ final class BlockCache {
             link[2] = 0
         }
         block.pointee.incoming = nil
+        var native = block.pointee.nativeIncoming
+        while let link = native {
+            native = link.pointee.next
+            link.pointee.unlink()
+        }
+        block.pointee.nativeIncoming = nil
     }
 
     /// Drops everything. Precondition: no block is being executed.

@@ -5,7 +5,7 @@ struct BlockWriter {
     private let block: UnsafeMutablePointer<Block>
     private let vp: VP
     /// Specialised handlers may be used: 64-bit code without alignment checks or stepping.
-    private let hot: Bool
+    let hot: Bool
     private var next: UnsafeMutablePointer<lv_uop>
     /// The last appended instruction, for fusion with a following Jcc; nil: none that could fuse.
     private var previous: UnsafeMutablePointer<lv_uop>?

@@ -104,7 +104,7 @@ enum AnyForm: AddressForm {
     return fallBack(vp, op)
 }
 
-@inline(never) private func refill(_ vp: VP, _ linear: UInt64, _ kind: UInt64) -> Bool {
+@inline(never) func refill(_ vp: VP, _ linear: UInt64, _ kind: UInt64) -> Bool {
     let bytes = kind & 0xff
     guard linear & 0xfff &+ bytes <= 4096 else { return false }
     let write = kind & 256 != 0

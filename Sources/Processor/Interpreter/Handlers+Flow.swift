@@ -19,7 +19,9 @@ enum ChainExit {
 @inline(__always) func advance(_ vp: VP, _ op: UOp) -> Int32 { dispatch(vp, op + 1) }
 
 /// Header: counts the block's instructions, or leaves before them.
-let blockHeaderHandler: Handler = { vp, op in
+let blockHeaderHandler: Handler = { vp, op in blockHeader(vp, op) }
+
+@inline(__always) func blockHeader(_ vp: VP, _ op: UOp) -> Int32 {
     let retired = vp.pointee.retired &+ UInt64(op.pointee.rip_offset)
     let rip = op.target
     if _slowPath(retired > vp.pointee.slice_end) {

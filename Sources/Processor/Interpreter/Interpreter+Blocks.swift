@@ -33,7 +33,10 @@ extension Interpreter {
 
     /// Physical address of an instruction byte; nil: #PF or #GP is recorded, or there is no RAM and the engine refuses.
     private func fetchAddress(_ linear: UInt64, user: Bool) -> UInt64? {
-        if let entry = blocks.execute(linear, user: user) { return entry.pointee.physical | linear & 0xfff }
+        if let entry = blocks.execute(linear, user: user) {
+            blocks.noteCode(entry)
+            return entry.pointee.physical | linear & 0xfff
+        }
         if vp.pointee.mode == 2, !isCanonical(linear) {
             raise(vp, ExceptionVector.generalProtection, 0)
             return nil
@@ -48,7 +51,7 @@ extension Interpreter {
             _ = refuse("instruction fetch outside memory at physical address 0x\(String(result.physical, radix: 16))")
             return nil
         }
-        blocks.keepExecute(linear, user: user, physical: result.physical, host: host)
+        blocks.keepExecute(linear, user: user, result, host: host)
         return result.physical | linear & 0xfff
     }
 
@@ -66,7 +69,7 @@ extension Interpreter {
         group.markCode(physical, count: marked, by: channel)
 
         guard let block = blocks.reserve(uops: Self.longest * 3 + 12) else {
-            blocks.reset()
+            dropCode()
             return buildBlock(rip: rip, linear: linear, physical: physical, key: key, codeBase: codeBase, codeLimit: codeLimit)
         }
         block.initialize(
@@ -121,12 +124,19 @@ extension Interpreter {
         block.pointee.length = UInt32(offset)
         block.pointee.count = UInt32(count)
         writer.finish(count: count)
+        if let translator, writer.hot, block.pointee.secondPage == Block.none { translator.watch(block) }
         blocks.commit(block, end: writer.end)
         counters.blocksDecoded &+= 1
         // Somebody may have changed the code while it was read: then the block dies before it runs.
         serveRequests()
         if block.pointee.isAlive == 0 { return findBlock() }
         return block
+    }
+
+    /// Forgets all blocks and their native code. Precondition: none is being executed.
+    func dropCode() {
+        blocks.reset()
+        translator?.reset()
     }
 
     /// Decodes an instruction that lies on two pages, from a copy of its bytes.

@@ -1,6 +1,10 @@
 import CHost
 import DeviceModel
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// The interpreting engine of one virtual processor: pre-decoded blocks of micro-ops, run by tail-threaded handlers.
 ///
 ///     run(until:) ─ slice ─ look up the block at RIP ─ header ─ handler ─ handler ─ … ─ next block's header ─ …
@@ -20,6 +24,9 @@ package final class Interpreter: ProcessorEngine {
     var hasLargeTranslations = false
     let pages: PhysicalPageCache
     let blocks: BlockCache
+    /// Turns blocks that run often into host code; nil: they are interpreted.
+    let translator: Translator?
+    private let region: UnsafeMutableRawPointer
     package var counters = EngineCounters()
     package var wantsInterruptWindow = false
     var unsupportedReason = ""
@@ -36,26 +43,38 @@ package final class Interpreter: ProcessorEngine {
     package var intercepts: any InterceptHandler { gate }
 
     /// `intercepts` is not kept alive by the engine (its owner usually owns the engine). The VP starts in the reset state of an
-    /// application processor's INIT; set `state` for anything else.
-    package init(group: EngineGroup, map: any GuestPhysicalMap, intercepts: any InterceptHandler) throws(EngineMemoryError) {
-        // The only thing that can be refused comes first: without it there is nothing to give back.
-        let vp = VP.allocate(capacity: 1)
+    /// application processor's INIT; set `state` for anything else. `translating`: blocks that ran `translationThreshold` times become host code,
+    /// where the host lets executable memory be made (`isTranslating` tells).
+    package init(
+        group: EngineGroup, map: any GuestPhysicalMap, intercepts: any InterceptHandler, translating: Bool = false,
+        translationThreshold: UInt16? = nil, codeLimit: Int? = nil
+    ) throws(EngineMemoryError) {
+        // What can be refused comes first.
+        region = try reserveEngineMemory(bytes: StateLayout.stackSize + StateLayout.size)
+        // The page below the private stack stays out of reach.
+        mprotect(region, 4096, PROT_NONE)
+        let place = region + StateLayout.stackSize
+        let vp = place.assumingMemoryBound(to: lv_vp.self)
         vp.initialize(to: lv_vp())
+        vp.pointee.native_host_mxcsr = UInt32(LV_HOST_MXCSR)
+        let targets = (place + StateLayout.targets).assumingMemoryBound(to: NativeTarget.self)
+        if translating { targets.initialize(repeating: .empty, count: StateLayout.targetCount) }
         do throws(EngineMemoryError) {
             let tag = (UnsafeMutableRawPointer(vp) + Self.jumpTagOffset).assumingMemoryBound(to: UInt64.self)
-            blocks = try BlockCache(pageCount: group.pageCount, tag: tag)
+            blocks = try BlockCache(pageCount: group.pageCount, tag: tag, targets: targets)
         } catch {
-            vp.deallocate()
+            munmap(region, StateLayout.stackSize + StateLayout.size)
             throw error
         }
+        translator = translating ? Translator(threshold: translationThreshold ?? Translator.usualThreshold, codeLimit: codeLimit) : nil
         self.vp = vp
         self.group = group
         self.map = map
         handler = intercepts
         let sliceEnd = (UnsafeMutableRawPointer(vp) + Self.sliceEndOffset).assumingMemoryBound(to: UInt64.self)
         channel = VPChannel(sliceEnd: sliceEnd, group: group)
-        userCache = TranslationCache()
-        supervisorCache = TranslationCache()
+        userCache = TranslationCache(at: place + StateLayout.userEntries)
+        supervisorCache = TranslationCache(at: place + StateLayout.supervisorEntries)
         pages = PhysicalPageCache()
         vp.pointee.tlb_user = UnsafeMutableRawPointer(userCache.entries)
         vp.pointee.tlb_supervisor = UnsafeMutableRawPointer(supervisorCache.entries)
@@ -69,11 +88,9 @@ package final class Interpreter: ProcessorEngine {
 
     deinit {
         group.remove(channel)
-        userCache.deallocate()
-        supervisorCache.deallocate()
         pages.deallocate()
         blocks.deallocate()
-        vp.deallocate()
+        munmap(region, StateLayout.stackSize + StateLayout.size)
     }
 
     private static var sliceEndOffset: Int { MemoryLayout<lv_vp>.offset(of: \lv_vp.slice_end) ?? 0 }
@@ -81,6 +98,9 @@ package final class Interpreter: ProcessorEngine {
 
     /// The handler itself, for the gate.
     var ungatedIntercepts: any InterceptHandler { handler }
+
+    /// Blocks that run often become host code.
+    package var isTranslating: Bool { translator != nil }
 
     // MARK: run control
 
@@ -141,14 +161,14 @@ package final class Interpreter: ProcessorEngine {
         userCache.flush(keepGlobal: keep)
         supervisorCache.flush(keepGlobal: keep)
         if !keep { hasLargeTranslations = false }
-        blocks.forgetTranslations()
+        blocks.forgetTranslations(keepGlobal: keep)
     }
 
     /// Own thread: forgets the translation of one page (INVLPG).
     package func flushTranslation(of page: UInt64) {
         userCache.flush(page: page, large: hasLargeTranslations)
         supervisorCache.flush(page: page, large: hasLargeTranslations)
-        blocks.forgetTranslations()
+        blocks.forgetTranslation(of: page)
     }
 
     package func flushTranslations(of page: UInt64?) {

@@ -25,17 +25,16 @@ struct TranslationEntry {
 
 /// A direct-mapped software TLB for loads and stores at one privilege (user or supervisor).
 ///
-/// Safety: `entries` is `count` entries from init to `deallocate()`; an index is always masked to that range.
+/// Safety: `entries` is `count` entries behind the state block, as long as that lives; an index is always masked to that range.
 struct TranslationCache {
     static let count = 1024
     let entries: UnsafeMutablePointer<TranslationEntry>
 
-    init() {
-        entries = .allocate(capacity: Self.count)
+    /// `place`: zeroed room for `count` entries.
+    init(at place: UnsafeMutableRawPointer) {
+        entries = place.assumingMemoryBound(to: TranslationEntry.self)
         flush(keepGlobal: false)
     }
-
-    func deallocate() { entries.deallocate() }
 
     @inline(__always) static func emptyTag(_ index: Int) -> UInt64 { UInt64(truncatingIfNeeded: index ^ 1) &<< 12 }
     @inline(__always) static func index(_ linear: UInt64) -> Int { Int(truncatingIfNeeded: linear &>> 12) & (count &- 1) }

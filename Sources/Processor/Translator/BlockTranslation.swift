@@ -1,0 +1,365 @@
+import CHost
+
+/// Translates one block of 64-bit code into host code.
+///
+///     entry    count the instructions against the budget, or leave
+///     body     instruction by instruction; guest memory through the TLB in line
+///     ends     jumps to other blocks: patched within the page, by the table of targets elsewhere
+///     stubs    what the body rarely needs: TLB misses, page crossings, first jumps
+///
+/// Guest flags stay in the host's where they are used, are saved lazily (`PendingFlags`), and not at all where the next instruction that
+/// sets them comes before anything could look. Vector registers are loaded when first used and stored at the end.
+struct BlockTranslation {
+    var a: Assembler
+    let memory: CodeMemory
+    let thunks: NativeThunks
+    let block: UnsafeMutablePointer<Block>
+    /// The block's bytes, for vector instructions; readable to the page's end.
+    let code: UnsafePointer<UInt8>
+    /// Offset of the TLB of the block's privilege.
+    let entries: Int
+    let hasBMI2: Bool
+    let stubs: UnsafeMutablePointer<NativeStub>
+    var stubCount = 0
+    /// For each instruction: the flags that it leaves may be looked at.
+    let liveFlags: UnsafeMutablePointer<Bool>
+    var index = 0
+
+    var pending = PendingFlags()
+    /// Flags of the guest that the host's flags hold.
+    var hostFlags = FlagSet.none
+    /// Vector registers that the host has, and those of them that differ from the state block.
+    var loadedVectors: UInt32 = 0, dirtyVectors: UInt32 = 0
+    /// What `native_vector` is known to be at least.
+    var vectorLevel = 0
+    /// What the block's vector instructions need.
+    var wantedLevel = 0
+
+    static let longest = 48
+
+    var header: UnsafeMutablePointer<lv_uop> { block.header }
+    var isLive: Bool { liveFlags[index] }
+
+    /// Writes the block's code; returns its entry (an offset).
+    mutating func translate() -> Int {
+        analyse()
+        let entry = a.offset
+        let count = Int(block.pointee.count)
+        a.arithmeticImmediate(5, .state(StateLayout.budget), count, size: 3)
+        addStub(NativeStub(kind: .limit, jump: a.jump(Assembler.jumpIf(8))))
+        var uop = header + 1
+        var isOpen = true
+        for number in 0..<count {
+            index = number
+            isOpen = instruction(uop)
+            uop += uop.pointee.flags & UInt16(LV_UOP_WIDE) != 0 ? 2 : 1
+        }
+        if isOpen {
+            flushAll()
+            edge(to: block.pointee.rip &+ UInt64(block.pointee.length))
+        }
+        for number in 0..<stubCount { writeStub(number, entry) }
+        return entry
+    }
+
+    /// One instruction; false: it ends the block and has written the ways out.
+    private mutating func instruction(_ op: UnsafeMutablePointer<lv_uop>) -> Bool {
+        // Safety: rows only hold operations of the enumeration.
+        let operation = Operation(rawValue: op.pointee.operation) ?? .undefined
+        switch operation {
+        case .jcc, .jmp, .call, .ret, .jmpIndirect, .callIndirect:
+            flow(op, operation)
+            return false
+        default: break
+        }
+        if op.pointee.flags & UInt16(LV_UOP_ADDRESS32 | LV_UOP_ADDRESS16) == 0,
+            op.pointee.flags & UInt16(LV_UOP_MEMORY) == 0 || op.pointee.base != UInt8(LV_RIP)
+        {
+            if integer(op, operation) || vector(op, operation) { return true }
+        }
+        fallBack(op)
+        return !operation.neverFallsThrough
+    }
+
+    // MARK: analysis
+
+    /// Fills `liveFlags` and `wantedLevel` from the last instruction to the first.
+    private mutating func analyse() {
+        let count = Int(block.pointee.count)
+        var uop = header + 1
+        for number in 0..<count {
+            // Forwards: what each instruction does to the flags, in the place of its liveness.
+            let operation = Operation(rawValue: uop.pointee.operation) ?? .undefined
+            wantedLevel = max(wantedLevel, vectorLevel(of: operation, uop))
+            let effect = flagsEffect(uop, operation)
+            liveFlags[Self.longest + number] = effect.defines
+            liveFlags[2 * Self.longest + number] = effect.looks
+            uop += uop.pointee.flags & UInt16(LV_UOP_WIDE) != 0 ? 2 : 1
+        }
+        var live = true
+        for number in stride(from: count - 1, through: 0, by: -1) {
+            liveFlags[number] = live
+            if liveFlags[Self.longest + number] { live = false }
+            if liveFlags[2 * Self.longest + number] { live = true }
+        }
+    }
+
+    /// `defines`: sets all six flags whatever they were. `looks`: the flags from before are used, or can be seen because the instruction may
+    /// fault, be interrupted or is left to its routine.
+    private func flagsEffect(_ op: UnsafeMutablePointer<lv_uop>, _ operation: Operation) -> (defines: Bool, looks: Bool) {
+        let inMemory = op.pointee.flags & UInt16(LV_UOP_MEMORY) != 0
+        switch operation {
+        case .add, .or, .and, .sub, .xor, .cmp, .test, .neg, .imul, .imulImmediate: return (true, inMemory)
+        case .shl, .shr, .sar:
+            let count = Int(op.pointee.immediate) & (Int(op.pointee.flags) & LV_UOP_SIZE_MASK == 3 ? 63 : 31)
+            let isFixed = op.pointee.immediate != 256 && count != 0
+            return (isFixed, inMemory || !isFixed)
+        case .mov, .movImmediate, .movzx, .movsx, .movsxd, .not: return (false, inMemory)
+        case .lea, .nop, .pause, .bswap, .convertAccumulator, .convertDouble: return (false, false)
+        case .xchg: return (false, inMemory)
+        default: return (false, true)
+        }
+    }
+
+    // MARK: registers
+
+    /// Where a guest register is: a host register or its place in the state block.
+    @inline(__always) func operand(_ guest: Int) -> HostOperand {
+        let host = Self.host(guest)
+        return host >= 0 ? .register(host) : .state(StateLayout.register(guest))
+    }
+
+    /// The host register of a guest register; −1: it is in the state block.
+    @inline(__always) static func host(_ guest: Int) -> Int { guest == 4 ? Host.guestStack : guest < 13 ? guest : -1 }
+
+    /// A host register that holds the guest register: its own, or `scratch` after a load.
+    mutating func inRegister(_ guest: Int, _ scratch: Int) -> Int {
+        let host = Self.host(guest)
+        if host >= 0 { return host }
+        a.load(scratch, .state(StateLayout.register(guest)))
+        return scratch
+    }
+
+    /// Moves a host register to a guest register in the given size; 32 bits clear the upper half.
+    mutating func setRegister(_ guest: Int, _ register: Int, size: Int) {
+        let host = Self.host(guest)
+        if host >= 0 {
+            if host != register || size == 2 { a.load(host, .register(register), size: size) } else if size < 2 { return }
+        } else if size == 2 {
+            a.load(register, .register(register), size: 2)
+            a.store(.state(StateLayout.register(guest)), register)
+        } else {
+            a.store(.state(StateLayout.register(guest)), register, size: size)
+        }
+    }
+
+    // MARK: flags
+
+    /// Saves pending flags in the state block. Changes neither the host's flags nor any register but, for a register in the state block, R14.
+    mutating func flushFlags() {
+        guard pending.isThere else { return }
+        save(pending)
+        pending.isThere = false
+    }
+
+    mutating func save(_ flags: PendingFlags) {
+        if flags.needsHost {
+            a.operation(0, 0x0f92, 0, .state(StateLayout.flagsB))
+            if flags.kind == .explicit { a.operation(0, 0x0f90, 0, .state(StateLayout.flagsB + 1)) }
+        }
+        if flags.kind != .raw, flags.kind != .rawLogic {
+            keep(flags.register, flags.kind == .compare || flags.kind == .addition ? StateLayout.flagsA : StateLayout.flagsResult)
+        }
+        switch flags.kind {
+        case .add, .compare, .subtract, .addition:
+            if flags.other >= 0 {
+                keep(flags.other, StateLayout.flagsB)
+            } else {
+                a.storeImmediate(.state(StateLayout.flagsB), Int(flags.constant), size: 3)
+            }
+        default: break
+        }
+        keepKind(flags.kind, flags.size)
+    }
+
+    mutating func keepKind(_ kind: PendingFlags.Kind, _ size: Int) {
+        a.storeImmediate(.state(StateLayout.flagsKind), PendingFlags.code(kind, size), size: 2)
+    }
+
+    /// Stores a guest register to a field.
+    mutating func keep(_ guest: Int, _ field: Int) { a.store(.state(field), inRegister(guest, Host.second)) }
+
+    /// Saves the host's flags as they are.
+    mutating func saveHostFlags(_ kind: PendingFlags.Kind) {
+        a.byte(0x9c)
+        // POP addresses memory with the RSP behind it.
+        a.operation(2, 0x8f, 0, .state(StateLayout.flagsResult))
+        keepKind(kind, 3)
+    }
+
+    /// New flags, all six, that follow from registers; `host`: those of them that the host's flags hold.
+    mutating func define(_ flags: PendingFlags, host: Int) {
+        pending = flags
+        pending.isThere = isLive
+        hostFlags = host
+    }
+
+    /// Before a guest register is written by an instruction that leaves the flags alone.
+    mutating func willWrite(_ guest: Int) { if pending.uses(guest) { flushFlags() } }
+
+    /// Before the host's flags are lost.
+    mutating func willClobber() {
+        if pending.isThere, pending.needsHost { flushFlags() }
+        hostFlags = FlagSet.none
+    }
+
+    /// Brings flags into the host's. R13 and R14 may be lost.
+    mutating func need(_ flags: Int) {
+        if hostFlags & flags == flags { return }
+        flushFlags()
+        // The thunk may ask Swift, which keeps no vector registers.
+        flushVectors()
+        loadedVectors = 0
+        a.jump(to: thunks.restoreFlags, Assembler.call)
+        hostFlags = FlagSet.all
+    }
+
+    // MARK: vectors
+
+    mutating func flushVectors() {
+        storeVectors(dirtyVectors)
+        dirtyVectors = 0
+    }
+
+    mutating func storeVectors(_ set: UInt32) {
+        var rest = set
+        while rest != 0 {
+            let number = rest.trailingZeroBitCount
+            rest &= rest &- 1
+            a.operation(2, 0x0f29, number, .state(StateLayout.vector(number)))
+        }
+    }
+
+    mutating func loadVectors(_ set: UInt32) {
+        var rest = set
+        while rest != 0 {
+            let number = rest.trailingZeroBitCount
+            rest &= rest &- 1
+            a.operation(2, 0x0f28, number, .state(StateLayout.vector(number)))
+        }
+    }
+
+    /// Everything that is only in host registers and not pinned goes to the state block.
+    mutating func flushAll() {
+        flushFlags()
+        flushVectors()
+    }
+
+    // MARK: falling back
+
+    /// Leaves an instruction to its routine, out of generated code and back.
+    mutating func fallBack(_ op: UnsafeMutablePointer<lv_uop>) {
+        flushAll()
+        loadedVectors = 0
+        hostFlags = FlagSet.none
+        let record = makeRecord(op, kind: 0)
+        loadRecord(record)
+        a.jump(to: thunks.help)
+        record.pointee.next = memory.address(a.offset)
+        record.pointee.retry = record.pointee.next
+    }
+
+    func makeRecord(_ op: UnsafeMutablePointer<lv_uop>, kind: UInt64) -> UnsafeMutablePointer<NativeRecord> {
+        let record = memory.record().assumingMemoryBound(to: NativeRecord.self)
+        record.initialize(to: NativeRecord(op: UOp(op), header: UOp(header), retry: 0, next: 0, kind: kind))
+        return record
+    }
+
+    /// LEA R14, [RIP + distance]
+    mutating func loadRecord(_ record: UnsafeMutableRawPointer) {
+        a.byte(0x4c)
+        a.byte(0x8d)
+        a.byte(0x35)
+        let here = memory.address(a.offset + 4)
+        a.double(Int(truncatingIfNeeded: UInt64(UInt(bitPattern: record)) &- here))
+    }
+
+    // MARK: stubs
+
+    mutating func addStub(_ stub: NativeStub) {
+        stubs[stubCount] = stub
+        stubCount += 1
+    }
+
+    private mutating func writeStub(_ number: Int, _ entry: Int) {
+        let stub = stubs[number]
+        a.bindHere(stub.jump)
+        switch stub.kind {
+        case .limit:
+            a.arithmeticImmediate(0, .state(StateLayout.budget), Int(block.pointee.count), size: 3)
+            a.constant(Host.second, UInt64(UInt(bitPattern: header)))
+            a.jump(to: thunks.leaveLimit)
+        case .link:
+            // The link's record was made with the jump.
+            let link = stub.link.unsafelyUnwrapped
+            link.pointee.unlinked = Int32(truncatingIfNeeded: a.offset - stub.jump - 4)
+            loadRecord(link)
+            a.jump(to: thunks.leaveLink)
+        case .far:
+            a.constant(Host.first, stub.target)
+            a.store(.state(StateLayout.rip), Host.first)
+            a.jump(to: thunks.leaveJump)
+        case .access:
+            // R13 is the offset in the page or garbage, R14 selects the entry: their XOR with the tag is the linear address again.
+            a.arithmetic(
+                6, into: Host.first, .indexed(Host.rsp, Host.second, 0, entries + (stub.accessKind & NativeRecord.write != 0 ? 8 : 0)),
+                size: 3)
+            a.store(.state(StateLayout.linear), Host.first)
+            writeHelp(stub)
+        case .help: writeHelp(stub)
+        }
+    }
+
+    private mutating func writeHelp(_ stub: NativeStub) {
+        if stub.pending.isThere, !stub.pending.needsHost { save(stub.pending) }
+        storeVectors(stub.dirtyVectors)
+        let record = makeRecord(stub.op.unsafelyUnwrapped, kind: stub.accessKind)
+        loadRecord(record)
+        a.jump(to: thunks.help)
+        if stub.loadedVectors != 0 {
+            record.pointee.retry = memory.address(a.offset)
+            loadVectors(stub.loadedVectors)
+            a.jump(to: stub.retry)
+        } else {
+            record.pointee.retry = memory.address(stub.retry)
+        }
+        record.pointee.next = memory.address(stub.next)
+        guard stub.restoresFlags || stub.vectorsAfter != 0 else { return }
+        record.pointee.next = memory.address(a.offset)
+        if stub.restoresFlags { a.jump(to: thunks.restoreFlags, Assembler.call) }
+        loadVectors(stub.vectorsAfter)
+        a.jump(to: stub.next)
+    }
+}
+
+/// Code behind a block that its body jumps to.
+struct NativeStub {
+    enum Kind { case limit, link, far, access, help }
+    var kind: Kind
+    /// Offset of the distance of the jump that leads here.
+    var jump: Int
+    var op: UnsafeMutablePointer<lv_uop>?
+    var accessKind: UInt64 = 0
+    /// Offsets to go on at: the access again, or behind the instruction.
+    var retry = 0, next = 0
+    /// What stands in host registers when the body jumps here.
+    var pending = PendingFlags()
+    var dirtyVectors: UInt32 = 0, loadedVectors: UInt32 = 0
+    /// What the body behind the instruction takes for granted.
+    var vectorsAfter: UInt32 = 0
+    var restoresFlags = false
+    var link: UnsafeMutablePointer<NativeLink>?
+    var target: UInt64 = 0
+
+    init(kind: Kind, jump: Int) { (self.kind, self.jump) = (kind, jump) }
+}

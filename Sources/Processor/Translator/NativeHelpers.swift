@@ -1,0 +1,141 @@
+import CHost
+
+/// What generated code calls and leaves to. Nothing here throws or keeps a reference; the state block is whole when it runs (thunks spill
+/// the pinned registers before).
+typealias NativeHelper = @convention(c) (VP, UnsafeMutableRawPointer) -> UInt64
+
+/// `retired` as it is before the instruction that has `remaining` instructions of its block from itself on.
+@inline(__always) private func settleCount(_ vp: VP, _ remaining: UInt64) {
+    vp.pointee.retired = vp.pointee.native_base &- vp.pointee.native_budget &- remaining
+}
+
+/// An access that the TLB did not serve, or an instruction without code of its own. Returns where native code goes on; 0: the chain ends
+/// with `native_result`.
+let nativeHelper: NativeHelper = { vp, place in
+    let record = place.assumingMemoryBound(to: NativeRecord.self)
+    let op = record.pointee.op
+    let remaining = UInt64(op.pointee.remaining)
+    settleFlags(vp)
+    settleCount(vp, remaining)
+    let start = record.pointee.header.target
+    vp.pointee.block_rip = start
+    vp.pointee.rip = start &+ UInt64(op.pointee.rip_offset)
+    vp.pointee.next_length = UInt32(op.pointee.length)
+    let kind = record.pointee.kind
+    if kind & NativeRecord.vectors != 0 {
+        if prepareVectors(vp, UInt32(truncatingIfNeeded: kind & 3)) { return record.pointee.retry }
+    } else if kind != 0 {
+        let linear = vp.pointee.native_linear
+        let bad = kind & NativeRecord.aligned != 0 && linear & 15 != 0
+        if !bad, refill(vp, linear, kind & 511) { return record.pointee.retry }
+    }
+    let routine = vp.pointee.routines.unsafelyUnwrapped.assumingMemoryBound(to: Routine.self)[Int(op.pointee.operation)]
+    let result = routine(vp, op)
+    if result == RoutineResult.next, vp.pointee.exit_reason == 0, vectorsStillReady(vp), kind & NativeRecord.vectors == 0 {
+        vp.pointee.native_budget = vp.pointee.native_base &- vp.pointee.retired &- remaining
+        return record.pointee.next
+    }
+    return leaveNative(vp, op, result)
+}
+
+@inline(never) private func leaveNative(_ vp: VP, _ op: UOp, _ result: Int32) -> UInt64 {
+    vp.pointee.native_result = result
+    switch result {
+    case RoutineResult.fault: return 0
+    case RoutineResult.next, RoutineResult.end:
+        vp.pointee.retired &+= 1
+        vp.pointee.rip = followingRIP(vp)
+        vp.pointee.native_result = RoutineResult.end
+        return 0
+    default:
+        vp.pointee.retired &+= 1
+        // A near branch changes nothing that the run loop looks at.
+        if result == RoutineResult.jump, vp.pointee.exit_reason == 0, isNearBranch(op), let code = knownCode(vp, vp.pointee.rip) {
+            vp.pointee.native_budget = vp.pointee.native_base &- vp.pointee.retired
+            return code
+        }
+        return 0
+    }
+}
+
+private func isNearBranch(_ op: UOp) -> Bool {
+    switch Operation(rawValue: op.pointee.operation) {
+    case .ret, .retImmediate, .jmpIndirect, .callIndirect, .call, .jmp, .jcc, .loop, .loope, .loopne, .jcxz: true
+    default: false
+    }
+}
+
+/// Native code at a RIP that the jump cache knows, remembered for the next time.
+private func knownCode(_ vp: VP, _ rip: UInt64) -> UInt64? {
+    guard let header = cachedBlock(vp, rip), header.block.pointee.native != 0 else { return nil }
+    remember(vp, rip, header.block.pointee.native)
+    return header.block.pointee.native
+}
+
+private func remember(_ vp: VP, _ rip: UInt64, _ code: UInt64) {
+    let targets = (UnsafeMutableRawPointer(vp) + StateLayout.targets).assumingMemoryBound(to: NativeTarget.self)
+    targets[NativeTarget.index(rip)] = NativeTarget(rip: rip, tag: vp.pointee.jump_tag, code: code, reserved: 0)
+}
+
+/// True when vector instructions may run as the host's: 1, no arithmetic among them; 2, with arithmetic under the guest's MXCSR, which has
+/// every exception masked then.
+private func prepareVectors(_ vp: VP, _ wanted: UInt32) -> Bool {
+    guard vp.pointee.cr0 & (FloatingPointGate.closed) == 0, vp.pointee.cr4 & FloatingPointGate.fxsaveSupported != 0,
+        wanted < 2 || vp.pointee.mxcsr & 0x1f80 == 0x1f80
+    else { return false }
+    vp.pointee.native_vector = max(wanted, vp.pointee.native_vector)
+    return true
+}
+
+/// After a routine: nothing changed that native code of this block relies on.
+@inline(__always) private func vectorsStillReady(_ vp: VP) -> Bool {
+    vp.pointee.native_vector < 2 || vp.pointee.mxcsr & 0x1f80 == 0x1f80
+}
+
+/// RFLAGS bits of the six flags, for POPF.
+let nativeFlagsHelper: NativeHelper = { vp, _ in
+    settleFlags(vp)
+    return arithmeticFlags(vp) | 0x202
+}
+
+// MARK: leaving for a block; tail-called by thunks with the pinned registers spilled
+
+/// A direct jump within the page that is taken first, or to a block that has no native code yet.
+let nativeLinkHandler: Handler = { vp, op in
+    settleFlags(vp)
+    settleCount(vp, 0)
+    let link = UnsafeMutableRawPointer(mutating: UnsafeRawPointer(op)).assumingMemoryBound(to: NativeLink.self)
+    let target = link.pointee.target
+    let generation = interpreter(vp).blocks.generation
+    guard let header = cachedBlock(vp, target) ?? foundBlock(vp, target) else { return RoutineResult.fault }
+    let block = header.block
+    if block.pointee.native != 0, block.pointee.secondPage == Block.none, interpreter(vp).blocks.generation == generation {
+        link.pointee.patch(block.pointee.native)
+        link.pointee.next = block.pointee.nativeIncoming
+        block.pointee.nativeIncoming = link
+    }
+    return dispatch(vp, header)
+}
+
+/// A direct jump to another page whose target the table does not know; RIP is set.
+let nativeJumpHandler: Handler = { vp, _ in
+    settleFlags(vp)
+    settleCount(vp, 0)
+    let rip = vp.pointee.rip
+    guard let header = cachedBlock(vp, rip) ?? foundBlock(vp, rip) else { return RoutineResult.fault }
+    if header.block.pointee.native != 0 { remember(vp, rip, header.block.pointee.native) }
+    return dispatch(vp, header)
+}
+
+/// The block does not fit before the slice's end; `op` is its header.
+let nativeLimitHandler: Handler = { vp, op in
+    settleFlags(vp)
+    settleCount(vp, 0)
+    vp.pointee.rip = op.target
+    return ChainExit.limit
+}
+
+extension NativeRecord {
+    /// Not an access: vector instructions are wanted, at the level of the low two bits.
+    static let vectors: UInt64 = 1024
+}

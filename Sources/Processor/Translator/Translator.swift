@@ -1,0 +1,119 @@
+import CHost
+
+/// Turns a virtual processor's blocks into host code once they have run often.
+///
+///     header uop ── counts down ──► translate ──► its handler is `enter` ──► native code ──► native code …
+///         ▲                                                                    │ no code yet, another page, limit
+///         └─────────────────────── interpreter ◄───────────────────────────────┘
+///
+/// Blocks, their look-up and their invalidation are the interpreter's: a block has native code or has not. A jump between native blocks of a
+/// page is patched; the block that dies takes the patches back. When code memory is full, all blocks are dropped at once.
+///
+/// Safety: code and records live as long as the translator; nothing is overwritten but by `reset()`, between blocks.
+final class Translator {
+    /// How often a block is interpreted before it is translated, unless told otherwise.
+    static let usualThreshold: UInt16 = 24
+    private let threshold: UInt16
+
+    private let memory: CodeMemory
+    private let thunks: NativeThunks
+    private let start: Int
+    private let stubs: UnsafeMutablePointer<NativeStub>
+    private let liveFlags: UnsafeMutablePointer<Bool>
+    private let hasBMI2 = lv_host_has_bmi2()
+    private static let stubCapacity = 1024
+    private let enter: UnsafeRawPointer
+
+    /// Blocks translated so far, and times that all were dropped.
+    private(set) var translated: UInt64 = 0, resets: UInt64 = 0
+    /// Bytes of code in use.
+    var codeSize: Int { memory.used }
+
+    /// nil: the host refuses executable memory. `codeLimit`: bytes of code to keep at most; when they are used up, all blocks go.
+    init?(threshold: UInt16, codeLimit: Int?) {
+        guard let memory = CodeMemory(limit: codeLimit ?? CodeMemory.codeSize) else { return nil }
+        self.threshold = threshold
+        self.memory = memory
+        var assembler = Assembler(memory)
+        thunks = NativeThunks(&assembler, memory)
+        memory.used = (assembler.offset + 63) & ~63
+        start = memory.used
+        stubs = .allocate(capacity: Self.stubCapacity)
+        liveFlags = .allocate(capacity: 3 * BlockTranslation.longest)
+        liveFlags.initialize(repeating: false, count: 3 * BlockTranslation.longest)
+        enter = UnsafeRawPointer(memory.executable + thunks.enter)
+    }
+
+    deinit {
+        stubs.deallocate()
+        liveFlags.deallocate()
+    }
+
+    /// Has a new block count how often it runs.
+    func watch(_ block: UnsafeMutablePointer<Block>) {
+        block.header.pointee.fn = unsafeBitCast(countingHeaderHandler, to: UnsafeRawPointer.self)
+        block.header.pointee.operation = threshold
+    }
+
+    var hasRoom: Bool { memory.hasRoom }
+
+    /// Translates a block and has its header enter the code. Precondition: `hasRoom`. `code`: the block's bytes.
+    func translate(_ block: UnsafeMutablePointer<Block>, code: UnsafePointer<UInt8>) {
+        let context = (block.pointee.key ^ block.pointee.rip) &>> 56
+        var translation = BlockTranslation(
+            a: Assembler(memory), memory: memory, thunks: thunks, block: block, code: code,
+            entries: context & BlockContext.user != 0 ? StateLayout.userEntries : StateLayout.supervisorEntries, hasBMI2: hasBMI2,
+            stubs: stubs, liveFlags: liveFlags)
+        let entry = translation.translate()
+        memory.used = (translation.a.offset + 15) & ~15
+        block.pointee.native = memory.address(entry)
+        block.header.pointee.fn = enter
+        translated += 1
+    }
+
+    /// Forgets all code. Precondition: no native code is being executed, and all blocks are forgotten too.
+    func reset() {
+        memory.reset(to: start)
+        resets += 1
+    }
+}
+
+/// Header of a block that may be translated: as `blockHeaderHandler`, and counts down.
+let countingHeaderHandler: Handler = { vp, op in
+    let left = op.pointee.operation
+    if _slowPath(left == 0) { return translateNow(vp, op) }
+    UnsafeMutablePointer(mutating: op).pointee.operation = left &- 1
+    return blockHeader(vp, op)
+}
+
+@inline(never) private func translateNow(_ vp: VP, _ op: UOp) -> Int32 {
+    let engine = interpreter(vp)
+    let rip = op.target
+    if engine.translate(op.block) { return dispatch(vp, op) }
+    // Code memory is full: everything is dropped, this block too.
+    engine.dropCode()
+    guard let header = foundBlock(vp, rip) else { return RoutineResult.fault }
+    return dispatch(vp, header)
+}
+
+extension Interpreter {
+    /// Translates a block, or has it interpreted for good where that cannot be; false: there is no room.
+    func translate(_ block: UnsafeMutablePointer<Block>) -> Bool {
+        guard let translator, let host = physicalPage(block.pointee.physical).host else {
+            block.header.pointee.fn = unsafeBitCast(blockHeaderHandler, to: UnsafeRawPointer.self)
+            return true
+        }
+        guard translator.hasRoom else { return false }
+        translator.translate(block, code: (host + Int(block.pointee.physical & 0xfff)).assumingMemoryBound(to: UInt8.self))
+        counters.blocksTranslated = translator.translated
+        counters.codeResets = translator.resets
+        counters.codeBytes = UInt64(translator.codeSize)
+        return true
+    }
+}
+
+/// Whether this host lets code be made.
+package enum Translation {
+    /// Executable memory can be had.
+    package static let isPossible = CodeMemory() != nil
+}
