@@ -9,6 +9,8 @@ public struct VirtualProcessorInformation: Codable, Equatable, Sendable {
     public var runTimeNanoseconds: UInt64
     /// In the manuals' order; nil unless asked for.
     public var registers: [Register]?
+    /// What its engine counted since it was created, by name; nil unless registers were asked for.
+    public var counters: [Register]?
 
     /// One register; what is wider than 64 bits has its upper half in `high`.
     public struct Register: Codable, Equatable, Sendable {
@@ -19,12 +21,14 @@ public struct VirtualProcessorInformation: Codable, Equatable, Sendable {
     }
 
     public init(
-        index: Int, runState: String, instructionsRetired: UInt64, runTimeNanoseconds: UInt64 = 0, registers: [Register]? = nil
+        index: Int, runState: String, instructionsRetired: UInt64, runTimeNanoseconds: UInt64 = 0, registers: [Register]? = nil,
+        counters: [Register]? = nil
     ) {
         self.index = index
         self.runState = runState
         self.instructionsRetired = instructionsRetired
         self.runTimeNanoseconds = runTimeNanoseconds
         self.registers = registers
+        self.counters = counters
     }
 }

@@ -43,7 +43,8 @@ extension Cmdlet {
                 effect: .refused("nested virtualization is not there yet")),
             .passthru,
             Parameter(
-                "Engine", .enumeration("ProcessorEngine", ["Auto", "Interpreter", "Translator", "Kvm"]), "What runs the processors.",
+                "Engine", .enumeration("ProcessorEngine", ["Auto", "Interpreter", "Translator", "Kvm"]),
+                "What runs the processors: Auto is the fastest there is, the translator or else the interpreter.",
                 ours: true),
         ],
         output: "VMProcessor",

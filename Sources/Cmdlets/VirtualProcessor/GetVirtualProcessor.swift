@@ -12,6 +12,7 @@ extension ObjectType {
             .init("InstructionsRetired", "UInt64", "Instructions it has executed."),
             .init("RunTime", "TimeSpan", "Time it ran."),
             .init("Registers", "Hashtable", "Its registers in hexadecimal, read when asked for."),
+            .init("Counters", "Hashtable", "What its engine counted, for example blocks translated and TLB misses, read when asked for."),
             .init("VMId", "Guid", "Identifier of its virtual machine."),
         ])
 }
@@ -30,6 +31,7 @@ extension ComponentObject {
                 ("InstructionsRetired", .count(information.instructionsRetired)),
                 ("RunTime", .span(nanoseconds: information.runTimeNanoseconds / 1_000_000 * 1_000_000)),
                 ("Registers", information.registers.map { .record(Record($0.map { ($0.name, .string(hexadecimal($0))) })) } ?? .null),
+                ("Counters", information.counters.map { .record(Record($0.map { ($0.name, .count($0.value)) })) } ?? .null),
                 ("VMId", .string(machine.id.description)),
             ])
         }
@@ -37,7 +39,7 @@ extension ComponentObject {
             .virtualProcessor, identity: "\(machine.id)/\(index)\(registers ? "/registers" : "")",
             displayName: "\(machine.name) VP \(index)",
             machine: machine, read: { try read(registers: registers) },
-            readOne: { $0 == "Registers" ? try read(registers: true)["Registers"] : nil })
+            readOne: { ["Registers", "Counters"].contains($0) ? try read(registers: true)[$0] : nil })
     }
 
     private static func hexadecimal(_ register: VirtualProcessorInformation.Register) -> String {

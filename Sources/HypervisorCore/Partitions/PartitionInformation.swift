@@ -34,6 +34,8 @@ package struct VirtualProcessorInformation: Codable, Equatable, Sendable {
     package var runTimeNanoseconds: UInt64
     /// On request, and only while the VP stands still.
     package var registers: ProcessorState?
+    /// What the engine counted, with the registers.
+    package var counters: EngineCounters?
 }
 
 extension Partition {

@@ -138,7 +138,8 @@ package final class VirtualProcessor: @unchecked Sendable {
         VirtualProcessorInformation(
             index: index, apicID: apic.id, runState: runState,
             instructionsRetired: wantsRegisters ? engine.instructionsRetired : published[Published.instructionsRetired],
-            runTimeNanoseconds: runTime, registers: wantsRegisters ? engine.state : nil)
+            runTimeNanoseconds: runTime, registers: wantsRegisters ? engine.state : nil,
+            counters: wantsRegisters ? engine.counters : nil)
     }
 }
 

@@ -6,21 +6,26 @@ struct EngineChoice {
     /// Name for views.
     let name: String
     let model: ProcessorModel
+    /// The translator was asked for and cannot be had.
+    let isSecondChoice: Bool
     let make: (any InterceptHandler, any GuestPhysicalMap, Int) throws -> any ProcessorEngine
 
-    /// `Auto` is the fastest engine there is: the interpreter, until the translator and KVM exist.
+    /// `Auto` is the fastest engine there is: the translator, or the interpreter where the host refuses executable memory.
     init(engine: String, model modelName: String, memory: GuestMemory) throws(MachineError) {
         guard let model = Self.models.first(where: { $0.name == modelName }) else { throw MachineError(.modelUnknown, detail: modelName) }
         self.model = model
+        let translates: Bool
         switch engine {
-        case "Auto", "Interpreter":
-            name = "Interpreter"
-            let group: EngineGroup
-            do throws(EngineMemoryError) { group = try EngineGroup(memory: memory) } catch { throw MachineError(.memory, cause: error) }
-            make = { handler, map, _ in try Interpreter(group: group, map: map, intercepts: handler) }
-        case "Translator", "Kvm": throw MachineError(.engineMissing, detail: engine)
+        case "Auto", "Translator": translates = Translation.isPossible
+        case "Interpreter": translates = false
+        case "Kvm": throw MachineError(.engineMissing, detail: engine)
         default: throw MachineError(.engineUnknown, detail: engine)
         }
+        name = translates ? "Translator" : "Interpreter"
+        isSecondChoice = engine == "Translator" && !translates
+        let group: EngineGroup
+        do throws(EngineMemoryError) { group = try EngineGroup(memory: memory) } catch { throw MachineError(.memory, cause: error) }
+        make = { handler, map, _ in try Interpreter(group: group, map: map, intercepts: handler, translating: translates) }
     }
 
     private static let models: [ProcessorModel] = [.qemu64]

@@ -30,6 +30,10 @@ extension Machine {
                 throw error
             }
             announce(.started, .information, "The machine started.")
+            if lacksTranslator {
+                announce(
+                    .unsupported, .warning, "The host refuses executable memory: the interpreter runs the processors, not the translator.")
+            }
             goOn(running: !paused)
         }
     }

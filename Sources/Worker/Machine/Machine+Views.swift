@@ -60,7 +60,17 @@ extension Machine {
                 return WorkerProtocol.VirtualProcessorInformation(
                     index: information.index, runState: stands ? "Suspended" : runStateName(processor.runState),
                     instructionsRetired: information.instructionsRetired, runTimeNanoseconds: information.runTimeNanoseconds,
-                    registers: information.registers.map(RegisterList.registers))
+                    registers: information.registers.map(RegisterList.registers),
+                    counters: information.counters.map {
+                        [
+                            .init(name: "BlocksDecoded", value: $0.blocksDecoded),
+                            .init(name: "BlocksInvalidated", value: $0.blocksInvalidated),
+                            .init(name: "BlocksTranslated", value: $0.blocksTranslated), .init(name: "BytesOfCode", value: $0.codeBytes),
+                            .init(name: "CodeResets", value: $0.codeResets), .init(name: "Exceptions", value: $0.exceptions),
+                            .init(name: "Interrupts", value: $0.interrupts),
+                            .init(name: "TLBMisses", value: $0.tlbMisses),
+                        ]
+                    })
             }
             if wasRunning { runAll() }
             return result

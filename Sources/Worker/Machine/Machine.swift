@@ -26,6 +26,8 @@ package final class Machine: @unchecked Sendable {
     let hypervisor: Hypervisor
     let partition: Partition
     let engineName: String
+    /// The translator was asked for, and the host refuses executable memory.
+    let lacksTranslator: Bool
     let hardware: ACPIHardware
     let clock: any PartitionClock
     /// One of them, as the time mode says.
@@ -89,6 +91,7 @@ package final class Machine: @unchecked Sendable {
         self.announcer = announcer
         let choice = try EngineChoice(engine: configuration.processor.engine, model: configuration.processor.model, memory: memory)
         engineName = choice.name
+        lacksTranslator = choice.isSecondChoice
         var hardware = ACPIHardware(processors: configuration.processor.count)
         hardware.hasVMBus = true
         hardware.generationId = configuration.generationId

@@ -90,7 +90,7 @@ package struct MachineError: DescribedError {
         if let cause { return cause.recommendedAction }
         return switch code.value {
         case .restless: "Try again later; Stop-VM -TurnOff -Force ends the VM in any case."
-        case .engineMissing, .engineUnknown: "Choose Set-VMProcessor -Engine Auto or Interpreter."
+        case .engineMissing, .engineUnknown: "Choose Set-VMProcessor -Engine Auto, Translator or Interpreter."
         case .savedTruncated, .savedCorrupt, .savedNewer: "Remove-VMSavedState discards it; the VM then starts afresh."
         case .savedMismatch: "Give the VM its former settings, or discard the state with Remove-VMSavedState."
         case .savedParent: "Put the files of the earlier checkpoints back as they were."
