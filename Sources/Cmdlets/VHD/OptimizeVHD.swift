@@ -5,18 +5,20 @@ extension Cmdlet {
     static let optimizeVHD = Cmdlet(
         "Optimize", "VHD", synopsis: "Makes the files of dynamic virtual hard disks smaller.",
         details:
-            "Full and Prezeroed look for blocks that hold only zeros; the other modes let go what is known to be unused and read no content. The disk's content stays as it is. "
-            + parentRule,
+            "Full and Prezeroed look for blocks that hold only zeros; the other modes let go what is known to be unused and read no content. The disk's content stays as it is. Any image of a chain can be optimized by itself, a checkpoint's too, as long as no running machine has it open: stop the machine first.",
         departures: ["The guest's file systems are not read: room that a guest freed goes when it was discarded (fstrim) or zeroed."],
         sets: [.init("Default", shape: .passthru(["Path"]))],
         parameters: [
             .vhdPath(many: true),
             Parameter(
                 "Mode", .enumeration("VhdCompactMode", ["Full", "Quick", "Retrim", "Pretrimmed", "Prezeroed"]),
-                "How to look for unused room.", default: .string("Full")), .allowedParentPath, .asJob, .passthru,
+                "How to look for unused room.", default: .string("Full")), .asJob, .passthru,
         ] + Parameter.remote(sets: []),
         output: "VirtualHardDisk",
-        examples: [Example("Optimize-VHD web01.vhdx -Mode Full", "Gives unused room back to the host.")],
+        examples: [
+            Example("Optimize-VHD web01.vhdx -Mode Full", "Gives unused room back to the host."),
+            Example("Get-VMFile web01 -Kind Disk, Image | Optimize-VHD", "Every image under the disks of web01, which is off."),
+        ],
         shouldProcess: true,
         body: .perCall { invocation in
             let mode = invocation.string("Mode").flatMap { DiskOperations.CompactMode(rawValue: $0) } ?? .full

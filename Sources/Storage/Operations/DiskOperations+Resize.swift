@@ -56,10 +56,10 @@ extension DiskOperations {
         case prezeroed = "Prezeroed"
     }
 
-    /// Makes the file of a dynamic or differencing disk smaller without changing what the disk holds.
+    /// Makes the file of a dynamic or differencing disk smaller without changing what the disk holds. Any image of a chain that nobody uses
+    /// will do: what stands on it, and what it stands on, is not looked at and stays right.
     public func compact(_ path: String, mode: CompactMode = .full) throws {
-        try withDisk(path, try format(of: path), readOnly: false) { disk in
-            guard let image = disk as? any DiskImage else { return }
+        try withDetachedImage(path, readOnly: false) { image in
             guard image.kind != .fixed else {
                 throw DiskOperationError(
                     .notSupported, "“\(path)” is a fixed disk, which keeps its room.", file: path,
