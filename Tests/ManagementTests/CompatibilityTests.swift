@@ -37,6 +37,21 @@ import Testing
         #expect(try identifiers(second) == ["VMIdExists", "VMNameExists"])
     }
 
+    @Test func anAddressThatAnotherMachineHasIsMendedInThePlan() throws {
+        let path = try exported { ($0.adapters[0].macAddress, $0.adapters[0].dynamicMacAddress) = ("00155D010203", false) }
+        let other = try TestHost()
+        let theirs = try other.machine("theirs")
+        try theirs.configure { $0.adapters[0].macAddress = "00155D010203" }
+        let report = try other.host.compare(path)
+        #expect(try identifiers(report) == ["MACAddressExists"])
+        let found = try #require(try report.incompatibilities().first)
+        #expect(found.message.contains("“theirs”") && found.message.contains("00155D010203"))
+        #expect(found.source == .adapter(try report.machine.configuration().adapters[0].id))
+        #expect(identifier { try other.host.importMachine(report) } == "MACAddressExists")
+        try report.machine.configure { $0.adapters[0].macAddress = "00155D010204" }
+        #expect(try other.host.importMachine(report).configuration().adapters[0].macAddress == "00155D010204")
+    }
+
     @Test func tooMuchMemoryIsMendedInThePlan() throws {
         let path = try exported { $0.memory.startupBytes = 1 << 40 }
         let other = try TestHost()

@@ -103,6 +103,12 @@ public final class CompatibilityReport: Sendable {
                 "There is no virtual switch “\(adapter.switchName ?? adapter.switchId.map(\.description) ?? "")” for “\(adapter.name)”; make it, or use Connect- or Disconnect-VMNetworkAdapter.",
                 .adapter(adapter.id))
         }
+        for (adapter, other) in addressClashes(planned) {
+            add(
+                "MACAddressExists",
+                "“\(adapter.name)” has the MAC address \(adapter.macAddress), which “\(other)” has, too; Set-VMNetworkAdapter gives it another.",
+                .adapter(adapter.id))
+        }
         var blamed: Set<String> = []
         for placed in planned.drives where placed.drive.path != nil {
             if let error = problem(of: placed, planned, &blamed) { add(error.identifier, error.message, .drive(placed)) }
@@ -126,6 +132,18 @@ public final class CompatibilityReport: Sendable {
             }
         }
         return found
+    }
+
+    /// Adapters whose addresses other VMs of the store have, with one of those. The same VM, which is there already, is said otherwise.
+    private func addressClashes(
+        _ planned: VirtualMachineConfiguration
+    ) -> [(VirtualMachineConfiguration.NetworkAdapter, String)] {
+        let others = ((try? host.machines()) ?? []).compactMap { try? $0.configuration() }.filter { $0.id != planned.id }
+        return planned.adapters.compactMap { adapter in
+            others.first { $0.adapters.contains { $0.macAddress.lowercased() == adapter.macAddress.lowercased() } }.map {
+                (adapter, $0.name)
+            }
+        }
     }
 
     /// The damage of a parent, as far as the images themselves say where theirs are: it explains why a chain cannot be opened.
