@@ -6,7 +6,8 @@ local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
 describe("a guest's past", function()
     local vm
     local asked, sums = 0, {}
-    local disk = os.tmpname()
+    local temporary = os.tmpname()
+    local disk, moved = temporary, temporary .. ".moved"
 
     -- Runs commands in a guest's shell; the last line that they print.
     local function ask(machine, commands)
@@ -50,7 +51,8 @@ describe("a guest's past", function()
         end
         Remove-VM(Get-VM("clone*"), { Force = true })
         Remove-VM(vm, { Force = true, DeleteDisks = true })
-        os.remove(disk)
+        os.remove(temporary)
+        os.execute("rm -rf '" .. moved .. "'")
     end)
 
     it("is kept while it runs", function()
@@ -73,8 +75,46 @@ describe("a guest's past", function()
         assert.are.equal(sums.now, sum(vm))
     end)
 
+    it("moves with its disk to another folder while the guest writes", function()
+        ask(vm, "(while :; do dd if=/dev/urandom of=/dev/sda bs=4k count=16 seek=15000 conv=fsync; done) & echo $! >/tmp/pid")
+        for _, folder in ipairs{ moved .. "/a", moved .. "/b" } do
+            local before = Get-VMFile{ VMName = "past", Kind = { "Disk", "Image", "Memory" } }
+            Move-VMStorage(vm, folder)
+            assert.is_true(Get-VMHardDiskDrive(vm)[1].Path:find(folder .. "/Virtual Hard Disks/", 1, true) == 1)
+            for file in $before do assert.is_false(Test-Path(file.Path), file.Path) end
+            for file in Get-VMFile{ VMName = "past", Kind = { "Disk", "Image", "Memory" } } do
+                assert.is_true(file.Path:find(folder, 1, true) == 1 and file.Exists, file.Path)
+            end
+        end
+        ask(vm, "kill $(cat /tmp/pid); sync")
+        sums.now = sum(vm)
+        -- Each checkpoint goes on to be what it was; new ones lie where the moved ones do.
+        Checkpoint-VM(vm, "c5")
+        sums[5] = sums.now
+        assert.are.equal(4, #Get-VMSnapshot(vm))
+        for file in Get-VMFile{ VMName = "past", Kind = "Memory" } do assert.is_true(file.Path:find(moved .. "/b/Snapshots/", 1, true) == 1) end
+        disk = moved .. "/b/Virtual Hard Disks/" .. disk:match("[^/]+$")
+    end)
+
+    it("keeps its memory where it shall", function()
+        local function memory() return Get-VMFile{ VMName = "past", Kind = "Memory" } end
+        local before = #memory()
+        Set-VM{ VM = vm, SnapshotFileLocation = moved .. "/elsewhere" }
+        Checkpoint-VM(vm, "c6")
+        assert.are.equal(before + 1, #memory())
+        local found
+        for file in memory() do
+            if file.Path:find(moved .. "/elsewhere/" .. vm.Id .. "/", 1, true) == 1 then found = file.Path end
+        end
+        assert.is_true(found ~= nil and Test-Path(found))
+        Remove-VMSnapshot(vm, "c6")
+        assert.is_false(Test-Path(found))
+        untilMerged(vm)
+        assert.are.equal(sums[5], sum(vm))
+    end)
+
     it("can be gone back to, from memory", function()
-        for _, number in ipairs{ 3, 1, 4 } do
+        for _, number in ipairs{ 3, 5, 1, 4 } do
             Restore-VMSnapshot{ Name = "c" .. number, VMName = "past", Confirm = false }
             assert.are.equal("Saved", vm.State)
             Start-VM(vm)

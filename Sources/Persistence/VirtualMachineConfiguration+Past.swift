@@ -104,7 +104,7 @@ extension VirtualMachineConfiguration {
     /// As it was at an instant: what a checkpoint keeps of it.
     public var withoutPast: VirtualMachineConfiguration {
         var copy = self
-        (copy.past, copy.savedMemory, copy.formerSnapshotLocations) = (nil, nil, nil)
+        (copy.past, copy.savedMemory, copy.formerSnapshotLocations, copy.moving) = (nil, nil, nil, nil)
         return copy
     }
 

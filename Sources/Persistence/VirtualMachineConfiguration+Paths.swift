@@ -36,6 +36,7 @@ extension VirtualMachineConfiguration {
     package mutating func forgetPlaces() {
         snapshotFileLocation = nil
         formerSnapshotLocations = nil
+        moving = nil
         past?.shared = nil
         past?.detached = nil
         forgetAllowedParents()
@@ -64,7 +65,8 @@ extension VirtualMachineConfiguration {
 }
 
 extension VirtualMachineConfiguration.MemoryImage {
-    fileprivate func mapping(_ new: (String) throws -> String) rethrows -> Self {
+    /// The same image at other places.
+    package func mapping(_ new: (String) throws -> String) rethrows -> Self {
         Self(path: try new(path), parents: try parents.map(new))
     }
 }

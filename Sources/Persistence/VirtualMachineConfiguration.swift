@@ -45,6 +45,8 @@ public struct VirtualMachineConfiguration: Codable, Equatable, Sendable {
     public var automaticCheckpoints: Bool?
     /// The generation id of the VM's virtual machine generation counter; nil: drawn at the next start.
     public var generationId: GUID?
+    /// Files of a move of the VM's storage that are being made or deleted; nil: none are.
+    public var moving: Moving?
 
     public init(id: GUID, name: String, creationTime: Int64) { (self.id, self.name, self.creationTime) = (id, name, creationTime) }
 

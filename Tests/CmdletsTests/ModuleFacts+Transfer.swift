@@ -43,6 +43,24 @@ extension ModuleFacts {
         VhdSourcePath one - - - -
         GenerateNewId one - - - -
         CompatibilityReport one 0 ByValue - -
+        cmdlet Move-VMStorage -
+        CimSession many - - - -
+        ComputerName many - - - -
+        Credential many - - - -
+        Name one 0 ByValue VMName -
+        DestinationStoragePath one 1 - - -
+        ResourcePoolName one - - - -
+        RetainVhdCopiesOnSource one - - - -
+        RemoveSourceUnmanagedVhds one - - - -
+        AllowUnverifiedPaths one - - - -
+        AsJob one - - - -
+        WhatIf one - - wi -
+        Confirm one - - cf -
+        VirtualMachinePath one - - - -
+        SnapshotFilePath one - - CheckpointFileLocation,SnapshotFileLocation -
+        SmartPagingFilePath one - - - -
+        Vhds many - - - -
+        VM one 0 ByValue - -
         cmdlet Update-VMVersion -
         CimSession many - - - -
         ComputerName many - - - -

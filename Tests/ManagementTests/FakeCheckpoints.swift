@@ -44,5 +44,17 @@ extension FakeMachine: CheckpointControlling {
         return true
     }
 
+    /// Nothing is copied: the document says where things are.
+    func move(
+        _ move: StorageMove, _ folders: HandedDevices, memoryFolder: Folder?, progress: @escaping @Sendable (Double) -> Bool,
+        didCopy: (StorageMove.File) -> Void, willSwitch: () throws -> Void,
+        commit: ([VirtualMachineConfiguration.Moving.Left]) throws -> Void
+    ) throws {
+        try willSwitch()
+        try commit([])
+    }
+
+    func removeSources(of move: StorageMove, memoryFolder: Folder?) {}
+
     func removeImage(at path: String) { unlink(path) }
 }

@@ -19,6 +19,8 @@ public struct Cmdlet: Sendable {
     public var examples: [Example] = []
     /// -WhatIf and -Confirm exist.
     public var supportsShouldProcess = false
+    /// What -WhatIf says of a target of a `perTarget` cmdlet, in place of its name.
+    public var plan: (@Sendable (any Invocation, any LiveObject) throws -> String)?
     /// Asks when the confirmation preference allows (language.md, "Pipelines, errors, confirmation").
     public var confirms: Confirmation = .never
     /// In the function form the first argument is always the input (object cmdlets).
@@ -32,12 +34,12 @@ public struct Cmdlet: Sendable {
     public init(
         _ verb: String, _ noun: String, aliases: [String] = [], synopsis: String, details: String = "", departures: [String] = [],
         sets: [ParameterSet], parameters: [Parameter], output: String? = nil, examples: [Example] = [],
-        shouldProcess: Bool = false, confirms: Confirmation = .never, inputFirst: Bool = false, ours: Bool = false,
-        userDefined: Bool = false, body: Body
+        shouldProcess: Bool = false, plan: (@Sendable (any Invocation, any LiveObject) throws -> String)? = nil,
+        confirms: Confirmation = .never, inputFirst: Bool = false, ours: Bool = false, userDefined: Bool = false, body: Body
     ) {
         (self.verb, self.noun, self.aliases, self.synopsis, self.details) = (verb, noun, aliases, synopsis, details)
         (self.departures, self.parameterSets, self.parameters, self.output) = (departures, sets, parameters, output)
-        (self.examples, self.supportsShouldProcess, self.confirms) = (examples, shouldProcess, confirms)
+        (self.examples, self.supportsShouldProcess, self.plan, self.confirms) = (examples, shouldProcess, plan, confirms)
         (self.takesInputFirst, self.isOurs, self.isUserDefined, self.body) = (inputFirst, ours, userDefined, body)
     }
 

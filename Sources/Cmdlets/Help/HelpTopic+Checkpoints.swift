@@ -22,6 +22,10 @@ extension HelpTopic {
                              runs, too; Get-VM's Status says how far. Interrupted by anything, the chain reads the same, and the next start
                              or removal goes on. Meanwhile no checkpoint is made.
 
+            MOVING           Move-VMStorage web01 /srv/fast takes all images of a disk, and the memory of checkpoints, to another folder, while
+                             the guest runs, too. Old files go when the new ones are in use. -WhatIf of this, of Checkpoint-VM,
+                             Restore-VMSnapshot, Remove-VMSnapshot, Export-VM and Export-VMSnapshot lists the files.
+
             CLONES           Linked clones have disks that stand on the checkpoint's, ids and MAC addresses of their own, and go on from its
                              memory. The checkpoint cannot be removed while they exist. A guest that goes on from memory does not know that it
                              is a clone unless it has a driver for the virtual machine generation counter (Debian's cloud kernel has none):

@@ -140,7 +140,7 @@ final class Stage {
         for target in found {
             if !run.isSingleCall, isLeftAlone(.object(target)) { continue }
             try context.checkCancelled()
-            guard try mayActOn(target) else { continue }
+            guard try mayActOn(target, arguments) else { continue }
             if mayRunHere, found.count == 1 {
                 try actHere(on: target, arguments)
             } else {
@@ -149,13 +149,20 @@ final class Stage {
         }
     }
 
-    private func mayActOn(_ target: any LiveObject) throws -> Bool {
+    private func mayActOn(_ target: any LiveObject, _ arguments: BoundArguments) throws -> Bool {
         guard cmdlet.supportsShouldProcess else { return true }
-        return try shouldProcess(target.displayName, cmdlet.name)
+        guard isWhatIf, let plan = cmdlet.plan else { return try shouldProcess(target.displayName, cmdlet.name) }
+        // What stands in the way of it is told as if it was tried.
+        try guarded(target: .object(target)) {
+            _ = try shouldProcess(try plan(StageInvocation(self, arguments, task: nil), target), cmdlet.name)
+        }
+        return false
     }
 
+    private var isWhatIf: Bool { common.whatIf ?? preferences.whatIf }
+
     func shouldProcess(_ target: String, _ action: String) throws -> Bool {
-        if common.whatIf ?? preferences.whatIf {
+        if isWhatIf {
             context.terminal.write("What if: Performing the operation \"\(action)\" on target \"\(target)\".\n")
             return false
         }

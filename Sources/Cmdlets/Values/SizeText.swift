@@ -22,4 +22,6 @@ public enum SizeText {
         }
         return "\(bytes)"
     }
+    /// About how much it is, for plans: `12 MiB`, `340 KiB`.
+    public static func about(_ bytes: UInt64) -> String { bytes >= 1 << 20 ? "\(bytes >> 20) MiB" : "\((bytes + 1023) >> 10) KiB" }
 }

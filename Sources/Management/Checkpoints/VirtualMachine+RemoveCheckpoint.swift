@@ -69,10 +69,6 @@ extension VirtualMachine {
         }
     }
 
-    private func absolutePath(ofMemory path: String) throws -> String {
-        path.hasPrefix("/") ? path : try files().folder.folder.path(of: path)
-    }
-
     /// True when a merge or a removal of images was cut off and is still to be done.
     public func hasMergesLeft() throws -> Bool { ImageTree(try configuration()).nextStep != nil }
 

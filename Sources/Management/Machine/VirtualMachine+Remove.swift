@@ -26,6 +26,7 @@ extension VirtualMachine {
         progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) throws -> RemovedDisks {
         guard try !files().folder.hasWorker() else { return try writing("removed") { _ in RemovedDisks() } }
+        if (try? configuration())?.moving != nil { try writing("removed") { try settleMove($0) } }
         if let configuration = try? configuration(), let past = configuration.past {
             if !past.checkpoints.isEmpty {
                 try removeCheckpoints(Set(past.checkpoints.map(\.id)), isCancelled: isCancelled, progress: progress)

@@ -15,6 +15,7 @@ extension VirtualMachine {
             guard before.isResponding else { throw ManagementError.silent(name, process: before.workerProcessId) }
             throw ManagementError.alreadyRunning(name, state: before.state)
         }
+        if before.configuration?.moving != nil { try writing("started") { try settleMove($0) } }
         if before.state == .off, before.configuration?.automaticCheckpoints == true { renewAutomaticCheckpoint() }
         let configuration = try configuration()
         try configuration.check()

@@ -91,7 +91,8 @@ extension VirtualMachine {
 
     /// Asks a worker that may be there; nil when none lives. A silent one is an error.
     func askIfRunning<Request: WorkerRequest>(
-        _ request: Request, seconds: Double = patience, descriptors: [Int32] = [], isCancelled: () -> Bool = { false }
+        _ request: Request, seconds: Double = patience, descriptors: [Int32] = [], isCancelled: () -> Bool = { false },
+        event: ([UInt8]) -> Void = { _ in }
     ) throws -> Request.Reply? {
         let end = WorkerClient.deadline(seconds)
         while true {
@@ -99,7 +100,8 @@ extension VirtualMachine {
             guard try folder.hasWorker() else { return nil }
             do {
                 let client = try WorkerClient(folder: folder, storeId: store.id, seconds: Self.left(until: end))
-                return try client.ask(request, seconds: Self.left(until: end), descriptors: descriptors, isCancelled: isCancelled)
+                return try client.ask(
+                    request, seconds: Self.left(until: end), descriptors: descriptors, isCancelled: isCancelled, event: event)
             } catch WorkerClient.Failure.absent, WorkerClient.Failure.closed {
                 guard HostTime.monotonic() < end else { throw ManagementError.silent(name, process: folder.readRunRecord()?.processId) }
                 usleep(3_000)

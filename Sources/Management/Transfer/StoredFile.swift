@@ -43,6 +43,14 @@ extension VirtualMachineHost {
             if wanted?.contains(machine) ?? true { files += own }
         }
         guard wanted == nil else { return files }
+        for machine in machines {
+            let moving = (try? machine.configuration())?.moving
+            for path in (moving?.copies ?? []).map(\.path) + (moving?.left ?? []).map(\.path) where !known.contains(path) {
+                let found = StoredFile(path: (try? machine.absolutePath(ofMemory: path)) ?? path, kind: .partial, machine: nil).measured
+                if !found.isMissing, known.insert(found.path).inserted { files.append(found) }
+            }
+            places.formUnion((moving?.copies ?? []).map { Paths.folder(of: $0.path) })
+        }
         places.formUnion([information().virtualHardDiskPath, storePath, storePath + "/vms"])
         for place in places.sorted() { files += Self.orphans(in: place, known) }
         return files

@@ -76,6 +76,12 @@ public struct ImagePlace: Sendable {
         return fstatat(folder.descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0
     }
 
+    /// The number by which its file system knows the file; nil: there is none.
+    public var fileNumber: UInt64? {
+        var status = stat()
+        return fstatat(folder.descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? UInt64(status.st_ino) : nil
+    }
+
     /// Removes the name, lastingly. One that is gone already is no error.
     public func unlink() throws(DiskOpenError) {
         guard unlinkat(folder.descriptor, name, 0) == 0 || errno == ENOENT else { throw DiskOpenError.system(errno, path) }
@@ -84,8 +90,13 @@ public struct ImagePlace: Sendable {
 
     /// As `unlink`, and also removes what attempts to make the image left that were cut off before it had its name.
     public func unlinkWithAttempts() throws(DiskOpenError) {
-        for leaving in attempts { unlinkat(folder.descriptor, leaving, 0) }
+        unlinkAttempts()
         try unlink()
+    }
+
+    /// Removes what attempts to make the image left, and not the image.
+    public func unlinkAttempts() {
+        for leaving in attempts { unlinkat(folder.descriptor, leaving, 0) }
     }
 
     /// Names of the form that `NewImageFile` gives images which are being made for this place.

@@ -7,9 +7,10 @@ extension LiveDisk {
     ///
     /// On failure, and when `progress` answers false, the guest stays where it is and nothing is left at `place`. `recording` runs when
     /// the copy is whole, on stable storage and named, before the guest's next write: it makes last that the machine's disk is the copy
-    /// now, and must not use the disk. The caller removes the old files afterwards.
+    /// now, and must not use the disk. `willSwitch` runs shortly before, while the guest still goes on, for what may take time. The caller
+    /// removes the old files afterwards.
     public func mirror(
-        to place: ImagePlace, parents: [ImagePlace] = [], recording: () throws -> Void = {},
+        to place: ImagePlace, parents: [ImagePlace] = [], willSwitch: () throws -> Void = {}, recording: () throws -> Void = {},
         progress: @escaping DiskOperations.Progress = { _ in true }
     ) throws {
         let work = try begin("moved")
@@ -31,6 +32,7 @@ extension LiveDisk {
             do {
                 let copy = self.copy(for: work, progress)
                 try copyTop(to: disk, work, copy)
+                try willSwitch()
                 try lock.withLock {
                     try copyRest(to: disk, copy)
                     try disk.flush()

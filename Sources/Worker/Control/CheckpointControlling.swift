@@ -28,6 +28,23 @@ package protocol CheckpointControlling: AnyObject, Sendable {
         preparing: () throws -> Void, commit: () throws -> Void
     ) throws -> Bool
 
+    /// Copies files of the machine to other places while the guest goes on, and lets its disks go on there.
+    /// - Parameters:
+    ///   - folders: those of the new places.
+    ///   - memoryFolder: that of memory files whose paths begin in the VM's folder.
+    ///   - progress: hears what is done, from 0 to 1; false ends it, and the machine's disks are where they were.
+    ///   - didCopy: hears of each copy that is there and must go if nothing comes of it.
+    ///   - willSwitch: called shortly before the copies take their place, while the guest still goes on.
+    ///   - commit: called when all copies are whole and durable, with what they leave behind; it may not use the disks.
+    func move(
+        _ move: StorageMove, _ folders: HandedDevices, memoryFolder: Folder?, progress: @escaping @Sendable (Double) -> Bool,
+        didCopy: (StorageMove.File) -> Void, willSwitch: () throws -> Void,
+        commit: ([VirtualMachineConfiguration.Moving.Left]) throws -> Void
+    ) throws
+
+    /// Deletes what a move left behind.
+    func removeSources(of move: StorageMove, memoryFolder: Folder?)
+
     /// Deletes an image that nothing stands on.
     func removeImage(at path: String)
 }

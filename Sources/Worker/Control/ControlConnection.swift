@@ -42,10 +42,10 @@ final class ControlConnection {
     /// The oldest descriptor that came and was not claimed.
     func claimDescriptor() -> OpenFile? { received.isEmpty ? nil : received.removeFirst() }
 
-    /// The devices that came with a change of configuration.
-    func claimDevices(_ request: ConfigureRequest) throws -> HandedDevices {
-        guard let handover = request.handover else { return HandedDevices() }
-        let count = request.descriptorCount
+    /// The devices that came with a request, as it describes them.
+    func claimDevices(_ handover: DeviceHandover?) throws -> HandedDevices {
+        guard let handover else { return HandedDevices() }
+        let count = handover.descriptorCount
         guard (0...received.count).contains(count) else { throw ProtocolError.malformed("fewer descriptors than it describes") }
         // Copies, because the received ones close by themselves; the locks belong to both.
         let copies = received.prefix(count).map { fcntl($0.descriptor, F_DUPFD_CLOEXEC, 3) }

@@ -100,6 +100,7 @@ extension WorkerInstance {
     }
 
     func removeCheckpoints(_ request: RemoveCheckpointsRequest, by initiator: VirtualMachineEvent.Initiator) throws {
+        try refuseWhileMoving("deprived of a checkpoint")
         try document.withLock {
             var new = try folder.readConfiguration()
             let names = request.ids.compactMap { new.checkpoint($0)?.name }

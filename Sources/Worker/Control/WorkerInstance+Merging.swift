@@ -6,16 +6,33 @@ import Synchronization
 import WorkerProtocol
 
 /// Work on the VM's images that goes on beside the guest; stopped, it loses nothing and is found again from the configuration.
-final class MergeTask: Sendable {
+final class MergeTask: @unchecked Sendable {
+    // Safety: `ending` guards the only variable.
     let isCancelled = Atomic<Bool>(false)
     /// Of the step at hand, from 0 to 1.
     let progress = Mutex(0.0)
+    /// For Get-VM's Status.
+    let doing: String
     private let thread: Mutex<HostThread?> = Mutex(nil)
+    private let ending = HostLock()
+    private var hasEnded = false
+
+    let isMove: Bool
+
+    init(isMove: Bool = false) { (self.isMove, doing) = (isMove, isMove ? "Moving storage" : "Merging disks") }
 
     func start(_ body: @escaping @Sendable () -> Void) -> Bool {
         let thread = HostThread(name: "merge", body: body)
         self.thread.withLock { $0 = thread }
         return thread.isStarted
+    }
+
+    /// Says that the task has ended, for one that has no thread of its own.
+    func end() {
+        ending.withLock {
+            hasEnded = true
+            ending.wakeAll()
+        }
     }
 
     /// Returns when the task has ended.
@@ -26,6 +43,8 @@ final class MergeTask: Sendable {
             return thread
         }
         thread?.join()
+        // A move's thread is not its own.
+        if isMove { ending.withLock { while !hasEnded { ending.wait() } } }
     }
 }
 
@@ -51,10 +70,10 @@ extension WorkerInstance {
         if !isStarted { phase.withLock { $0.merging = nil } }
     }
 
-    /// What `Get-VM` says of it; nil: nothing is being merged.
+    /// What `Get-VM` says of it; nil: nothing is being merged or moved.
     var mergingText: String? {
         guard let task = phase.withLock({ $0.merging }) else { return nil }
-        return "Merging disks (\(Int(task.progress.withLock { $0 } * 100)) %)"
+        return "\(task.doing) (\(Int(task.progress.withLock { $0 } * 100)) %)"
     }
 
     func refuseWhileMerging(_ doing: String) throws {
@@ -63,6 +82,11 @@ extension WorkerInstance {
         throw WorkerError(
             "DisksMerging", .resourceBusy, "“\(name)” cannot be \(doing) now: \(text.prefix(1).lowercased() + text.dropFirst()).",
             action: "Wait until Get-VM shows that it is done, then repeat the command.", target: name)
+    }
+
+    /// As above, where a merge is no hindrance.
+    func refuseWhileMoving(_ doing: String) throws {
+        if phase.withLock({ $0.merging?.isMove }) == true { try refuseWhileMerging(doing) }
     }
 
     /// True when nothing was left to do.

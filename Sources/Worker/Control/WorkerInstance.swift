@@ -35,7 +35,7 @@ package final class WorkerInstance: Sendable {
         var reading: (taken: UInt64, value: MachineReading)?
         /// What was said last of the VM's status.
         var status: WorkerStatus?
-        /// The merge that goes on beside the guest.
+        /// The merge, or the move of storage, that goes on beside the guest.
         var merging: MergeTask?
         /// The memory image since which the machine knows what has changed.
         var memoryBase: VirtualMachineConfiguration.MemoryImage?
@@ -66,6 +66,8 @@ package final class WorkerInstance: Sendable {
     /// Talks with the guest, and copies of files into it: neither keeps a verb waiting.
     let conversations = ActionQueue()
     let copies = ActionQueue()
+    /// Moves of the VM's storage.
+    let moves = ActionQueue()
     /// Looks at the machine's devices, which may be busy; nobody else waits for that.
     let readings = ActionQueue()
     let phase = Mutex(Phase())

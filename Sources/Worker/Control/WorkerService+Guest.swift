@@ -1,5 +1,6 @@
 import Glibc
 import Persistence
+import Synchronization
 import WorkerProtocol
 
 /// Requests that concern the guest and its devices. They wait for the guest, so they have threads of their own: a guest that does not
@@ -45,12 +46,23 @@ extension WorkerService {
             later(frame, head, connection, queue: instance.copies) { instance, pending in
                 guard let guest = instance.guest else { throw instance.hasNoGuest() }
                 try guest.copyFile(request, from: file.descriptor) { progress in
-                    instance.server?.post { server in
-                        guard let connection = server.connections.first(where: { $0.serial == peer }),
-                            let body = try? ProtocolCodec.encode(progress)
-                        else { return }
-                        connection.send(Frame(.event, request: id, body: body))
+                    instance.tell(peer, of: id, progress)
+                    return !pending.isCancelled.load(ordering: .acquiring)
+                }
+                return try ProtocolCodec.encode(Done())
+            }
+        case MoveStorageRequest.name:
+            let request = try ProtocolCodec.parameters(MoveStorageRequest.self, of: frame.body)
+            let (id, peer, initiator) = (frame.request, connection.serial, connection.initiator)
+            let folders = try connection.claimDevices(request.handover)
+            later(frame, head, connection, queue: instance.moves) { instance, pending in
+                let percent = Mutex(-1)
+                try instance.moveStorage(request, folders, by: initiator) { done in
+                    let isNews = percent.withLock { last in
+                        defer { last = Int(done * 100) }
+                        return last != Int(done * 100)
                     }
+                    if isNews { instance.tell(peer, of: id, StorageMoveProgress(done: done)) }
                     return !pending.isCancelled.load(ordering: .acquiring)
                 }
                 return try ProtocolCodec.encode(Done())
@@ -73,6 +85,15 @@ extension WorkerService {
 }
 
 extension WorkerInstance {
+    /// Sends a peer an event of its request.
+    fileprivate func tell(_ peer: UInt64, of request: UInt32, _ event: some Encodable & Sendable) {
+        server?.post { server in
+            guard let connection = server.connections.first(where: { $0.serial == peer }), let body = try? ProtocolCodec.encode(event)
+            else { return }
+            connection.send(Frame(.event, request: request, body: body))
+        }
+    }
+
     /// The running machine's guest side; nil before it is assembled, after it has ended, and for a machine that has none.
     var guest: (any GuestControlling)? { phase.withLock { $0.hasEnded ? nil : $0.machine as? any GuestControlling } }
 

@@ -73,7 +73,7 @@ final class WorkerService: ControlService {
             }
         case ConfigureRequest.name:
             let request = try ProtocolCodec.parameters(ConfigureRequest.self, of: frame.body)
-            let devices = try connection.claimDevices(request)
+            let devices = try connection.claimDevices(request.handover)
             let initiator = connection.initiator
             later(frame, head, connection) {
                 try $0.configure(document: request.document, past: request.past, devices: devices, by: initiator)

@@ -63,6 +63,16 @@ private enum ControlRequests {
             let count = request.descriptorCount
             if let handover = request.handover, (0...8).contains(count) { hand(handover, count) }
             ConfigurationCase.machine(Array(request.document.utf8))
+        case MoveStorageRequest.name:
+            guard let request = parameters(MoveStorageRequest.self) else { return }
+            let count = request.handover.descriptorCount
+            if (0...8).contains(count) { hand(request.handover, count) }
+            for move in (try? StorageMove.decode(request.moves)) ?? [] {
+                var configuration = VirtualMachineConfiguration(id: GUID(bytes: [UInt8](1...16)), name: "web01", creationTime: 0)
+                _ = (move.size, configuration.admits(move))
+                configuration.announce(move)
+                configuration.complete(move, left: [])
+            }
         case SwitchConfigureRequest.name:
             if let request = parameters(SwitchConfigureRequest.self) { ConfigurationCase.virtualSwitch(Array(request.document.utf8)) }
         default: break
@@ -96,8 +106,13 @@ private enum ControlRequests {
         handover.ports = [PortHandover(adapter: id, switchId: id, descriptor: 1)]
         let machine = String(decoding: ConfigurationCase.machineDocument(), as: UTF8.self)
         let network = String(decoding: ConfigurationCase.switchDocument(), as: UTF8.self)
+        var folders = DeviceHandover()
+        folders.folders = [FolderHandover(path: "/new", descriptor: 0)]
+        let file = StorageMove.File(source: "/a.vhdx", destination: "/new/a.vhdx", format: "VHDX", parent: nil, size: 1)
+        let moves = (try? StorageMove.encode([StorageMove(files: [file], snapshotFileLocation: "/new")])) ?? ""
         return [
-            body(StatusRequest()), body(ConfigureRequest(document: machine, handover: handover)),
+            body(MoveStorageRequest(moves: moves, handover: folders)), body(StatusRequest()),
+            body(ConfigureRequest(document: machine, handover: handover)),
             body(SwitchConfigureRequest(document: network)),
             body(SwitchStatusRequest()),
         ]
