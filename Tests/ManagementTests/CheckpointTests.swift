@@ -292,4 +292,120 @@ import Testing
         try machine.removeCheckpoints([checkpoint.id])
         #expect(try FileManager.default.contentsOfDirectory(atPath: memory).isEmpty)
     }
+
+    @Test("a checkpoint whose DVD medium is gone is not gone back to, and nothing is lost")
+    func missingMedium() throws {
+        let bench = try Bench()
+        let machine = bench.machine
+        let iso = bench.test.folder.path + "/disks/tools.iso"
+        var disc = Data(count: 64 << 10)
+        disc.replaceSubrange(16 * 2048..<16 * 2048 + 7, with: [1] + Array("CD001".utf8) + [1])
+        #expect(FileManager.default.createFile(atPath: iso, contents: disc))
+        try machine.configure { _ = try $0.add(.init(kind: .dvd, location: 1, imagePath: iso), controller: 0, location: 1) }
+        let checkpoint = try machine.makeCheckpoint(named: "with tools").checkpoint
+        try machine.start()
+        let before = try machine.configuration()
+        try FileManager.default.moveItem(atPath: iso, toPath: iso + ".away")
+        let attempts: [() throws -> Void] = [
+            { try machine.applyCheckpoint(checkpoint.id) }, { _ = try machine.planRestore(checkpoint.id) },
+        ]
+        for attempt in attempts {
+            let failure = #expect(throws: ManagementError.self) { try attempt() }
+            #expect(failure?.identifier == "CheckpointMediumMissing")
+            #expect(failure?.message.contains(iso) == true && failure?.message.contains("location 1") == true)
+        }
+        #expect(identifier { try bench.test.host.clone(checkpoint.id, of: machine, names: ["clone"]) } == "CheckpointMediumMissing")
+        #expect(try machine.status().state == .running && machine.configuration() == before)
+        try FileManager.default.moveItem(atPath: iso + ".away", toPath: iso)
+        try machine.applyCheckpoint(checkpoint.id)
+        #expect(try machine.status().state == .off)
+    }
+
+    @Test("each start makes an automatic checkpoint in place of the last start's, and starts also without one")
+    func automatic() throws {
+        let bench = try Bench()
+        let machine = bench.machine
+        let own = try machine.makeCheckpoint(named: "own").checkpoint
+        try machine.configure { ($0.automaticCheckpoints, $0.checkpointType) = (true, "Disabled") }
+        var last: GUID?
+        for number in 1...3 {
+            try bench.write([UInt8](repeating: UInt8(number), count: 512), at: 0)
+            try machine.start()
+            let all = try machine.checkpoints()
+            let made = try #require(all.first { $0.isAutomatic == true })
+            #expect(all.map(\.id) == [own.id, made.id] && made.id != last)
+            #expect(made.name.hasPrefix("Automatic Checkpoint - web01 - ("))
+            #expect(try bench.read(made.configuration)[0] == UInt8(number))
+            last = made.id
+            try machine.turnOff()
+        }
+        #expect(bench.files.count == 3)
+        // A saved machine goes on, and what it was at its start is kept.
+        try machine.start()
+        try machine.save()
+        last = try machine.checkpoints().last?.id
+        try machine.start()
+        #expect(try machine.checkpoints().last?.id == last)
+        try machine.turnOff()
+
+        let raw = bench.test.folder.path + "/disks/raw.img"
+        #expect(FileManager.default.createFile(atPath: raw, contents: Data(count: 4 << 20)))
+        try machine.configure { _ = try $0.add(.init(kind: .hardDisk, location: 1, imagePath: raw), controller: 0, location: 1) }
+        try machine.start()
+        #expect(try machine.status().state == .running)
+        #expect(try machine.checkpoints().map(\.id) == [own.id])
+        #expect(try machine.events().contains { $0.message.contains("There is no automatic checkpoint of this start") })
+        try machine.turnOff()
+    }
+
+    @Test("plans say what would be done to files, and nothing is")
+    func plans() throws {
+        let bench = try Bench()
+        let machine = bench.machine
+        try bench.write([UInt8](repeating: 1, count: 512), at: 0)
+        let place = bench.test.folder.path + "/disks/"
+        #expect(try machine.planCheckpoint() == [.write(place + "disk_<id>.avhdx", bytes: nil)])
+        #expect(bench.files == ["disk.vhdx"])
+        let first = try machine.makeCheckpoint(named: "first").checkpoint
+        let second = try machine.makeCheckpoint(named: "second").checkpoint
+        let before = (try machine.configuration(), bench.files)
+        let now = try bench.image(before.0)
+        let steps = try machine.planRestore(first.id)
+        #expect(steps.first == .write(place + "disk_<id>.avhdx", bytes: nil))
+        #expect(steps.count == 2, "\(steps)")
+        guard case .delete(now, let bytes) = steps.last else { throw Unexpected(steps: steps) }
+        #expect(bytes > 0)
+        let removal = try machine.planRemoval(of: [second.id])
+        guard removal.count == 2, case .merge(now, let parent, _) = removal[0], case .delete(now, _) = removal[1] else {
+            throw Unexpected(steps: removal)
+        }
+        #expect(parent == (try bench.image(second.configuration)))
+        let exported = try machine.planExport(to: bench.test.folder.path + "/exports", capturing: .savedState)
+        let copied = exported.map { step -> String in
+            if case .copy(let source, let destination, let bytes) = step, bytes > 0,
+                destination.hasPrefix(bench.test.folder.path + "/exports/web01/")
+            {
+                return source
+            }
+            return "\(step)"
+        }
+        #expect(Set(copied) == [bench.disk, try bench.image(second.configuration), now, bench.test.kernel])
+        let ofFirst = try machine.planExport(ofCheckpoint: first.id, to: bench.test.folder.path + "/exports")
+        #expect(ofFirst.count == 2)
+        try machine.configure { $0.checkpointType = "Disabled" }
+        #expect(identifier { try machine.planCheckpoint() } == "CheckpointsDisabled")
+        try machine.configure { $0.checkpointType = before.0.checkpointType }
+        #expect(try machine.configuration() == before.0 && bench.files == before.1)
+
+        try machine.start()
+        let running = try machine.planCheckpoint()
+        #expect(running.count == 2, "\(running)")
+        #expect(try machine.planRestore(first.id).first == .remark("turns web01 off"))
+        try machine.save()
+        #expect(try machine.planCheckpoint().last == .remark("keeps the saved state"))
+    }
+
+    private struct Unexpected: Error {
+        var steps: [FileStep]
+    }
 }

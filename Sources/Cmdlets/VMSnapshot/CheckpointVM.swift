@@ -17,6 +17,10 @@ extension Cmdlet {
         output: "VMSnapshot",
         examples: [Example("Checkpoint-VM web01 -SnapshotName 'before the update'", "One that can be gone back to.")],
         shouldProcess: true,
+        plan: { _, target in
+            let machine = try target.virtualMachine()
+            return try machine.planCheckpoint().plan(for: machine.name)
+        },
         body: .perTarget(parameters: ["Name", "VM"]) { invocation, target in
             let machine = try target.virtualMachine()
             let isCancelled = { (try? invocation.checkCancelled()) == nil }

@@ -91,18 +91,8 @@ extension Invocation {
     /// What will happen to checkpoints and files.
     fileprivate func plan(_ ids: Set<GUID>, _ machine: VirtualMachine) throws -> String {
         let names = try machine.configuration().checkpoints.filter { ids.contains($0.id) }.map(\.name)
-        let steps = try machine.planRemoval(of: ids).map { step in
-            switch step {
-            case .remove(let image): "deletes \(image.path)"
-            case .merge(let child, let parent, _): "merges \(child.path)\(size(of: child.path)) into \(parent)"
-            }
-        }
+        let steps = try machine.planRemoval(of: ids).map(\.text)
         let what = names.isEmpty ? "what is left to merge" : names.joined(separator: ", ")
         return ([what + " of " + machine.name] + steps).joined(separator: "; ")
-    }
-
-    private func size(of path: String) -> String {
-        guard let bytes = try? context.host.withDisks({ try $0.information(path).fileSize }) else { return "" }
-        return " (\(bytes >> 20) MiB)"
     }
 }

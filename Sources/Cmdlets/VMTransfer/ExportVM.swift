@@ -25,9 +25,13 @@ extension Cmdlet {
             Example("Get-VM | Export-VM -Path /srv/exports", "All of them."),
         ],
         shouldProcess: true,
+        plan: { invocation, target in
+            let machine = try target.virtualMachine()
+            return try machine.planExport(to: invocation.string("Path") ?? ".", capturing: invocation.liveCapture).plan(for: machine.name)
+        },
         body: .perTarget(parameters: ["Name", "VM"]) { invocation, target in
             let machine = try target.virtualMachine()
-            let capture = LiveCapture.allCases.first { $0.rawValue == invocation.string("CaptureLiveState") } ?? .savedState
+            let capture = invocation.liveCapture
             try invocation.withTransferProgress("Exporting \(machine.name)") { isCancelled, progress in
                 let path = try machine.export(
                     to: invocation.string("Path") ?? ".", capturing: capture, isCancelled: isCancelled, progress: progress)
@@ -67,7 +71,10 @@ extension Cmdlet {
         body: .perCall { invocation in
             for checkpoint in try invocation.checkpointsToExport() {
                 do {
-                    guard try invocation.shouldProcess(invocation.describe(checkpoint), "Export-VMSnapshot") else { continue }
+                    let plan = try checkpoint.machine.planExport(ofCheckpoint: checkpoint.id, to: invocation.string("Path") ?? ".")
+                    guard try invocation.shouldProcess(plan.plan(for: invocation.describe(checkpoint)), "Export-VMSnapshot") else {
+                        continue
+                    }
                     try invocation.withTransferProgress("Exporting \(checkpoint.name)") { isCancelled, progress in
                         _ = try checkpoint.machine.exportCheckpoint(
                             checkpoint.id, to: invocation.string("Path") ?? ".", isCancelled: isCancelled, progress: progress)
@@ -88,6 +95,10 @@ extension Parameter {
 }
 
 extension Invocation {
+    fileprivate var liveCapture: LiveCapture {
+        LiveCapture.allCases.first { $0.rawValue == string("CaptureLiveState") } ?? .savedState
+    }
+
     fileprivate func checkpointsToExport() throws -> [CheckpointObject] {
         if let given = list("VMSnapshot") { return try given.map { try Self.checkpoint($0, cmdlet.name) } }
         var found: [CheckpointObject] = []

@@ -23,11 +23,7 @@ extension VirtualMachine {
         let lock = try folder.lockConfiguration()
         defer { withExtendedLifetime(lock) {} }
         let configuration = try configuration()
-        guard configuration.checkpointType != "Disabled" || isAutomatic || capture != nil else {
-            throw ManagementError(
-                "CheckpointsDisabled", .invalidOperation, "Checkpoints of “\(configuration.name)” are disabled.",
-                action: "Enable them: Set-VM \(configuration.name) -CheckpointType Production", target: configuration.name)
-        }
+        if !isAutomatic, capture == nil { try checkCheckpointsAllowed(configuration) }
         let name = name ?? Self.defaultCheckpointName(of: configuration.name, isAutomatic: isAutomatic)
         if try folder.hasWorker(), let made = try makeRunningCheckpoint(named: name, capture, configuration, folder, isCancelled) {
             return made
@@ -46,6 +42,14 @@ extension VirtualMachine {
                 throw ManagementError.checkpointGone(self.name)
             }
             configuration.past?.checkpoints[index].name = name
+        }
+    }
+
+    func checkCheckpointsAllowed(_ configuration: VirtualMachineConfiguration) throws {
+        guard configuration.checkpointType != "Disabled" else {
+            throw ManagementError(
+                "CheckpointsDisabled", .invalidOperation, "Checkpoints of “\(configuration.name)” are disabled.",
+                action: "Enable them: Set-VM \(configuration.name) -CheckpointType Production", target: configuration.name)
         }
     }
 

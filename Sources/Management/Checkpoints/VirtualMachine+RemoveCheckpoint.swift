@@ -72,13 +72,6 @@ extension VirtualMachine {
     /// True when a merge or a removal of images was cut off and is still to be done.
     public func hasMergesLeft() throws -> Bool { ImageTree(try configuration()).nextStep != nil }
 
-    /// What removing checkpoints would do to files: for -WhatIf.
-    public func planRemoval(of ids: Set<GUID>) throws -> [ImageTree.Step] {
-        var configuration = try configuration()
-        configuration.removeCheckpoints(ids)
-        return ImageTree.plan(for: configuration)
-    }
-
     /// Does what is left to do so that only those images and memory files lie there that a checkpoint or the present needs. Call under the
     /// folder's lock, while no worker lives.
     func tidy(

@@ -12,18 +12,18 @@ extension VirtualMachine {
         let before = try configuration()
         guard let wanted = before.checkpoint(id) else { throw ManagementError.checkpointGone(name) }
         // A checkpoint that cannot be applied must not cost the running guest.
-        if let memory = wanted.memory { try files().folder.checkMemory(memory, of: wanted.name) }
+        try checkRestorable(wanted, files().folder)
         _ = try before.forks(of: wanted.configuration, id: GUID())
         if try files().folder.hasWorker() { try turnOff(force: true, isCancelled: isCancelled) }
         try writing("restored") { folder in
             let old = try folder.readConfiguration()
             guard let checkpoint = old.checkpoint(id) else { throw ManagementError.checkpointGone(name) }
-            if let memory = checkpoint.memory { try folder.checkMemory(memory, of: checkpoint.name) }
+            try checkRestorable(checkpoint, folder)
             let forks = try old.forks(of: checkpoint.configuration, id: GUID())
             try fork(forks, from: old, in: folder) { new in
                 let past = new.past
                 new = checkpoint.configuration
-                (new.id, new.name, new.past) = (old.id, old.name, past)
+                (new.id, new.name, new.past, new.moving) = (old.id, old.name, past, old.moving)
                 new.noteSnapshotLocations(of: old)
                 new.follow(forks)
                 new.past?.current = id
@@ -40,6 +40,21 @@ extension VirtualMachine {
                 VirtualMachineEvent(
                     .checkpointApplied, message: "Checkpoint “\(checkpoint.name)” applied by \(initiator.user).", initiator: initiator))
             try tidy(folder)
+        }
+    }
+    /// Throws when something that the VM had at the checkpoint is not there any more: a file of its memory, or a medium in a DVD drive,
+    /// without which it could not be started.
+    func checkRestorable(_ checkpoint: VirtualMachineConfiguration.Checkpoint, _ folder: VirtualMachineFolder) throws {
+        if let memory = checkpoint.memory { try folder.checkMemory(memory, of: checkpoint.name) }
+        for placed in checkpoint.configuration.drives where placed.drive.kind == .dvd && placed.drive.path != nil {
+            do {
+                try host.checkImage(placed.drive, for: name)
+            } catch let error as any DescribedError {
+                throw ManagementError(
+                    "CheckpointMediumMissing", .objectNotFound,
+                    "At the checkpoint “\(checkpoint.name)” there was “\(placed.drive.path ?? "")” in the DVD drive at controller \(placed.number), location \(placed.drive.location), which cannot be used now: \(error.message)",
+                    action: "Put the file back; the checkpoint is as it was.", target: checkpoint.name)
+            }
         }
     }
 }

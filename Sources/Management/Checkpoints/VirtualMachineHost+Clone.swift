@@ -24,7 +24,7 @@ extension VirtualMachineHost {
                 guard taken.insert(VirtualMachineConfiguration.key(ofName: name)).inserted else { throw ManagementError.exists(name) }
             }
             let folder = try machine.files().folder
-            if let memory = checkpoint.memory { try folder.checkMemory(memory, of: checkpoint.name) }
+            try machine.checkRestorable(checkpoint, folder)
             let parents = checkpoint.configuration.drives.filter { $0.drive.kind == .hardDisk }.compactMap(\.drive.path)
             try machine.configure(verifyingImages: false) { configuration in
                 let shared = Set((configuration.past?.shared ?? []) + parents).sorted()
