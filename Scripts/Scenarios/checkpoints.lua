@@ -103,7 +103,7 @@ describe("a guest's past", function()
         Checkpoint-VM(vm, "c6")
         assert.are.equal(before + 1, #memory())
         local found
-        for file in memory() do
+        for _, file in ipairs(memory()) do
             if file.Path:find(moved .. "/elsewhere/" .. vm.Id .. "/", 1, true) == 1 then found = file.Path end
         end
         assert.is_true(found ~= nil and Test-Path(found))

@@ -321,43 +321,6 @@ import Testing
         #expect(try machine.status().state == .off)
     }
 
-    @Test("each start makes an automatic checkpoint in place of the last start's, and starts also without one")
-    func automatic() throws {
-        let bench = try Bench()
-        let machine = bench.machine
-        let own = try machine.makeCheckpoint(named: "own").checkpoint
-        try machine.configure { ($0.automaticCheckpoints, $0.checkpointType) = (true, "Disabled") }
-        var last: GUID?
-        for number in 1...3 {
-            try bench.write([UInt8](repeating: UInt8(number), count: 512), at: 0)
-            try machine.start()
-            let all = try machine.checkpoints()
-            let made = try #require(all.first { $0.isAutomatic == true })
-            #expect(all.map(\.id) == [own.id, made.id] && made.id != last)
-            #expect(made.name.hasPrefix("Automatic Checkpoint - web01 - ("))
-            #expect(try bench.read(made.configuration)[0] == UInt8(number))
-            last = made.id
-            try machine.turnOff()
-        }
-        #expect(bench.files.count == 3)
-        // A saved machine goes on, and what it was at its start is kept.
-        try machine.start()
-        try machine.save()
-        last = try machine.checkpoints().last?.id
-        try machine.start()
-        #expect(try machine.checkpoints().last?.id == last)
-        try machine.turnOff()
-
-        let raw = bench.test.folder.path + "/disks/raw.img"
-        #expect(FileManager.default.createFile(atPath: raw, contents: Data(count: 4 << 20)))
-        try machine.configure { _ = try $0.add(.init(kind: .hardDisk, location: 1, imagePath: raw), controller: 0, location: 1) }
-        try machine.start()
-        #expect(try machine.status().state == .running)
-        #expect(try machine.checkpoints().map(\.id) == [own.id])
-        #expect(try machine.events().contains { $0.message.contains("There is no automatic checkpoint of this start") })
-        try machine.turnOff()
-    }
-
     @Test("plans say what would be done to files, and nothing is")
     func plans() throws {
         let bench = try Bench()
