@@ -244,6 +244,17 @@ import Testing
         }
     }
 
+    /// The number of times that jumps were forgotten comes round and never touches what tells privilege and code mode apart.
+    @Test func forgettingJumpsKeepsTheContext() throws {
+        let machine = try FlatMachine(.long, [0xeb, 0xfe])
+        let context = machine.engine.vp.pointee.context_key
+        for _ in 0..<1200 {
+            machine.engine.flushTranslations(keepGlobal: false)
+            let tag = machine.engine.vp.pointee.jump_tag
+            #expect(tag & ~(0xff << 48) == context)
+        }
+    }
+
     @Test func divideErrors() throws {
         for bytes in [[0xf7, 0xf1], [0xf7, 0xf9], [0x48, 0xf7, 0xf9], [0xf6, 0xf1]] as [[UInt8]] {
             let machine = try FlatMachine(.long, bytes + [0xf4])

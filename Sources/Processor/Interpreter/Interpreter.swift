@@ -44,7 +44,7 @@ package final class Interpreter: ProcessorEngine {
 
     /// `intercepts` is not kept alive by the engine (its owner usually owns the engine). The VP starts in the reset state of an
     /// application processor's INIT; set `state` for anything else. `translating`: blocks that ran `translationThreshold` times become host code,
-    /// where the host lets executable memory be made (`isTranslating` tells).
+    /// where the host lets executable memory be made (`Translation.isPossible`).
     package init(
         group: EngineGroup, map: any GuestPhysicalMap, intercepts: any InterceptHandler, translating: Bool = false,
         translationThreshold: UInt16? = nil, codeLimit: Int? = nil
@@ -98,9 +98,6 @@ package final class Interpreter: ProcessorEngine {
 
     /// The handler itself, for the gate.
     var ungatedIntercepts: any InterceptHandler { handler }
-
-    /// Blocks that run often become host code.
-    package var isTranslating: Bool { translator != nil }
 
     // MARK: run control
 

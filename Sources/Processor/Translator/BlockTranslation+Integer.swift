@@ -120,22 +120,20 @@ extension BlockTranslation {
 
     /// The host instruction for `b` op= `a` or immediate.
     private mutating func operate(_ digit: Int, _ form: Form, writes: Bool) {
-        let host = Self.host(form.b)
-        // A 32-bit result clears the upper half, also in the state block.
-        let isWidened = writes && host < 0 && form.size == 2
-        var target = operand(form.b)
-        if isWidened {
-            a.load(Host.first, target, size: 2)
-            target = .register(Host.first)
+        let source = operand(form.a)
+        let isConstant = form.hasImmediate
+        // Two places of the state block: one goes through a register.
+        let register = isConstant || Self.host(form.b) >= 0 || writes && form.size == 2 ? -1 : inRegister(form.a, Host.second)
+        let write = { (a: inout Assembler, target: HostOperand) in
+            if isConstant {
+                a.arithmeticImmediate(digit, target, form.immediate, size: form.size)
+            } else if target.isRegister {
+                a.arithmetic(digit, into: Int(target.base), source, size: form.size)
+            } else {
+                a.arithmetic(digit, target, register, size: form.size)
+            }
         }
-        if form.hasImmediate {
-            a.arithmeticImmediate(digit, target, form.immediate, size: form.size)
-        } else if target.isRegister {
-            a.arithmetic(digit, into: Int(target.base), operand(form.a), size: form.size)
-        } else {
-            a.arithmetic(digit, target, inRegister(form.a, Host.second), size: form.size)
-        }
-        if isWidened { a.store(operand(form.b), Host.first) }
+        if writes { change(form.b, size: form.size, write) } else { write(&a, operand(form.b)) }
     }
 
     private mutating func arithmeticFromMemory(_ form: Form, _ digit: Int, _ kind: PendingFlags.Kind) -> Bool {
@@ -283,13 +281,7 @@ extension BlockTranslation {
         if size == 0, !form.isLow(form.b) { return false }
         if isLive { need(FlagSet.carry) }
         let carry = hostFlags & FlagSet.carry
-        if Self.host(form.b) < 0, size == 2 {
-            a.load(Host.first, operand(form.b), size: 2)
-            a.operation(2, 0xff, digit, .register(Host.first))
-            a.store(operand(form.b), Host.first)
-        } else {
-            a.operation(size, size == 0 ? 0xfe : 0xff, digit, operand(form.b))
-        }
+        change(form.b, size: size) { $0.operation(size, size == 0 ? 0xfe : 0xff, digit, $1) }
         define(PendingFlags(isThere: true, kind: kind, size: size, register: form.b), host: FlagSet.all & ~FlagSet.carry | carry)
         return true
     }
@@ -312,13 +304,7 @@ extension BlockTranslation {
         }
         if size == 0, !form.isLow(form.b) { return false }
         if operation == .not { willWrite(form.b) }
-        if Self.host(form.b) < 0, size == 2 {
-            a.load(Host.first, operand(form.b), size: 2)
-            a.operation(2, 0xf7, digit, .register(Host.first))
-            a.store(operand(form.b), Host.first)
-        } else {
-            a.operation(size, size == 0 ? 0xf6 : 0xf7, digit, operand(form.b))
-        }
+        change(form.b, size: size) { $0.operation(size, size == 0 ? 0xf6 : 0xf7, digit, $1) }
         if operation == .neg {
             if isLive { saveHostFlags(.raw) }
             pending.isThere = false
@@ -363,13 +349,7 @@ extension BlockTranslation {
             pending.isThere = false
             return true
         }
-        if Self.host(form.b) < 0, size == 2 {
-            a.load(Host.first, operand(form.b), size: 2)
-            shiftBy(count, size, digit, .register(Host.first))
-            a.store(operand(form.b), Host.first)
-        } else {
-            shiftBy(count, size, digit, operand(form.b))
-        }
+        shiftBy(count, form, digit)
         // OF beyond a count of 1 follows the interpreter's rule, not the host's.
         let kind = digit == 4 ? PendingFlags.Kind.shiftLeft : digit == 7 || count > 1 ? .shiftRight : .explicit
         define(
@@ -378,19 +358,15 @@ extension BlockTranslation {
         return true
     }
 
-    private mutating func shiftBy(_ count: Int, _ size: Int, _ digit: Int, _ target: HostOperand) {
-        a.operation(size, size == 0 ? 0xc0 : 0xc1, digit, target)
-        a.byte(count)
+    private mutating func shiftBy(_ count: Int, _ form: Form, _ digit: Int) {
+        change(form.b, size: form.size) {
+            $0.operation(form.size, form.size == 0 ? 0xc0 : 0xc1, digit, $1)
+            $0.byte(count)
+        }
     }
 
     private mutating func shiftRegister(_ form: Form, _ digit: Int) {
-        if Self.host(form.b) < 0, form.size == 2 {
-            a.load(Host.first, operand(form.b), size: 2)
-            a.operation(2, 0xd3, digit, .register(Host.first))
-            a.store(operand(form.b), Host.first)
-        } else {
-            a.operation(form.size, 0xd3, digit, operand(form.b))
-        }
+        change(form.b, size: form.size) { $0.operation(form.size, 0xd3, digit, $1) }
     }
 
     /// Flags of a shift by CL with a count above 0: CF from the host; OF of SHR is the host's for a count of 1, else 0.
@@ -414,13 +390,7 @@ extension BlockTranslation {
         let count = form.immediate & (size == 3 ? 63 : 31)
         if count & ((8 << size) - 1) == 0 { return false }
         if isLive { flushFlags() } else { pending.isThere = false }
-        if Self.host(form.b) < 0, size == 2 {
-            a.load(Host.first, operand(form.b), size: 2)
-            shiftBy(count, size, digit, .register(Host.first))
-            a.store(operand(form.b), Host.first)
-        } else {
-            shiftBy(count, size, digit, operand(form.b))
-        }
+        shiftBy(count, form, digit)
         if isLive {
             keep(form.b, StateLayout.rotated)
             // The second byte of the kind tells of the rotation, the third is cleared.

@@ -9,7 +9,7 @@ extension BlockTranslation {
         willWrite(form.b)
         let host = Self.host(form.b)
         if host >= 0 {
-            a.load(host, operand(form.a), size: size == 0 ? 0 : size)
+            a.load(host, operand(form.a), size: size)
         } else {
             setRegister(form.b, inRegister(form.a, Host.first), size: size, scratch: Host.first)
         }
@@ -24,17 +24,13 @@ extension BlockTranslation {
         _ = access(form.op, bytes: form.bytes, write: false)
         let host = Self.host(form.a)
         if host >= 0 {
-            loadSized(host, .guest, size)
+            a.load(host, .guest, size: size)
         } else {
-            loadSized(Host.first, .guest, size)
+            a.load(Host.first, .guest, size: size)
             a.store(operand(form.a), Host.first, size: size == 2 ? 3 : size)
         }
         finish(first)
         return true
-    }
-
-    private mutating func loadSized(_ register: Int, _ memory: HostOperand, _ size: Int) {
-        a.operation(size, size == 0 ? 0x8a : 0x8b, register, memory)
     }
 
     private mutating func store(_ form: Form) -> Bool {
@@ -325,7 +321,7 @@ extension BlockTranslation {
         a.operation(size, size == 0 ? 0x0fc0 : 0x0fc1, Host.second, memory, prefix: prefix)
         let host = Self.host(form.a)
         if host >= 0 {
-            a.operation(size, size == 0 ? 0x8a : 0x8b, host, .register(Host.second))
+            a.load(host, .register(Host.second), size: size)
         } else {
             a.store(operand(form.a), Host.second, size: size == 2 ? 3 : size)
         }

@@ -153,6 +153,15 @@ struct BlockTranslation {
         }
     }
 
+    /// Changes a guest register where it is. A 32-bit result clears the upper half, in the state block too, so it goes through R13 there.
+    mutating func change(_ guest: Int, size: Int, _ write: (inout Assembler, HostOperand) -> Void) {
+        let place = operand(guest)
+        if place.isRegister || size != 2 { return write(&a, place) }
+        a.load(Host.first, place, size: 2)
+        write(&a, .register(Host.first))
+        a.store(place, Host.first)
+    }
+
     // MARK: flags
 
     /// Saves pending flags in the state block. Changes neither the host's flags nor any register but, for a register in the state block, R14.

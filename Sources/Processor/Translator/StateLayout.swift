@@ -20,7 +20,6 @@ enum StateLayout {
     static func vector(_ number: Int) -> Int { vectors + number * 16 }
     private static func offset(_ path: PartialKeyPath<lv_vp>) -> Int { MemoryLayout<lv_vp>.offset(of: path) ?? 0 }
     static let rip = offset(\lv_vp.rip)
-    static let rflags = offset(\lv_vp.rflags)
     static let flagsResult = offset(\lv_vp.flags_result)
     static let flagsA = offset(\lv_vp.flags_a)
     static let flagsB = offset(\lv_vp.flags_b)
