@@ -22,15 +22,15 @@ final class FlatMachine: GuestPhysicalMap, InterceptHandler {
 
     static let code: UInt64 = 0x10000
 
-    /// `translating`: every block becomes host code before it runs.
+    /// `translating`: every block becomes host code when it has run `threshold` times, or before it runs.
     init(
         _ mode: Mode = .long, _ bytes: [UInt8] = [], at address: UInt64 = FlatMachine.code, translating: Bool = EngineUnderTest.translates,
-        codeLimit: Int? = nil
+        codeLimit: Int? = nil, threshold: UInt16 = 0
     ) throws {
         memory = try GuestMemory(size: 4 << 20)
         group = try EngineGroup(memory: memory)
         engine = try Interpreter(
-            group: group, map: BorrowedMap(self), intercepts: self, translating: translating, translationThreshold: 0,
+            group: group, map: BorrowedMap(self), intercepts: self, translating: translating, translationThreshold: threshold,
             codeLimit: codeLimit)
         _ = memory.write(address, bytes)
         setUp(mode, address)

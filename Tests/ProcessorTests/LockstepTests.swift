@@ -106,9 +106,11 @@ import Testing
         }
     }
 
-    static func machine(_ program: [UInt8], _ seed: UInt64, translating: Bool = false, codeLimit: Int? = nil) throws -> FlatMachine {
+    static func machine(
+        _ program: [UInt8], _ seed: UInt64, translating: Bool = false, codeLimit: Int? = nil, threshold: UInt16 = 0
+    ) throws -> FlatMachine {
         var random = Generator(state: seed | 1)
-        let machine = try FlatMachine(.long, program, translating: translating, codeLimit: codeLimit)
+        let machine = try FlatMachine(.long, program, translating: translating, codeLimit: codeLimit, threshold: threshold)
         for number in 0..<16 where number != 4 { machine[number] = random.next() >> (number & 1 == 0 ? 0 : 33) }
         machine[3] = data + 0x800
         machine[6] = data + 0xfc0
@@ -139,6 +141,57 @@ import Testing
         }
     }
 
+    /// A random loop: pieces of random instructions between branches of every kind, over and into each other, and a count in memory.
+    static func loop(_ random: inout Generator) -> [UInt8] {
+        var program: [UInt8] = []
+        func piece(_ longest: Int) -> [UInt8] { (0..<Int.random(in: 0...longest, using: &random)).flatMap { _ in instruction(&random) } }
+        for _ in 0..<Int.random(in: 1...4, using: &random) {
+            program += piece(5)
+            let skipped = piece(4)
+            switch Int.random(in: 0..<5, using: &random) {
+            case 0: program += [0xeb, UInt8(skipped.count)] + skipped
+            // CALL of a piece that ends with RET, then JMP over it
+            case 1:
+                let body = piece(3) + [0xc3]
+                program += [0xe8, 2, 0, 0, 0, 0xeb, UInt8(body.count)] + body
+            // LEA RAX, [RIP + n]; JMP RAX
+            case 2: program += [0x48, 0x8d, 0x05, 2 + UInt8(skipped.count), 0, 0, 0, 0xff, 0xe0] + skipped
+            default: program += [0x70 | UInt8.random(in: 0...15, using: &random), UInt8(skipped.count)] + skipped
+            }
+        }
+        // DEC DWORD [0x300000]; JNZ to the start; HLT
+        program += [0xff, 0x0c, 0x25, 0, 0, 0x30, 0, 0x0f, 0x85]
+        let distance = UInt32(bitPattern: -Int32(program.count + 4))
+        return program + (0..<4).map { UInt8(truncatingIfNeeded: distance >> ($0 * 8)) } + [0xf4]
+    }
+
+    /// Loops become traces: their ways out in the middle, their counts and the flags that wait there.
+    @Test(.enabled(if: Translation.isPossible, "the host refuses executable memory"), arguments: [0, 3] as [UInt16])
+    func loopsAgreeWithRoutines(threshold: UInt16) throws {
+        for seed in 1...300 as ClosedRange<UInt64> {
+            var random = Generator(state: seed &* 0x9e37_79b9_7f4a_7c15)
+            let program = Self.loop(&random)
+            let steps = try Self.machine(program, seed)
+            let whole = try Self.machine(program, seed, translating: true, threshold: threshold)
+            let chunks = try Self.machine(program, seed, translating: true, threshold: threshold)
+            for machine in [steps, whole, chunks] { _ = machine.memory.store(0x30_0000, UInt32(25)) }
+            #expect(whole.run() == .halted)
+            while chunks.run(chunks.engine.instructionsRetired + UInt64.random(in: 1...70, using: &random)) == .limit {
+                let count = chunks.engine.instructionsRetired
+                while steps.engine.instructionsRetired < count { steps.run(steps.engine.instructionsRetired + 1) }
+                let isSame = chunks.engine.state == steps.engine.state
+                #expect(isSame, "seed \(seed) after \(count) instructions")
+                if !isSame { return }
+            }
+            #expect(steps.run() == .halted)
+            #expect(whole.engine.state == steps.engine.state && chunks.engine.state == steps.engine.state, "seed \(seed)")
+            let memory = steps.memory.read(Self.data, count: 0x2000)
+            #expect(whole.memory.read(Self.data, count: 0x2000) == memory, "seed \(seed)")
+            #expect(chunks.memory.read(Self.data, count: 0x2000) == memory, "seed \(seed)")
+            #expect(whole.engine.counters.blocksTranslated > 0)
+        }
+    }
+
     /// With and without the translator, where the host lets code be made.
     private static let engines = Translation.isPossible ? [false, true] : [false]
 
@@ -155,7 +208,7 @@ import Testing
         program += (0..<4).map { UInt8(truncatingIfNeeded: distance >> ($0 * 8)) } + [0xf4]
         let machines = [
             try Self.machine(program, seed), try Self.machine(program, seed, translating: true),
-            try Self.machine(program, seed, translating: true, codeLimit: 96 << 10),
+            try Self.machine(program, seed, translating: true, codeLimit: 160 << 10),
         ]
         for machine in machines {
             _ = machine.memory.store(0x30_0000, UInt32(40))

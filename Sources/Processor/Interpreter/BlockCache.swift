@@ -177,9 +177,11 @@ final class BlockCache {
 
     /// Room for a block of `uops` slots; nil: the arena is full, call `reset()` between blocks and try again.
     func reserve(uops: Int) -> UnsafeMutablePointer<Block>? {
-        guard used + MemoryLayout<Block>.stride + uops * 32 <= Self.arenaSize else { return nil }
+        guard hasRoom(uops: uops) else { return nil }
         return (arena + used).assumingMemoryBound(to: Block.self)
     }
+
+    func hasRoom(uops: Int) -> Bool { used + MemoryLayout<Block>.stride + uops * 32 <= Self.arenaSize }
 
     /// Makes the block at the arena's end findable. `end`: behind its last uop.
     func commit(_ block: UnsafeMutablePointer<Block>, end: UnsafeMutableRawPointer) {

@@ -5,6 +5,8 @@ extension Interpreter {
     /// Instructions of one block at most.
     private static let longest = 48
     private static let longestInstruction = 15
+    /// Slots of a block at most.
+    private static let mostSlots = longest * 3 + 12
 
     /// The header of the block at `vp.rip` in the present context; nil: a fault is recorded, or the engine refuses.
     func findBlock() -> UnsafeMutablePointer<Block>? {
@@ -68,7 +70,7 @@ extension Interpreter {
         var marked = min(inPage, single ? 16 : 64)
         group.markCode(physical, count: marked, by: channel)
 
-        guard let block = blocks.reserve(uops: Self.longest * 3 + 12) else {
+        guard let block = blocks.reserve(uops: Self.mostSlots) else {
             dropCode()
             return buildBlock(rip: rip, linear: linear, physical: physical, key: key, codeBase: codeBase, codeLimit: codeLimit)
         }
@@ -131,6 +133,17 @@ extension Interpreter {
         serveRequests()
         if block.pointee.isAlive == 0 { return findBlock() }
         return block
+    }
+
+    /// The block at a RIP of a block's page, in its context; `decoding`: which is decoded where there is none yet and that is certain to
+    /// change nothing else. nil: none. The block itself may be dead afterwards.
+    func blockBeside(_ block: UnsafeMutablePointer<Block>, at rip: UInt64, decoding: Bool) -> UnsafeMutablePointer<Block>? {
+        let physical = block.pointee.physical & ~0xfff | rip & 0xfff
+        let key = rip ^ block.pointee.rip ^ block.pointee.key
+        if let found = blocks.find(physical: physical, key: key, codeBase: 0, codeLimit: 0) { return found }
+        guard decoding, rip & 0xfff <= 4096 - UInt64(Self.longestInstruction), blocks.hasRoom(uops: Self.mostSlots) else { return nil }
+        guard let built = buildBlock(rip: rip, linear: rip, physical: physical, key: key, codeBase: 0, codeLimit: 0) else { return nil }
+        return built.pointee.isAlive != 0 && block.pointee.isAlive != 0 && built.pointee.rip == rip ? built : nil
     }
 
     /// Forgets all blocks and their native code. Precondition: none is being executed.

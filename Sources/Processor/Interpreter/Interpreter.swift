@@ -58,7 +58,11 @@ package final class Interpreter: ProcessorEngine {
         vp.initialize(to: lv_vp())
         vp.pointee.native_host_mxcsr = UInt32(LV_HOST_MXCSR)
         let targets = (place + StateLayout.targets).assumingMemoryBound(to: NativeTarget.self)
-        if translating { targets.initialize(repeating: .empty, count: StateLayout.targetCount) }
+        if translating {
+            targets.initialize(repeating: .empty, count: StateLayout.targetCount)
+            let counts = (place + StateLayout.counts).assumingMemoryBound(to: UInt64.self)
+            for number in 0..<StateLayout.countCount { counts[number] = UInt64(number) }
+        }
         do throws(EngineMemoryError) {
             let tag = (UnsafeMutableRawPointer(vp) + Self.jumpTagOffset).assumingMemoryBound(to: UInt64.self)
             blocks = try BlockCache(pageCount: group.pageCount, tag: tag, targets: targets)

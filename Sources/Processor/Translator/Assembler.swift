@@ -5,6 +5,9 @@ enum Host {
     static let first = 13, second = 14
     /// Holds the guest's RSP.
     static let guestStack = 15
+    /// The MMX register that holds the instructions that may still be run. In memory each trace would load what the one before has stored,
+    /// over a number of other stores that the processor cannot predict.
+    static let budget = 7
 }
 
 /// The rm operand of a host instruction: a register or an address.
@@ -165,6 +168,25 @@ struct Assembler {
     /// `register` op= `rm`.
     @inline(__always) mutating func arithmetic(_ digit: Int, into register: Int, _ rm: HostOperand, size: Int) {
         operation(size, digit &<< 3 | (size == 0 ? 2 : 3), register, rm)
+    }
+
+    /// PADDQ, PSUBQ; MOVQ from and to the state block.
+    enum BudgetChange: Int {
+        case add = 0x0fd4
+        case subtract = 0x0ffb
+        case load = 0x0f6f
+        case store = 0x0f7f
+    }
+    /// PADDQ or PSUBQ of the budget.
+    mutating func budget(_ change: BudgetChange, _ number: Int) {
+        operation(2, change.rawValue, Host.budget, .state(StateLayout.count(number)))
+    }
+    /// MOVQ between the budget and the state block. EMMS behind the last use gives the registers back to the x87.
+    mutating func moveBudget(_ change: BudgetChange) {
+        operation(2, change.rawValue, Host.budget, .state(StateLayout.budget))
+        guard change == .store else { return }
+        byte(0x0f)
+        byte(0x77)
     }
 
     // MARK: flow

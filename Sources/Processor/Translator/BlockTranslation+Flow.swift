@@ -7,6 +7,25 @@ extension BlockTranslation {
         let behind = block.pointee.rip &+ UInt64(op.pointee.rip_offset) &+ UInt64(op.pointee.length)
         let target = behind &+ UInt64(bitPattern: Int64(op.pointee.displacement))
         switch operation {
+        case .jcc where part.way != .ends:
+            let condition = form.immediate & 15
+            need(FlagSet.of(condition: condition))
+            // The other way is a stub's: it saves what is pending here.
+            var stub = NativeStub(kind: .side, jump: a.jump(Assembler.jumpIf(part.way == .taken ? condition ^ 1 : condition)))
+            fill(&stub, op, kind: 0)
+            stub.target = part.way == .taken ? behind : target
+            addStub(stub)
+            if !isLive { pending.isThere = false }
+            return
+        case .jmp where part.way != .ends: return
+        case .call where part.way != .ends:
+            let first = stubCount
+            willWrite(4)
+            accessStack(op, write: true)
+            storeReturn(behind)
+            moveStack(-8)
+            finish(first)
+            return
         case .jcc where form.size != 1:
             let condition = form.immediate & 15
             need(FlagSet.of(condition: condition))

@@ -95,6 +95,8 @@ extension BlockTranslation {
 
     func fill(_ stub: inout NativeStub, _ op: UnsafeMutablePointer<lv_uop>, kind: UInt64) {
         stub.op = op
+        stub.header = header
+        stub.behind = part.behind
         stub.accessKind = kind
         stub.pending = pending
         stub.dirtyVectors = dirtyVectors

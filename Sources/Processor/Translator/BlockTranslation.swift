@@ -1,11 +1,11 @@
 import CHost
 
-/// Translates one block of 64-bit code into host code.
+/// Translates one trace of 64-bit code into host code.
 ///
 ///     entry    count the instructions against the budget, or leave
 ///     body     instruction by instruction; guest memory through the TLB in line
-///     ends     jumps to other blocks: patched within the page, by the table of targets elsewhere
-///     stubs    what the body rarely needs: TLB misses, page crossings, first jumps
+///     ends     jumps to other traces: patched within the page, by the table of targets elsewhere
+///     stubs    what the body rarely needs: TLB misses, page crossings, ways out of its middle, first jumps
 ///
 /// Guest flags stay in the host's where they are used, are saved lazily (`PendingFlags`), and not at all where the next instruction that
 /// sets them comes before anything could look. Vector registers are loaded when first used and stored at the end.
@@ -13,9 +13,9 @@ struct BlockTranslation {
     var a: Assembler
     let memory: CodeMemory
     let thunks: NativeThunks
-    let block: UnsafeMutablePointer<Block>
-    /// The block's bytes, for vector instructions; readable to the page's end.
-    let code: UnsafePointer<UInt8>
+    let trace: Trace
+    /// The bytes of the trace's page, for vector instructions.
+    let page: UnsafePointer<UInt8>
     /// Offset of the TLB of the block's privilege.
     let entries: Int
     let hasBMI2: Bool
@@ -35,34 +35,61 @@ struct BlockTranslation {
     /// What the block's vector instructions need.
     var wantedLevel = 0
 
-    static let longest = 48
-
+    /// The part that is being translated.
+    var part: TracePart
+    var block: UnsafeMutablePointer<Block> { part.block }
     var header: UnsafeMutablePointer<lv_uop> { block.header }
+    /// Its bytes.
+    var code: UnsafePointer<UInt8> { page + Int(block.pointee.physical & 0xfff) }
+
+    init(
+        a: Assembler, memory: CodeMemory, thunks: NativeThunks, trace: Trace, page: UnsafePointer<UInt8>, entries: Int, hasBMI2: Bool,
+        stubs: UnsafeMutablePointer<NativeStub>, liveFlags: UnsafeMutablePointer<Bool>
+    ) {
+        (self.a, self.memory, self.thunks, self.trace, self.page) = (a, memory, thunks, trace, page)
+        (self.entries, self.hasBMI2, self.stubs, self.liveFlags) = (entries, hasBMI2, stubs, liveFlags)
+        part = trace.parts[0]
+    }
+
     var isLive: Bool { liveFlags[index] }
 
-    /// Writes the block's code; returns its entry (an offset).
+    /// Writes the trace's code; returns its entry (an offset).
     mutating func translate() -> Int {
         analyse()
         let entry = a.offset
-        let count = Int(block.pointee.count)
-        a.arithmeticImmediate(5, .state(StateLayout.budget), count, size: 3)
+        a.budget(.subtract, trace.count)
+        // PMOVMSKB R13D, MM7: bit 7 is the sign.
+        a.operation(2, 0x0fd7, Host.first, .register(Host.budget))
+        a.operation(0, 0x84, Host.first, .register(Host.first))
         addStub(NativeStub(kind: .limit, jump: a.jump(Assembler.jumpIf(8))))
-        var uop = header + 1
+        index = 0
         var isOpen = true
-        for number in 0..<count {
-            index = number
-            isOpen = instruction(uop)
-            uop += uop.pointee.flags & UInt16(LV_UOP_WIDE) != 0 ? 2 : 1
+        for number in 0..<trace.partCount {
+            part = trace.parts[number]
+            var uop = header + 1
+            for _ in 0..<Int(block.pointee.count) {
+                isOpen = instruction(uop)
+                uop += uop.pointee.flags & UInt16(LV_UOP_WIDE) != 0 ? 2 : 1
+                index += 1
+            }
         }
-        if isOpen {
+        if part.way != .ends {
+            flushAll()
+            edge(to: trace.parts[0].block.pointee.rip)
+        } else if isOpen {
             flushAll()
             edge(to: block.pointee.rip &+ UInt64(block.pointee.length))
         }
-        for number in 0..<stubCount { writeStub(number, entry) }
+        // Stubs of ways out add links to the list.
+        var number = 0
+        while number < stubCount {
+            writeStub(number)
+            number += 1
+        }
         return entry
     }
 
-    /// One instruction; false: it ends the block and has written the ways out.
+    /// One instruction; false: it ends its block and has written the ways out, or the trace goes on elsewhere.
     private mutating func instruction(_ op: UnsafeMutablePointer<lv_uop>) -> Bool {
         // Safety: rows only hold operations of the enumeration.
         let operation = Operation(rawValue: op.pointee.operation) ?? .undefined
@@ -85,22 +112,25 @@ struct BlockTranslation {
 
     /// Fills `liveFlags` and `wantedLevel` from the last instruction to the first.
     private mutating func analyse() {
-        let count = Int(block.pointee.count)
-        var uop = header + 1
-        for number in 0..<count {
-            // Forwards: what each instruction does to the flags, in the place of its liveness.
-            let operation = Operation(rawValue: uop.pointee.operation) ?? .undefined
-            wantedLevel = max(wantedLevel, vectorLevel(of: operation, uop))
-            let effect = flagsEffect(uop, operation)
-            liveFlags[Self.longest + number] = effect.defines
-            liveFlags[2 * Self.longest + number] = effect.looks
-            uop += uop.pointee.flags & UInt16(LV_UOP_WIDE) != 0 ? 2 : 1
+        // Forwards: what each instruction does to the flags, in the place of its liveness.
+        for number in 0..<trace.partCount {
+            part = trace.parts[number]
+            var uop = header + 1
+            for _ in 0..<Int(block.pointee.count) {
+                let operation = Operation(rawValue: uop.pointee.operation) ?? .undefined
+                wantedLevel = max(wantedLevel, vectorLevel(of: operation, uop))
+                let effect = flagsEffect(uop, operation)
+                liveFlags[Trace.longest + index] = effect.defines
+                liveFlags[2 * Trace.longest + index] = effect.looks
+                uop += uop.pointee.flags & UInt16(LV_UOP_WIDE) != 0 ? 2 : 1
+                index += 1
+            }
         }
         var live = true
-        for number in stride(from: count - 1, through: 0, by: -1) {
+        for number in stride(from: index - 1, through: 0, by: -1) {
             liveFlags[number] = live
-            if liveFlags[Self.longest + number] { live = false }
-            if liveFlags[2 * Self.longest + number] { live = true }
+            if liveFlags[Trace.longest + number] { live = false }
+            if liveFlags[2 * Trace.longest + number] { live = true }
         }
     }
 
@@ -117,6 +147,7 @@ struct BlockTranslation {
         case .mov, .movImmediate, .movzx, .movsx, .movsxd, .not: return (false, inMemory)
         case .lea, .nop, .pause, .bswap, .convertAccumulator, .convertDouble: return (false, false)
         case .xchg: return (false, inMemory)
+        case .jmp where part.way != .ends: return (false, false)
         default: return (false, true)
         }
     }
@@ -271,16 +302,21 @@ struct BlockTranslation {
         flushAll()
         loadedVectors = 0
         hostFlags = FlagSet.none
-        let record = makeRecord(op, kind: 0)
+        let record = makeRecord(op, header, part.behind, kind: 0)
         loadRecord(record)
         a.jump(to: thunks.help)
         record.pointee.next = memory.address(a.offset)
         record.pointee.retry = record.pointee.next
     }
 
-    func makeRecord(_ op: UnsafeMutablePointer<lv_uop>, kind: UInt64) -> UnsafeMutablePointer<NativeRecord> {
+    /// `header`: of the instruction's block; `behind`: instructions of the trace behind that.
+    func makeRecord(
+        _ op: UnsafeMutablePointer<lv_uop>, _ header: UnsafeMutablePointer<lv_uop>, _ behind: Int, kind: UInt64
+    ) -> UnsafeMutablePointer<NativeRecord> {
         let record = memory.record().assumingMemoryBound(to: NativeRecord.self)
-        record.initialize(to: NativeRecord(op: UOp(op), header: UOp(header), retry: 0, next: 0, kind: kind))
+        record.initialize(
+            to: NativeRecord(
+                op: UOp(op), header: UOp(header), retry: 0, next: 0, kind: kind, remaining: UInt64(op.pointee.remaining) + UInt64(behind)))
         return record
     }
 
@@ -300,13 +336,13 @@ struct BlockTranslation {
         stubCount += 1
     }
 
-    private mutating func writeStub(_ number: Int, _ entry: Int) {
+    private mutating func writeStub(_ number: Int) {
         let stub = stubs[number]
         a.bindHere(stub.jump)
         switch stub.kind {
         case .limit:
-            a.arithmeticImmediate(0, .state(StateLayout.budget), Int(block.pointee.count), size: 3)
-            a.constant(Host.second, UInt64(UInt(bitPattern: header)))
+            a.budget(.add, trace.count)
+            a.constant(Host.second, UInt64(UInt(bitPattern: trace.parts[0].block.header)))
             a.jump(to: thunks.leaveLimit)
         case .link:
             // The link's record was made with the jump.
@@ -314,6 +350,11 @@ struct BlockTranslation {
             link.pointee.unlinked = Int32(truncatingIfNeeded: a.offset - stub.jump - 4)
             loadRecord(link)
             a.jump(to: thunks.leaveLink)
+        case .side:
+            if stub.pending.isThere { save(stub.pending) }
+            storeVectors(stub.dirtyVectors)
+            if stub.behind > 0 { a.budget(.add, stub.behind) }
+            edge(to: stub.target)
         case .far:
             a.constant(Host.first, stub.target)
             a.store(.state(StateLayout.rip), Host.first)
@@ -332,7 +373,7 @@ struct BlockTranslation {
     private mutating func writeHelp(_ stub: NativeStub) {
         if stub.pending.isThere, !stub.pending.needsHost { save(stub.pending) }
         storeVectors(stub.dirtyVectors)
-        let record = makeRecord(stub.op.unsafelyUnwrapped, kind: stub.accessKind)
+        let record = makeRecord(stub.op.unsafelyUnwrapped, stub.header.unsafelyUnwrapped, stub.behind, kind: stub.accessKind)
         loadRecord(record)
         a.jump(to: thunks.help)
         if stub.loadedVectors != 0 {
@@ -351,13 +392,16 @@ struct BlockTranslation {
     }
 }
 
-/// Code behind a block that its body jumps to.
+/// Code behind a trace that its body jumps to.
 struct NativeStub {
-    enum Kind { case limit, link, far, access, help }
+    enum Kind { case limit, link, side, far, access, help }
     var kind: Kind
     /// Offset of the distance of the jump that leads here.
     var jump: Int
     var op: UnsafeMutablePointer<lv_uop>?
+    /// The header of its block, and the instructions of the trace behind that.
+    var header: UnsafeMutablePointer<lv_uop>?
+    var behind = 0
     var accessKind: UInt64 = 0
     /// Offsets to go on at: the access again, or behind the instruction.
     var retry = 0, next = 0

@@ -37,8 +37,8 @@ final class CodeMemory {
         munmap(executable, Self.codeSize + Self.recordsSize)
     }
 
-    /// There is room for one more block, whatever is in it.
-    var hasRoom: Bool { used + (64 << 10) <= limit && recordsUsed + (32 << 10) <= Self.recordsSize }
+    /// There is room for one more trace, whatever is in it.
+    var hasRoom: Bool { used + (96 << 10) <= limit && recordsUsed + (64 << 10) <= Self.recordsSize }
 
     /// Forgets everything behind `start`.
     func reset(to start: Int) {
@@ -69,6 +69,8 @@ struct NativeRecord {
     var next: UInt64
     /// Bytes of the access, `write`, `aligned`; 0: the instruction is left to its routine.
     var kind: UInt64
+    /// Instructions of the trace from this one on.
+    var remaining: UInt64
 
     static let write: UInt64 = 256
     /// An access of 16 bytes that must be aligned.

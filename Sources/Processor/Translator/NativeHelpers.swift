@@ -4,7 +4,7 @@ import CHost
 /// the pinned registers before).
 typealias NativeHelper = @convention(c) (VP, UnsafeMutableRawPointer) -> UInt64
 
-/// `retired` as it is before the instruction that has `remaining` instructions of its block from itself on.
+/// `retired` as it is before the instruction that has `remaining` instructions of its trace from itself on.
 @inline(__always) private func settleCount(_ vp: VP, _ remaining: UInt64) {
     vp.pointee.retired = vp.pointee.native_base &- vp.pointee.native_budget &- remaining
 }
@@ -14,7 +14,7 @@ typealias NativeHelper = @convention(c) (VP, UnsafeMutableRawPointer) -> UInt64
 let nativeHelper: NativeHelper = { vp, place in
     let record = place.assumingMemoryBound(to: NativeRecord.self)
     let op = record.pointee.op
-    let remaining = UInt64(op.pointee.remaining)
+    let remaining = record.pointee.remaining
     settleFlags(vp)
     settleCount(vp, remaining)
     let start = record.pointee.header.target

@@ -4,6 +4,7 @@ import CHost
 ///
 ///     below the block   a private stack: return addresses of thunks, signal frames
 ///     0                 lv_vp
+///     counts            the numbers 0–127, as 64-bit words
 ///     userEntries       TLB of CPL 3, 1024 entries of 32 bytes
 ///     supervisorEntries TLB of CPL 0–2
 ///     targets           where indirect and far jumps go: `NativeTarget`
@@ -15,6 +16,11 @@ enum StateLayout {
     static let targets = supervisorEntries + TranslationCache.count * MemoryLayout<TranslationEntry>.stride
     static let targetCount = 4096
     static let size = targets + targetCount * MemoryLayout<NativeTarget>.stride
+
+    /// A number that the budget is changed by.
+    static func count(_ number: Int) -> Int { counts + number * 8 }
+    static let countCount = 128
+    static let counts = blockSize - countCount * 8
 
     static func register(_ number: Int) -> Int { number * 8 }
     static func vector(_ number: Int) -> Int { vectors + number * 16 }

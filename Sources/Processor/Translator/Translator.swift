@@ -1,6 +1,6 @@
 import CHost
 
-/// Turns a virtual processor's blocks into host code once they have run often.
+/// Turns a virtual processor's blocks into host code once they have run often, each with those that follow it usually (`Trace`).
 ///
 ///     header uop ── counts down ──► translate ──► its handler is `enter` ──► native code ──► native code …
 ///         ▲                                                                    │ no code yet, another page, limit
@@ -39,8 +39,8 @@ final class Translator {
         memory.used = (assembler.offset + 63) & ~63
         start = memory.used
         stubs = .allocate(capacity: Self.stubCapacity)
-        liveFlags = .allocate(capacity: 3 * BlockTranslation.longest)
-        liveFlags.initialize(repeating: false, count: 3 * BlockTranslation.longest)
+        liveFlags = .allocate(capacity: 3 * Trace.longest)
+        liveFlags.initialize(repeating: false, count: 3 * Trace.longest)
         enter = UnsafeRawPointer(memory.executable + thunks.enter)
     }
 
@@ -57,11 +57,20 @@ final class Translator {
 
     var hasRoom: Bool { memory.hasRoom }
 
-    /// Translates a block and has its header enter the code. Precondition: `hasRoom`. `code`: the block's bytes.
-    func translate(_ block: UnsafeMutablePointer<Block>, code: UnsafePointer<UInt8>) {
+    /// The blocks that are translated with one that ran often. `find`: the block at a RIP of its page.
+    func trace(_ block: UnsafeMutablePointer<Block>, find: (UInt64) -> UnsafeMutablePointer<Block>?) -> Trace {
+        Trace(block, threshold: threshold, find: find)
+    }
+
+    /// Blocks are translated before they run, so that those behind them are not there yet.
+    var isEager: Bool { threshold == 0 }
+
+    /// Translates a trace and has its head's header enter the code. Precondition: `hasRoom`. `page`: the bytes of its page.
+    func translate(_ trace: Trace, page: UnsafePointer<UInt8>) {
+        let block = trace.parts[0].block
         let context = (block.pointee.key ^ block.pointee.rip) &>> 56
         var translation = BlockTranslation(
-            a: Assembler(memory), memory: memory, thunks: thunks, block: block, code: code,
+            a: Assembler(memory), memory: memory, thunks: thunks, trace: trace, page: page,
             entries: context & BlockContext.user != 0 ? StateLayout.userEntries : StateLayout.supervisorEntries, hasBMI2: hasBMI2,
             stubs: stubs, liveFlags: liveFlags)
         let entry = translation.translate()
@@ -89,9 +98,12 @@ let countingHeaderHandler: Handler = { vp, op in
 @inline(never) private func translateNow(_ vp: VP, _ op: UOp) -> Int32 {
     let engine = interpreter(vp)
     let rip = op.target
-    if engine.translate(op.block) { return dispatch(vp, op) }
-    // Code memory is full: everything is dropped, this block too.
-    engine.dropCode()
+    if engine.translate(op.block) {
+        if op.block.pointee.isAlive != 0 { return dispatch(vp, op) }
+    } else {
+        // Code memory is full: everything is dropped, this block too.
+        engine.dropCode()
+    }
     guard let header = foundBlock(vp, rip) else { return RoutineResult.fault }
     return dispatch(vp, header)
 }
@@ -104,7 +116,9 @@ extension Interpreter {
             return true
         }
         guard translator.hasRoom else { return false }
-        translator.translate(block, code: (host + Int(block.pointee.physical & 0xfff)).assumingMemoryBound(to: UInt8.self))
+        let trace = translator.trace(block) { blockBeside(block, at: $0, decoding: translator.isEager) }
+        if block.pointee.isAlive == 0 { return true }
+        translator.translate(trace, page: host.assumingMemoryBound(to: UInt8.self))
         counters.blocksTranslated = translator.translated
         counters.codeResets = translator.resets
         counters.codeBytes = UInt64(translator.codeSize)
