@@ -89,7 +89,13 @@ enum CommandLineFront {
             case "test":
                 guard !others.isEmpty else { return wrongUsage("test needs at least one file or folder.") }
                 return ScenarioRunner(options: options, starter: ProcessWorkerStarter(), report: words.tap ? .tap : .text).run(others)
-            case "help": return help(others)
+            case "help":
+                if let script = others.first, script.contains("/") || script.hasSuffix(".lua") {
+                    options.scriptName = script
+                    options.isRestricted = true
+                    return show(try Session.help(ofScript: script, in: try Session(host: host, options: options)))
+                }
+                return help(others)
             case "host":
                 guard ["start", "stop"].contains(others.first) else { return wrongUsage("host takes start or stop.") }
                 writeError(
@@ -144,6 +150,8 @@ enum CommandLineFront {
 
     private static func help(_ words: [String]) -> Int32 {
         let catalogue = Catalogue()
+        // For Scripts/generate.
+        if words.first == "--markdown" { return show(ReferencePage.markdown(catalogue)) }
         guard let topic = words.first else { return show(usage + "\n" + HelpText.overview(catalogue)) }
         do {
             let text = try HelpText.find(topic, catalogue)
