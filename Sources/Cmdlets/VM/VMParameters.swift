@@ -48,8 +48,7 @@ extension Parameter {
     }
 
     static let passthru = Parameter("Passthru", .switched, "Gives the object that was acted on.")
-    static let asJob = Parameter(
-        "AsJob", .switched, "Works in the background.", effect: .refused("jobs are not there yet; -ThrottleLimit works on many at once"))
+    static let asJob = Parameter("AsJob", .switched, "Gives a job at once; Receive-Job gives what the call gives.")
     static func force(_ summary: String = "Answers every question with yes.") -> Parameter { Parameter("Force", .switched, summary) }
 
     /// -Name, -VM, -ComputerName …, -AsJob, -Passthru: what every verb on virtual machines has.

@@ -21,7 +21,10 @@ public final class Conversation {
             return 1
         }
         lv_lua_catch_signals(session.interpreter.lua)
-        defer { lv_lua_catch_signals(nil) }
+        defer {
+            session.endJobs()
+            lv_lua_catch_signals(nil)
+        }
         if !session.options.isQuiet {
             session.terminal.write("Lunavisor \(version), store \(session.host.storePath)\nhelp explains, Tab completes, Ctrl-D leaves.\n")
         }
@@ -118,6 +121,9 @@ public final class Conversation {
 
     /// Runs a chunk: as statements, or as an expression whose values are shown.
     private func execute(_ text: String) -> Int32? {
+        let began = Timestamp.now()
+        (session.terminal as? StandardTerminal)?.noteInput("> \(text)\n")
+        defer { session.history.append(HistoryEntry(text: text, began: began, ended: Timestamp.now())) }
         let state = session.interpreter.state
         let top = lua_gettop(state)
         defer { lua_settop(state, top) }

@@ -122,6 +122,11 @@ extension Session {
         frames.append(frame)
         defer { frames.removeLast() }
         guard display else { return .values([try runStages(stages, input, sink: nil).value]) }
+        if output != nil {
+            // A job keeps what it would show.
+            _ = try runStages(stages, input) { self.give($0) }
+            return .nothing
+        }
         let shown = Display(context)
         do {
             let result = try runStages(stages, input) { try shown.show($0) }
@@ -172,10 +177,19 @@ extension Session {
         return arguments
     }
 
+    /// Ends the program when standard output takes no more.
+    func checkOutput() throws {
+        guard let terminal = terminal as? StandardTerminal else { return }
+        if terminal.isOutputClosed { throw OutputClosed() }
+        guard let problem = terminal.outputProblem else { return }
+        throw ErrorRecord(
+            "Standard output takes no more: \(problem).", "OutputFailed", .writeError, action: "Make room, or write to another place.")
+    }
+
     private func runStages(_ stages: [CommandCall], _ input: PipelineInput, sink: ((Value) throws -> Void)?) throws -> PipelineResult {
         do {
             let result = try Pipeline.run(stages, input: input, context: context, sink: sink)
-            if let terminal = terminal as? StandardTerminal, terminal.isOutputClosed { throw OutputClosed() }
+            try checkOutput()
             return result
         } catch let error as Cancellation {
             throw error

@@ -8,8 +8,12 @@ final class StandardTerminal: Terminal {
     private struct State {
         /// The reader of standard output went away.
         var isOutputClosed = false
+        /// What the system said when standard output took no more: a full disk.
+        var outputProblem: String?
         var showsProgress = false
         var progressLength = 0
+        /// The file of Start-Transcript.
+        var transcript: (descriptor: Int32, path: String)?
     }
 
     private let state = Mutex(State())
@@ -19,10 +23,13 @@ final class StandardTerminal: Terminal {
     /// Host messages go to standard error, so that standard output holds JSON only.
     private let hostToError: Bool
     private let colours: Bool
+    let usesColours: Bool
 
     init(quiet: Bool, hostToError: Bool, colours: Bool) {
         (isQuiet, self.hostToError) = (quiet, hostToError)
-        self.colours = colours && isatty(2) == 1
+        let isDumb = getenv("TERM").map { ["", "dumb"].contains(String(cString: $0)) } ?? true
+        self.colours = colours && isatty(2) == 1 && !isDumb
+        usesColours = colours && isatty(1) == 1 && !isDumb
     }
 
     var isInteractive: Bool { isatty(0) == 1 && isErrorTerminal }
@@ -37,6 +44,9 @@ final class StandardTerminal: Terminal {
     /// True once a write to standard output failed because nobody reads it.
     var isOutputClosed: Bool { state.withLock { $0.isOutputClosed } }
 
+    /// Why standard output takes no more; nil: it does.
+    var outputProblem: String? { state.withLock { $0.outputProblem } }
+
     func writeOutput(_ text: String) { write(text, to: 1) }
 
     func write(_ text: String) {
@@ -50,7 +60,61 @@ final class StandardTerminal: Terminal {
             // Lua's own io library has a buffer of its own before ours.
             fflush(nil)
             clearProgress(&state)
+            keep(text, &state)
             send(text, descriptor, &state)
+        }
+    }
+
+    // MARK: Transcript
+
+    func startTranscript(_ path: String, isAppending: Bool, isNew: Bool) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (isAppending ? O_APPEND : O_TRUNC) | (isNew ? O_EXCL : 0), 0o600)
+        guard descriptor >= 0 else {
+            throw ErrorRecord(
+                "Start-Transcript cannot write “\(path)”: \(String(cString: strerror(errno))).", "FileWriteFailed", .writeError,
+                target: path,
+                cmdlet: "Start-Transcript")
+        }
+        state.withLock { state in
+            if let old = state.transcript { close(old.descriptor) }
+            state.transcript = (descriptor, path)
+        }
+    }
+
+    func stopTranscript() -> String? {
+        state.withLock { state in
+            guard let transcript = state.transcript else { return nil }
+            close(transcript.descriptor)
+            state.transcript = nil
+            return transcript.path
+        }
+    }
+
+    /// What was typed belongs to the transcript, too.
+    func noteInput(_ text: String) { state.withLock { keep(text, &$0) } }
+
+    /// Adds to the transcript, without the colours; a full disk ends it and says so.
+    private func keep(_ text: String, _ state: inout State) {
+        guard let transcript = state.transcript else { return }
+        var plain = text
+        while let escape = plain.firstRange(of: "\u{1b}["), let end = plain[escape.upperBound...].firstIndex(where: { $0.isLetter }) {
+            plain.removeSubrange(escape.lowerBound...end)
+        }
+        let bytes = Array(plain.utf8)
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.write(transcript.descriptor, $0.baseAddress?.advanced(by: written), bytes.count - written)
+            }
+            if count < 0 {
+                if errno == EINTR { continue }
+                let problem = String(cString: strerror(errno))
+                close(transcript.descriptor)
+                state.transcript = nil
+                send("WARNING: The transcript has ended: \(problem).\n", 2, &state)
+                return
+            }
+            written += count
         }
     }
 
@@ -68,6 +132,9 @@ final class StandardTerminal: Terminal {
                         continue
                     }
                     if errno == EPIPE, descriptor == 1 { state.isOutputClosed = true }
+                    if errno != EPIPE, descriptor == 1, state.outputProblem == nil {
+                        state.outputProblem = String(cString: strerror(errno))
+                    }
                     return
                 }
                 rest = UnsafeRawBufferPointer(rebasing: rest[written...])
