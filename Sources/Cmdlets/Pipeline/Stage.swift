@@ -124,7 +124,10 @@ final class Stage {
             isListed = true
             for value in arguments[name]?.elements ?? [] {
                 do {
-                    found += try ObjectResolver.resolve(value, of: cmdlet.parameter(name)?.type ?? .any, cmdlet, context) { warn($0) }
+                    let resolved = try ObjectResolver.resolve(value, of: cmdlet.parameter(name)?.type ?? .any, cmdlet, context) { warn($0) }
+                    // -VMSnapshot of a cmdlet on parts: the machine as it was then.
+                    let isPast = cmdlet.parameter(name)?.sets == ["VMSnapshot"]
+                    found += isPast ? try resolved.map { try ($0 as? CheckpointObject)?.past() ?? $0 } : resolved
                 } catch let error where isPassing(error) {
                     throw error
                 } catch {
@@ -132,7 +135,9 @@ final class Stage {
                 }
             }
         }
-        if !isListed, parameters.contains(where: { !(cmdlet.parameter($0)?.isMandatory ?? true) }) {
+        if !isListed, arguments.isOn("ManagementOS") {
+            found = try HostAdapterObject.chosen(arguments, cmdlet, context.host)
+        } else if !isListed, parameters.contains(where: { !(cmdlet.parameter($0)?.isMandatory ?? true) }) {
             found = try ObjectResolver.all(context)
         }
         var seen: Set<String> = []
