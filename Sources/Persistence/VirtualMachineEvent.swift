@@ -46,6 +46,7 @@ public struct VirtualMachineEvent: Codable, Equatable, Sendable {
         public static let checkpointApplied = Kind(rawValue: "CheckpointApplied")
         public static let checkpointRemoved = Kind(rawValue: "CheckpointRemoved")
         public static let merged = Kind(rawValue: "Merged")
+        public static let interrupted = Kind(rawValue: "Interrupted")
         public static let notice = Kind(rawValue: "Notice")
     }
 

@@ -41,6 +41,20 @@ public final class VirtualMachine: Sendable, Hashable {
     /// Whether it is only planned: to be seen and changed in a report of Compare-VM.
     public var isPlanned: Bool { plan != nil }
 
+    /// The VM's own id, also of one that is planned or as it was at a checkpoint.
+    public var machineId: GUID { plan?.configuration.id ?? id }
+
+    /// The checkpoint whose state this handle is about; nil: the present.
+    public var checkpoint: MachineCheckpoint? { plan?.checkpoint }
+
+    /// The VM as it was at a checkpoint: to be read, not to be changed. Throws `CheckpointNotFound`.
+    public func past(at id: GUID) throws -> VirtualMachine {
+        guard let checkpoint = try configuration().checkpoint(id) else { throw ManagementError.checkpointGone(name) }
+        return VirtualMachine(
+            id: id, name: name, host: host,
+            plan: PlannedMachine(checkpoint.configuration, checkpoint: MachineCheckpoint(id: id, name: checkpoint.name)))
+    }
+
     /// The VM's events, oldest first; the newest `last` of them.
     public func events(last: Int? = nil) throws -> [VirtualMachineEvent] {
         try settleIfDead()
