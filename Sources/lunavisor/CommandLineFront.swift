@@ -36,7 +36,7 @@ enum CommandLineFront {
                lunavisor [OPTIONS] -c COMMANDS [ARGS]  the commands
                lunavisor [OPTIONS] test FILE…          scenarios, each in a store of its own
                lunavisor help [CMDLET|TOPIC]           the manual
-               lunavisor host start|stop               what the host's boot and shutdown do with the VMs (not there yet)
+               lunavisor host start|stop               what the host's boot and shutdown do with the VMs
 
         Options: -c, --command COMMANDS      run these commands
                  --store FOLDER              the folder of the virtual machines (also LUNAVISOR_STORE)
@@ -92,10 +92,7 @@ enum CommandLineFront {
             case "help": return help(others)
             case "host":
                 guard ["start", "stop"].contains(others.first) else { return wrongUsage("host takes start or stop.") }
-                writeError(
-                    "lunavisor: host \(others[0]) is not there yet: automatic start and stop actions are stored, nothing carries them out. Use Start-VM and Save-VM.\n"
-                )
-                return 1
+                return try HostActions.run(others[0], on: host)
             case "-":
                 options.arguments = others
                 return ProgramRunner.runStandardInput(in: try Session(host: host, options: options))
