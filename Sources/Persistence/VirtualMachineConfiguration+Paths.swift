@@ -36,6 +36,13 @@ extension VirtualMachineConfiguration {
     package mutating func forgetPlaces() {
         snapshotFileLocation = nil
         formerSnapshotLocations = nil
+        filesPath = nil
+        comPortPaths = nil
+        resourcePools = nil
+        for number in (scsiControllers ?? []).indices {
+            for index in (scsiControllers?[number].drives ?? []).indices { scsiControllers?[number].drives[index].pool = nil }
+        }
+        for index in (networkAdapters ?? []).indices { networkAdapters?[index].pool = nil }
         past?.shared = nil
         past?.detached = nil
         forgetAllowedParents()
