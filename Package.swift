@@ -117,7 +117,7 @@ let package = Package(
             ]),
         tests("Management", ["Management", "WorkerProtocol", "Persistence", "Storage", "Worker"], samples: ["Samples"]),
         tests("Shell", ["Shell", "Cmdlets", "Management"]),
-        tests("Cmdlets", ["Cmdlets", "Management"]),
+        tests("Cmdlets", ["Cmdlets", "Management"], samples: ["Reference"]),
         tests("EndToEnd"),
         tests("Fuzz", ["FuzzTargets", "Services", "VMBus", "Storage", "Network", "WorkerProtocol", "Persistence", "DeviceModel"]),
     ]

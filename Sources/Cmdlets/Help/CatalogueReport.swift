@@ -7,7 +7,24 @@ public enum CatalogueReport {
         for cmdlet in catalogue.all where !cmdlet.isUserDefined {
             text += "| \(cmdlet.name) | \(CmdletDescription.source(cmdlet)) | \(escaped(cmdlet.synopsis)) |\n"
         }
-        text += "\n| Parameter | Cmdlets | Here | Why |\n|---|---|---|---|\n"
+        return text + "\n" + limitsTable(catalogue)
+    }
+
+    /// The page on parameters that do not act, which is checked in and which README links to.
+    public static func limitsPage(_ catalogue: Catalogue) -> String {
+        """
+        # Parameters that do not act
+
+        What the real module's cmdlets take and ours cannot honour. “no effect”: accepted, with one warning. “refused”: an error that says why.
+
+        <!-- Made by CatalogueReport from the cmdlets' declarations: LUNAVISOR_REGENERATE=1 swift test -c release --omit-frame-pointers --filter CatalogueTests -->
+
+
+        """ + limitsTable(catalogue)
+    }
+
+    private static func limitsTable(_ catalogue: Catalogue) -> String {
+        var text = "| Parameter | Cmdlets | Here | Why |\n|---|---|---|---|\n"
         for line in limits(catalogue) {
             text += "| -\(line.parameter) | \(line.cmdlets.joined(separator: ", ")) | \(line.effect) | \(escaped(line.reason)) |\n"
         }

@@ -4,7 +4,7 @@ public enum ViewCatalogue {
     public static func view(of typeName: String) -> View? { views[typeName] }
 
     private static let views: [String: View] = Dictionary(
-        uniqueKeysWithValues: [
+        uniqueKeysWithValues: (hostViews + [
             View(
                 "VirtualMachine",
                 [
@@ -128,5 +128,5 @@ public enum ViewCatalogue {
             View("AliasInfo", [.property("Name"), .property("Definition")]),
             View("MemberDefinition", [.property("Name"), .property("MemberType"), .property("Definition"), .property("Summary")]),
             View("GroupInfo", [.property("Count", right: true), .property("Name"), .property("Group")]),
-        ].map { ($0.typeName, $0) })
+        ]).map { ($0.typeName, $0) })
 }

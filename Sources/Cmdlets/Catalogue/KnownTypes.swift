@@ -1,0 +1,10 @@
+extension ObjectType {
+    /// The types of live objects that the cmdlets on machines give, by name.
+    public static let known: [ObjectType] = [
+        .accessRule, .checkpoint, .compatibilityReport, .dvdDrive, .extendedRule, .hardDiskDrive, .integrationComponent, .routingDomain,
+        .switchExtension, .virtualHardDisk,
+        .virtualProcessor, .vlanSetting, .vmBios, .vmComPort, .vmFirmware, .vmFloppyDiskDrive, .vmGroup, .vmHost,
+        .vmHostNumaNode, .vmMemory, .vmNetworkAdapter, .vmNumaNodeStatus, .vmProcessor, .vmScsiController,
+        PartitionObject.objectType, VirtualMachineObject.objectType, VirtualSwitchObject.objectType, VMEventObject.objectType,
+    ].sorted { $0.name < $1.name }
+}
