@@ -10,7 +10,7 @@ public final class VirtualMachineObject: LiveObject {
     public init(_ machine: VirtualMachine) { self.machine = machine }
 
     public var type: ObjectType { Self.objectType }
-    public var identity: String { machine.id.description }
+    public var identity: String { machine.identity }
     public var displayName: String { machine.name }
 
     public func snapshot() throws -> Record { record(try machine.status()) }

@@ -68,6 +68,11 @@ extension VirtualMachineHost {
     /// MAC addresses of all VMs that can be read, so that a drawn one is nobody's.
     public func macAddresses() -> Set<String> {
         let machines = (try? machines()) ?? []
-        return Set(machines.flatMap { ((try? $0.configuration())?.adapters ?? []).map(\.macAddress) })
+        guard let store = try? store() else { return [] }
+        return Set(
+            machines.flatMap { machine in
+                known.summary(machine.id, at: store.configurationPath(machine.id))?.macAddresses
+                    ?? ((try? machine.configuration())?.adapters ?? []).map(\.macAddress)
+            })
     }
 }

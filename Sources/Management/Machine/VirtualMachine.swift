@@ -8,6 +8,8 @@ import WorkerProtocol
 public final class VirtualMachine: Sendable, Hashable {
     public let id: GUID
     public let host: VirtualMachineHost
+    /// The id as text.
+    public let identity: String
     private let lastName: Mutex<String>
     /// nil: a VM of the store. Else it is only planned: it has a configuration and nothing else, and its handle's id is no VM's.
     let plan: PlannedMachine?
@@ -18,6 +20,7 @@ public final class VirtualMachine: Sendable, Hashable {
     init(id: GUID, name: String, host: VirtualMachineHost, plan: PlannedMachine? = nil) {
         self.id = id
         self.host = host
+        identity = id.description
         self.plan = plan
         lastName = Mutex(name)
     }

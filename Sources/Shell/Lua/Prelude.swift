@@ -292,13 +292,13 @@ enum Prelude {
         support.op, support.e, support.d = op.comparison, evaluate, display
         function support.H(head)
             return function(stages)
-                stages.head, stages.hasHead = head, true
+                stages.head, stages.hasHead, stages[0] = head, true, true
                 return evaluate(stages)
             end
         end
         function support.D(head)
             return function(stages)
-                stages.head, stages.hasHead = head, true
+                stages.head, stages.hasHead, stages[0] = head, true, true
                 return display(stages)
             end
         end

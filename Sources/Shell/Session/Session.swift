@@ -46,6 +46,8 @@ public final class Session: @unchecked Sendable {
     var sources: [String: [Substring]] = [:]
     /// Names that chunks of the REPL assigned.
     var sessionNames: Set<String> = []
+    /// Ways around binding, by names as they were written (Session+Calls).
+    var directCalls: [String: Cmdlet.Direct] = [:]
     /// Functions of the prelude that the session calls.
     private var functions: [String: LuaReference] = [:]
     /// The scenario that runs, for its reports.
