@@ -64,7 +64,7 @@ extension Session: NativeHandler {
         case .scriptArguments: return .values([.list(options.arguments.map { .string($0) })])
         case .missingValue: throw missingInText(call)
         case .reportTest:
-            return .values([.boolean(scenario?.report(call.string(1) ?? "", call.string(2) ?? "", call) ?? false)])
+            return .values([scenario?.report(call.string(1) ?? "", call.string(2) ?? "", call) ?? .boolean(false)])
         }
     }
 
