@@ -90,7 +90,13 @@ enum CommandLineFront {
                     return ProgramRunner.runStandardInput(in: try Session(host: host, options: options))
                 }
                 options.isInteractive = true
-                return Conversation(session: try Session(host: host, options: options), version: lunavisorVersion).run()
+                var usual = environment()
+                usual["LUNAVISOR_STORE"] = nil
+                let isUsual = host.storePath == VirtualMachineHost.defaultStorePath(environment: usual)
+                return Conversation(
+                    session: try Session(host: host, options: options), version: lunavisorVersion,
+                    store: isUsual ? nil : Conversation.promptName(of: host.storePath)
+                ).run()
             }
             let others = Array(rest.dropFirst())
             switch first {

@@ -44,5 +44,8 @@ public enum CommonParameters {
         return common.filter { candidate in cmdlet.parameter(candidate.name) == nil }
     }
 
+    /// Whether every cmdlet has it.
+    public static func isEverywhere(_ name: String) -> Bool { everywhere.contains { $0.name == name } }
+
     static let names: Set<String> = Set((everywhere + shouldProcess + [throttle]).map { $0.name.lowercased() })
 }

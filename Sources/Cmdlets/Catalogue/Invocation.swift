@@ -57,8 +57,31 @@ public protocol Terminal: AnyObject, Sendable {
     func writeError(_ text: String)
     /// Answer to a question with one-letter choices; nil where nobody can be asked.
     func ask(_ question: String, choices: [(key: Character, meaning: String)]) -> Character?
+    /// How far `activity` is, from 0 to 1; nil: it ended.
     func progress(_ activity: String, fraction: Double?)
+    /// The same with more about it.
+    func show(_ progress: Progress)
+    func endProgress(_ activity: String)
     /// Runs `body` with the terminal in raw mode: `readByte` gives a typed byte, or nil when none came in the time; restores it
     /// in any case.
     func raw(_ body: (_ readByte: (_ timeoutMilliseconds: Int32) -> UInt8?) throws -> Void) throws
+}
+
+extension Terminal {
+    public func show(_ progress: Progress) { if let fraction = progress.fraction { self.progress(progress.activity, fraction: fraction) } }
+    public func endProgress(_ activity: String) { progress(activity, fraction: nil) }
+}
+
+/// How far long work is.
+public struct Progress: Sendable {
+    /// What is being done, and to what.
+    public var activity: String
+    /// From 0 to 1; nil: nobody knows how long it takes.
+    public var fraction: Double?
+    /// Bytes of the whole, where it is a matter of bytes.
+    public var total: Int64?
+
+    public init(_ activity: String, fraction: Double?, total: Int64? = nil) {
+        (self.activity, self.fraction, self.total) = (activity, fraction, total)
+    }
 }

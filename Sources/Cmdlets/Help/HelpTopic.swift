@@ -5,7 +5,7 @@ struct HelpTopic: Sendable {
     var text: String
 
     static let all: [HelpTopic] = [
-        .checkpoints, .console, .errors, .export, .fromPowerShell, .guestServices, .language, .pipelines, .scenarios, .sockets,
+        .checkpoints, .console, .errors, .export, .fromPowerShell, .guestServices, .language, .pipelines, .prompt, .scenarios, .sockets,
     ]
 
     /// By its name in any letter case, with or without `about_`.

@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import Cmdlets
 import Glibc
@@ -8,8 +9,9 @@ final class StandardTerminal: Terminal {
     private struct State {
         /// The reader of standard output went away.
         var isOutputClosed = false
-        var showsProgress = false
-        var progressLength = 0
+        var bar = ProgressBar()
+        /// Takes what is written while the REPL's line is edited.
+        var notices: LineNotices?
     }
 
     private let state = Mutex(State())
@@ -22,8 +24,12 @@ final class StandardTerminal: Terminal {
 
     init(quiet: Bool, hostToError: Bool, colours: Bool) {
         (isQuiet, self.hostToError) = (quiet, hostToError)
-        self.colours = colours && isatty(2) == 1
+        let kind = getenv("TERM").map { String(cString: $0) } ?? ""
+        self.colours = colours && isatty(2) == 1 && !kind.isEmpty && kind != "dumb"
     }
+
+    /// From now on texts that come while a line is edited go there.
+    func setNotices(_ notices: LineNotices?) { state.withLock { $0.notices = notices } }
 
     var isInteractive: Bool { isatty(0) == 1 && isErrorTerminal }
 
@@ -47,10 +53,13 @@ final class StandardTerminal: Terminal {
 
     private func write(_ text: String, to descriptor: Int32) {
         state.withLock { state in
+            if isatty(descriptor) == 1, state.notices?.post(text) ?? false { return }
             // Lua's own io library has a buffer of its own before ours.
             fflush(nil)
-            clearProgress(&state)
+            erase(&state)
             send(text, descriptor, &state)
+            // What goes on stays in sight below the text.
+            if text.hasSuffix("\n"), let line = state.bar.redrawn(width: errorWidth) { send(line, 2, &state) }
         }
     }
 
@@ -111,23 +120,38 @@ final class StandardTerminal: Terminal {
     }
 
     func progress(_ activity: String, fraction: Double?) {
+        guard let fraction else { return endProgress(activity) }
+        show(Progress(activity, fraction: fraction))
+    }
+
+    func show(_ progress: Progress) {
         guard isErrorTerminal, !isQuiet else { return }
         state.withLock { state in
-            clearProgress(&state)
-            guard let fraction, fraction < 1 else { return }
-            let filled = Int((max(0, fraction) * 30).rounded())
-            let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled)
-            let line = "\(activity) [\(bar)] \(Int(fraction * 100)) %"
+            guard !(state.notices?.isOpen ?? false), let line = state.bar.shown(progress, at: HostTime.seconds(), width: errorWidth) else {
+                return
+            }
+            fflush(nil)
             send(line, 2, &state)
-            state.showsProgress = true
-            state.progressLength = line.count
         }
     }
 
-    private func clearProgress(_ state: inout State) {
-        guard state.showsProgress else { return }
-        state.showsProgress = false
-        send("\r" + String(repeating: " ", count: state.progressLength) + "\r", 2, &state)
+    func endProgress(_ activity: String) {
+        guard isErrorTerminal, !isQuiet else { return }
+        state.withLock { state in
+            erase(&state)
+            state.bar.end(activity)
+        }
+    }
+
+    /// Columns of the terminal that diagnostics go to.
+    private var errorWidth: Int {
+        var size = winsize()
+        return ioctl(2, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    }
+
+    private func erase(_ state: inout State) {
+        let erasing = state.bar.erased()
+        if !erasing.isEmpty { send(erasing, 2, &state) }
     }
 
     func raw(_ body: (_ readByte: (_ timeoutMilliseconds: Int32) -> UInt8?) throws -> Void) throws {
