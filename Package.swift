@@ -96,7 +96,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "Worker", "Services", "VMBus", "VMBusTestSupport", "Storage", "Network", "WorkerProtocol", "Persistence", "Boot",
-                "HypervisorCore", "Processor", "DeviceModel", "Basics", "CHost",
+                "HypervisorCore", "Processor", "DeviceModel", "Shell", "Cmdlets", "Management", "Basics", "CHost",
             ],
             path: "Tests/FuzzTargets", swiftSettings: houseSettings),
         tests("Layout"),
@@ -116,8 +116,8 @@ let package = Package(
                 "Devices", "DeviceModel", "Boot",
             ]),
         tests("Management", ["Management", "WorkerProtocol", "Persistence", "Storage", "Worker"], samples: ["Samples"]),
-        tests("Shell", ["Shell", "Cmdlets", "Management"]),
-        tests("Cmdlets", ["Cmdlets", "Management"]),
+        tests("Shell", ["Shell", "Cmdlets", "Management"], samples: ["Golden"]),
+        tests("Cmdlets", ["Cmdlets", "Management"], samples: ["Reference"]),
         tests("EndToEnd"),
         tests("Fuzz", ["FuzzTargets", "Services", "VMBus", "Storage", "Network", "WorkerProtocol", "Persistence", "DeviceModel"]),
     ]

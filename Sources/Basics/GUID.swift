@@ -31,19 +31,29 @@ public struct GUID: Hashable, Sendable, Codable, CustomStringConvertible, Compar
 
     /// Parses `8-4-4-4-12` hexadecimal digits, with or without braces, in any letter case.
     public init?(_ text: some StringProtocol) {
-        var digits = Substring(String(text))
-        if digits.hasPrefix("{"), digits.hasSuffix("}") { digits = digits.dropFirst().dropLast() }
-        let groups = digits.split(separator: "-", omittingEmptySubsequences: false)
-        guard groups.map(\.count) == [8, 4, 4, 4, 12] else { return nil }
+        var digits = Array(text.utf8)[...]
+        if digits.first == 0x7b, digits.last == 0x7d { digits = digits.dropFirst().dropLast() }
+        guard digits.count == 36 else { return nil }
         var plain: [UInt8] = []
+        plain.reserveCapacity(16)
         var high: UInt8?
-        for character in groups.joined() {
-            guard character.isASCII, let value = character.hexDigitValue else { return nil }
+        for (position, digit) in digits.enumerated() {
+            if [8, 13, 18, 23].contains(position) {
+                guard digit == 0x2d else { return nil }
+                continue
+            }
+            let value: UInt8
+            switch digit {
+            case 0x30...0x39: value = digit - 0x30
+            case 0x41...0x46: value = digit - 0x41 + 10
+            case 0x61...0x66: value = digit - 0x61 + 10
+            default: return nil
+            }
             if let first = high {
-                plain.append(first << 4 | UInt8(value))
+                plain.append(first << 4 | value)
                 high = nil
             } else {
-                high = UInt8(value)
+                high = value
             }
         }
         bytes = Self.swapped(plain)
@@ -51,14 +61,21 @@ public struct GUID: Hashable, Sendable, Codable, CustomStringConvertible, Compar
 
     /// Lower-case `8-4-4-4-12` form.
     public var description: String {
-        let digits = Array("0123456789abcdef")
-        var text = ""
-        for (position, byte) in Self.swapped(bytes).enumerated() {
-            if [4, 6, 8, 10].contains(position) { text.append("-") }
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
+        let plain = Self.swapped(bytes)
+        return String(unsafeUninitializedCapacity: 36) { text in
+            func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x61 + value - 10 }
+            var place = 0
+            for position in 0..<16 {
+                if position == 4 || position == 6 || position == 8 || position == 10 {
+                    text[place] = 0x2d
+                    place += 1
+                }
+                text[place] = digit(plain[position] >> 4)
+                text[place + 1] = digit(plain[position] & 15)
+                place += 2
+            }
+            return place
         }
-        return text
     }
 
     public static func < (left: GUID, right: GUID) -> Bool { left.description < right.description }

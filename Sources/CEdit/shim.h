@@ -30,6 +30,22 @@ static inline void lv_edit_add(EditLine *editor, const char *name, const char *h
 
 static inline void lv_edit_bind(EditLine *editor, const char *key, const char *name) { el_set(editor, EL_BIND, key, name, NULL); }
 
+/* Writes to the terminal behind the editor's back, in order with what it writes. */
+static inline void lv_edit_write(const char *text) {
+    fputs(text, stdout);
+    fflush(stdout);
+}
+
+/* Columns that a character takes (wcwidth(3), which Glibc's module map hides). */
+int wcwidth(wchar_t character);
+static inline int lv_edit_columns(unsigned character) { return wcwidth((wchar_t)character); }
+
+/* Draws prompt and line anew, from the terminal's cursor on, which must stand at the start of a free row. */
+static inline void lv_edit_redraw(EditLine *editor) { el_set(editor, EL_REFRESH); }
+
+/* The terminal in the editor's mode (1) or in the one it had before (0). */
+static inline void lv_edit_prepare(EditLine *editor, int on) { el_set(editor, EL_PREP_TERM, on); }
+
 static inline void lv_history_size(History *list, int size) {
     HistEvent event;
     history(list, &event, H_SETSIZE, size);

@@ -110,6 +110,8 @@ void lv_set_slot_from_top(lua_State *L, int slot) {
 }
 
 int lv_upvalue(int n) { return lua_upvalueindex(n); }
+
+int lv_registry_index(void) { return LUA_REGISTRYINDEX; }
 void lv_drop(lua_State *L, int n) { lua_pop(L, n); }
 
 static int set_field_protected(lua_State *L) {

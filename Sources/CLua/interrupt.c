@@ -4,6 +4,7 @@
  * be swallowed: pcall, xpcall, coroutine.resume and coroutine.close are wrapped so that they throw it on. While it travels up, <close>
  * handlers and sections that masked it run undisturbed, for at most ten seconds or until the next request.
  */
+#include <poll.h>
 #include <signal.h>
 #include <time.h>
 
@@ -144,6 +145,13 @@ static void receive_signal(int number) {
     if (session) lv_lua_request_interrupt(session);
 }
 
+/* Some pipe or socket has no reader any more. When it is standard output the program ends, also one that never looks at what its writes
+   return; anything else is an error of the write that met it. poll is async-signal-safe. */
+static void receive_pipe(int number) {
+    struct pollfd output = {.fd = 1, .events = POLLOUT};
+    if (poll(&output, 1, 0) == 1 && (output.revents & POLLERR)) receive_signal(number);
+}
+
 void lv_lua_catch_signals(lv_lua *session) {
     atomic_store(&signal_target, session);
     struct sigaction action = {.sa_handler = receive_signal};
@@ -151,8 +159,7 @@ void lv_lua_catch_signals(lv_lua *session) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
-    /* A closed output pipe is an error of the write that meets it. */
-    action.sa_handler = SIG_IGN;
+    action.sa_handler = receive_pipe;
     sigaction(SIGPIPE, &action, NULL);
 }
 

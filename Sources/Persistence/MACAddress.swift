@@ -21,6 +21,25 @@ public enum MACAddress {
         }
     }
 
+    /// An address of `range` that is none of `taken`; nil: all of them are.
+    public static func draw(
+        within range: ClosedRange<UInt64>, except taken: Set<String>, using generator: inout some RandomNumberGenerator
+    ) -> String? {
+        func text(_ number: UInt64) -> String {
+            String(String(number | 1 << 48, radix: 16, uppercase: true).dropFirst())
+        }
+        let start = UInt64.random(in: range, using: &generator)
+        // More addresses than are taken suffice.
+        for step in 0...UInt64(taken.count) {
+            let number = range.lowerBound + (start - range.lowerBound + step) % (range.upperBound - range.lowerBound + 1)
+            if !taken.contains(text(number)) { return text(number) }
+        }
+        return nil
+    }
+
+    /// The address as a number; nil when it is none.
+    public static func number(_ text: String) -> UInt64? { normalised(text).flatMap { UInt64($0, radix: 16) } }
+
     static func check(_ text: String, adapter: String, machine: String) throws {
         guard normalised(text) == text, let first = UInt8(text.prefix(2), radix: 16) else {
             throw PersistenceError(

@@ -127,6 +127,9 @@ package final class Store: Sendable {
         }
     }
 
+    /// Where the VM's configuration lies, or would.
+    package func configurationPath(_ id: GUID) -> String { "\(machinePath(id))/\(VirtualMachineFolder.configurationName)" }
+
     package func machinePath(_ id: GUID) -> String { folder.path(of: "\(Self.machinesName)/\(id)") }
 
     /// Call under the store's lock, when the name has been found free. The folder appears complete or not at all, with what `fill` puts

@@ -27,8 +27,14 @@ public struct SwitchConfiguration: Codable, Equatable, Sendable {
     public var natSubnet: String?
     /// External: the bridge or TAP device.
     public var netAdapterName: String?
+    /// External, a team of several: all bridges and TAP devices; nil: `netAdapterName` alone.
+    public var netAdapterNames: [String]?
     /// NAT: the host's ports that lead to guests.
     public var mappings: [Mapping]?
+    /// Whether every frame is written into `capture.pcap`; nil: no.
+    public var isCapturing: Bool?
+    /// The host's own adapters on the switch; nil: one on an internal switch, none on others.
+    public var hostAdapters: [VirtualMachineConfiguration.NetworkAdapter]?
 
     public init(id: GUID, name: String, switchType: Kind, creationTime: Int64) {
         (self.id, self.name, self.switchType, self.creationTime) = (id, name, switchType, creationTime)
@@ -52,11 +58,35 @@ public struct SwitchConfiguration: Codable, Equatable, Sendable {
         }
     }
 
-    /// The host's adapter on an internal switch: at most 15 bytes, from the id, so that it is the same at each start.
-    public var hostInterfaceName: String { "lv" + String(id.description.filter { $0 != "-" }.prefix(10)) }
+    /// The devices that lead out of an external switch.
+    public var uplinkNames: [String] { netAdapterNames ?? netAdapterName.map { [$0] } ?? [] }
+
+    /// The host's adapters that there are: an internal switch has one from the beginning, with the switch's own id and name.
+    public var adaptersOfHost: [VirtualMachineConfiguration.NetworkAdapter] {
+        if let hostAdapters { return hostAdapters }
+        guard switchType == .internal else { return [] }
+        var adapter = VirtualMachineConfiguration.NetworkAdapter(id: id, macAddress: "")
+        adapter.name = name
+        return [adapter]
+    }
+
+    /// The host's interface of one of its adapters: at most 15 bytes, from the adapter's id, so that it is the same at each start.
+    public static func interfaceName(of adapter: GUID) -> String { "lv" + String(adapter.description.filter { $0 != "-" }.prefix(10)) }
 
     /// True when the host itself is on the switch.
-    public var allowManagementOS: Bool { switchType == .internal || switchType == .external }
+    public var allowManagementOS: Bool { switchType == .external || !adaptersOfHost.isEmpty }
+
+    /// Gives the host one adapter on the switch, or takes all it has there.
+    public mutating func allow(host isAllowed: Bool) {
+        guard isAllowed == adaptersOfHost.isEmpty else { return }
+        guard isAllowed else {
+            hostAdapters = []
+            return
+        }
+        var adapter = VirtualMachineConfiguration.NetworkAdapter(id: id, macAddress: "")
+        adapter.name = name
+        hostAdapters = [adapter]
+    }
 
     /// Throws when the name or another field cannot be.
     public func check() throws {
@@ -77,6 +107,13 @@ public struct SwitchConfiguration: Codable, Equatable, Sendable {
             }
             guard ["TCP", "UDP"].contains(mapping.transport) else {
                 throw refuse("ProtocolInvalid", "“\(mapping.transport)” is no protocol of a mapping.", "Use TCP or UDP.")
+            }
+        }
+        if let names = netAdapterNames, switchType == .external {
+            guard 1...8 ~= names.count, Set(names).count == names.count, names.first == netAdapterName, !names.contains("") else {
+                throw refuse(
+                    "TeamInvalid", "A team has one to eight different adapters, and “\(name)” has \(names.count).",
+                    "Name each once with -NetAdapterName.")
             }
         }
         if switchType == .external, netAdapterName?.isEmpty ?? true {

@@ -9,6 +9,7 @@ import Glibc
 ///               ports.sock     where workers connect their adapters
 ///               control.sock   where Management asks
 ///               switch.log     the process's standard error
+///               capture.pcap   every frame, while the capture extension is enabled
 ///               mirror.pcap    what ports with port mirroring Source sent and got
 /// ```
 /// While its process lives it alone writes `switch.json`; otherwise a client does, holding the lock meanwhile.

@@ -102,6 +102,21 @@ extension VirtualMachineConfiguration {
                 throw broken("AccessRuleLimit", "“\(adapter.name)” would have more than \(Self.mostAccessRules) access rules.")
             }
             for rule in adapter.accessRules ?? [] { try check(rule, adapter.name) }
+            if adapter.isolation != nil, adapter.vlan != nil {
+                throw broken(
+                    "IsolationAndVlan", "“\(adapter.name)” cannot have a VLAN and isolation at once.",
+                    action: "Take one away: Set-VMNetworkAdapterVlan -Untagged, or Set-VMNetworkAdapterIsolation -IsolationMode None")
+            }
+            let isolationIds = (adapter.routingDomains ?? []).flatMap(\.isolationIds)
+            guard isolationIds.allSatisfy({ 1...4094 ~= $0 }), 0...4094 ~= adapter.isolation?.defaultId ?? 0 else {
+                throw broken("VlanIdOutOfRange", "An isolation id of “\(adapter.name)” is not within 1 to 4094.")
+            }
+            guard Set(isolationIds).count == isolationIds.count,
+                Set((adapter.routingDomains ?? []).map(\.id)).count == adapter.routingDomains?.count ?? 0
+            else {
+                throw broken("RoutingDomainExists", "An isolation id or routing domain of “\(adapter.name)” is there twice.")
+            }
+            try check(extended: adapter.extendedRules ?? [], adapter.name)
         }
     }
 
@@ -141,5 +156,48 @@ extension VirtualMachineConfiguration {
                 "“\(address.prefix(80))” of “\(adapter)” is neither an IP address, a range like 10.0.0.0/8, a MAC address nor ANY."
             )
         }
+    }
+
+    private func check(extended rules: [ExtendedRule], _ adapter: String) throws {
+        guard rules.count <= Self.mostAccessRules else {
+            throw broken("AccessRuleLimit", "“\(adapter)” would have more than \(Self.mostAccessRules) extended access rules.")
+        }
+        var weights: Set<String> = []
+        for rule in rules {
+            guard ["Allow", "Deny"].contains(rule.action), ["Inbound", "Outbound"].contains(rule.direction) else {
+                throw broken("AccessRuleInvalid", "“\(rule.action) \(rule.direction)” is no extended access rule.")
+            }
+            guard weights.insert("\(rule.direction) \(rule.weight)").inserted else {
+                throw broken(
+                    "AccessRuleExists", "“\(adapter)” has two \(rule.direction) rules of weight \(rule.weight); each has its own.",
+                    action: "Choose another -Weight, or remove the other rule: Remove-VMNetworkAdapterExtendedAcl")
+            }
+            guard (rule.transport.map { 0...255 ~= $0 }) ?? true, (rule.idleSessionTimeout.map { 1...86_400 ~= $0 }) ?? true,
+                [rule.localPort, rule.remotePort].compactMap(\.self).allSatisfy({ PortRange($0) != nil })
+            else {
+                throw broken(
+                    "AccessRuleInvalid", "A port, protocol or timeout of the rule of weight \(rule.weight) is out of range.",
+                    action: "Ports are 0 to 65535 or ranges like 80-90, protocols 0 to 255, timeouts 1 to 86400 seconds.")
+            }
+            for address in [rule.localAddress, rule.remoteAddress].compactMap(\.self) {
+                switch NetworkPattern(address) {
+                case .any, .ipv4, .ipv6: break
+                default: throw broken("AccessRuleInvalid", "“\(address.prefix(80))” is not an IP address or a range.")
+                }
+            }
+        }
+    }
+}
+
+/// A port or a range of ports in writing: `80`, `80-90`.
+public struct PortRange: Equatable, Sendable {
+    public let ports: ClosedRange<Int>
+
+    public init?(_ text: String) {
+        let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+        guard ends.count == 1 || ends.count == 2, let first = ends[0], let last = ends[ends.count - 1], 0 <= first, first <= last,
+            last <= 65_535
+        else { return nil }
+        ports = first...last
     }
 }

@@ -25,6 +25,8 @@ extension VirtualMachineConfiguration {
         public var format: String?
         /// Parents outside the image's folder that the user named.
         public var allowedParents: [String]?
+        /// The resource pool it belongs to; nil: the primordial one.
+        public var pool: GUID?
         public init(kind: Kind, location: Int, path: String? = nil, format: String? = nil) {
             (self.kind, self.location, self.path, self.format) = (kind, location, path, format)
         }
@@ -42,6 +44,8 @@ extension VirtualMachineConfiguration {
         public var switchId: GUID?
         /// The switch's name when it was connected, for messages.
         public var switchName: String?
+        /// The resource pool it belongs to; nil: the primordial one.
+        public var pool: GUID?
         public var vlan: VLAN?
         public var macAddressSpoofing = false
         public var dhcpGuard = false
@@ -51,6 +55,14 @@ extension VirtualMachineConfiguration {
         /// Bits per second; nil: no limit.
         public var maximumBandwidth: UInt64?
         public var accessRules: [AccessRule]?
+        /// Networks that the guest divides its traffic into, in place of `vlan`; nil: it does not.
+        public var isolation: Isolation?
+        /// Which of these networks belong together.
+        public var routingDomains: [RoutingDomain]?
+        /// The device of the switch's team that its frames leave by; nil: the switch chooses.
+        public var teamMember: String?
+        /// Rules about ports and protocols, too.
+        public var extendedRules: [ExtendedRule]?
         public init(id: GUID, macAddress: String) { (self.id, self.macAddress) = (id, macAddress) }
     }
 
@@ -64,6 +76,29 @@ extension VirtualMachineConfiguration {
         public init(mode: String) { self.mode = mode }
     }
 
+    /// Isolation by VLAN ids (Set-VMNetworkAdapterIsolation).
+    public struct Isolation: Codable, Equatable, Sendable {
+        /// The network of untagged frames; 0: the untagged one.
+        public var defaultId = 0
+        /// Whether untagged frames pass where the guest tags by itself.
+        public var allowsUntagged = false
+        /// The guest tags its frames with the ids of its routing domains.
+        public var isMultiTenant = false
+        public init() {}
+    }
+
+    /// Networks of one tenant (Add-VMNetworkAdapterRoutingDomainMapping).
+    public struct RoutingDomain: Codable, Equatable, Sendable {
+        public var id: GUID
+        public var name: String
+        /// VLAN ids, with a name each.
+        public var isolationIds: [Int]
+        public var isolationNames: [String]
+        public init(id: GUID, name: String, isolationIds: [Int], isolationNames: [String]) {
+            (self.id, self.name, self.isolationIds, self.isolationNames) = (id, name, isolationIds, isolationNames)
+        }
+    }
+
     /// An entry of the port's access control list (Add-VMNetworkAdapterAcl).
     public struct AccessRule: Codable, Equatable, Sendable {
         /// Allow, Deny or Meter.
@@ -74,6 +109,31 @@ extension VirtualMachineConfiguration {
         public var localAddress: String?
         public var remoteAddress: String?
         public init(action: String, direction: String) { (self.action, self.direction) = (action, direction) }
+    }
+
+    /// An entry of the port's extended access control list (Add-VMNetworkAdapterExtendedAcl).
+    public struct ExtendedRule: Codable, Equatable, Sendable {
+        /// Allow or Deny.
+        public var action: String
+        /// Inbound or Outbound.
+        public var direction: String
+        /// Addresses with optional prefix; nil: any.
+        public var localAddress: String?
+        public var remoteAddress: String?
+        /// A port or a range like 80-90; nil: any.
+        public var localPort: String?
+        public var remotePort: String?
+        /// A number of RFC 790's list; nil: any.
+        public var transport: Int?
+        /// Of the rules that match, the one with the greatest weight decides; one of each direction.
+        public var weight: Int
+        /// What a connection that it lets through answers comes through, too.
+        public var isStateful = false
+        /// Seconds without a frame after which that ends.
+        public var idleSessionTimeout: Int?
+        public init(action: String, direction: String, weight: Int) {
+            (self.action, self.direction, self.weight) = (action, direction, weight)
+        }
     }
 
     /// The SCSI controllers by their numbers; a VM from before there were disks has one, whose id comes from the VM's.

@@ -59,6 +59,7 @@ extension VirtualMachineConfiguration {
         if timeMode != new.timeMode || seed != new.seed || picosecondsPerInstruction != new.picosecondsPerInstruction {
             difference.needsOff.append("the time mode")
         }
+        if consoleSupport ?? true != new.consoleSupport ?? true { difference.needsOff.append("the support of a console") }
         if generation != new.generation { difference.needsOff.append("the generation") }
         if takingLiveFields(from: new) != self { difference.changes.append(.settings) }
         return difference
@@ -74,7 +75,9 @@ extension VirtualMachineConfiguration {
         for (before, after) in zip(controllers, new.controllers) {
             for old in before.drives {
                 let now = after.drives.first { $0.location == old.location }
-                if now == old { continue }
+                var same = old
+                same.pool = now?.pool
+                if now == same { continue }
                 if let now, now.kind == .dvd, old.kind == .dvd {
                     added.append(.changeMedium(controller: after.id, now))
                 } else {

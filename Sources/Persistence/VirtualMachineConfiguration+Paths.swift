@@ -37,6 +37,13 @@ extension VirtualMachineConfiguration {
         snapshotFileLocation = nil
         formerSnapshotLocations = nil
         moving = nil
+        filesPath = nil
+        comPortPaths = nil
+        resourcePools = nil
+        for number in (scsiControllers ?? []).indices {
+            for index in (scsiControllers?[number].drives ?? []).indices { scsiControllers?[number].drives[index].pool = nil }
+        }
+        for index in (networkAdapters ?? []).indices { networkAdapters?[index].pool = nil }
         past?.shared = nil
         past?.detached = nil
         forgetAllowedParents()

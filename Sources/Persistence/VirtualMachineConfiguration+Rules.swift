@@ -34,6 +34,14 @@ extension VirtualMachineConfiguration {
             throw broken("TimeRatioOutOfRange", "\(picosecondsPerInstruction) ps per instruction is out of range (1 to 1,000,000,000).")
         }
         try checkDevices()
+        for (number, path) in comPortPaths ?? [:] {
+            guard number == 1 || number == 2, path.hasPrefix("/"), !path.hasSuffix("/"), path.utf8.count <= 4000, !path.utf8.contains(0)
+            else {
+                throw broken(
+                    "ComPortPathInvalid", "“\(path.prefix(120))” cannot be the socket of a serial port.",
+                    action: "Name an absolute path of a file that is not there.")
+            }
+        }
         guard seed == nil || timeMode == .exact else {
             throw broken("SeedWithoutExactMode", "A seed has a meaning only with time mode Exact.")
         }
@@ -127,6 +135,11 @@ extension VirtualMachineConfiguration {
         result.automaticStartDelay = other.automaticStartDelay
         result.automaticStopAction = other.automaticStopAction
         result.checkpointType = other.checkpointType
+        result.bios = other.bios
+        result.comPortPaths = other.comPortPaths
+        result.metering = other.metering
+        result.resourcePools = other.resourcePools
+        result.filesPath = other.filesPath
         result.snapshotFileLocation = other.snapshotFileLocation
         result.formerSnapshotLocations = other.formerSnapshotLocations
         result.automaticCheckpoints = other.automaticCheckpoints

@@ -41,6 +41,18 @@ public struct VirtualMachineConfiguration: Codable, Equatable, Sendable {
     public var snapshotFileLocation: String?
     /// Where it lay before, and may lie still; nil: nowhere else.
     public var formerSnapshotLocations: [String]?
+    /// Whether it has a keyboard; nil: yes.
+    public var consoleSupport: Bool?
+    /// Sockets that lead to the COM ports, by their numbers; nil: none.
+    public var comPortPaths: [Int: String]?
+    /// Ids of the resource pools it belongs to, by their kinds; drives and adapters have their own.
+    public var resourcePools: [String: GUID]?
+    /// nil: what it uses is not counted.
+    public var metering: Metering?
+    /// Generation 1 only; nil: as a new VM has it.
+    public var bios: BIOS?
+    /// The folder that the user gave the VM for its disks and checkpoints; nil: none of its own.
+    public var filesPath: String?
     /// Whether each start makes a checkpoint; nil: no.
     public var automaticCheckpoints: Bool?
     /// The generation id of the VM's virtual machine generation counter; nil: drawn at the next start.
@@ -76,6 +88,24 @@ public struct VirtualMachineConfiguration: Codable, Equatable, Sendable {
         public var kernelPath: String?
         public var initialRamdiskPath: String?
         public var kernelArguments: String?
+        public init() {}
+    }
+
+    /// How what the VM uses is counted.
+    public struct Metering: Codable, Equatable, Sendable {
+        /// Seconds between two writings of the sum.
+        public var saveInterval: Int
+        public init(saveInterval: Int) { self.saveInterval = saveInterval }
+    }
+
+    /// What generation 1 has in place of firmware settings; kept, but no BIOS reads it yet.
+    public struct BIOS: Codable, Equatable, Sendable {
+        public static let defaultOrder = ["CD", "IDE", "LegacyNetworkAdapter", "Floppy"]
+        public var numLockEnabled = false
+        /// Names of boot devices, first to last.
+        public var startupOrder = Self.defaultOrder
+        /// The image in the floppy disk drive; nil: none.
+        public var floppyPath: String?
         public init() {}
     }
 

@@ -47,6 +47,7 @@ public struct VirtualMachineEvent: Codable, Equatable, Sendable {
         public static let checkpointRemoved = Kind(rawValue: "CheckpointRemoved")
         public static let merged = Kind(rawValue: "Merged")
         public static let storageMoved = Kind(rawValue: "StorageMoved")
+        public static let interrupted = Kind(rawValue: "Interrupted")
         public static let notice = Kind(rawValue: "Notice")
     }
 

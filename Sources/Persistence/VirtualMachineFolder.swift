@@ -16,6 +16,7 @@ import Glibc
 ///          events.jsonl         the event log
 ///          console-1.ring       what the guest wrote to COM1 (and -2)
 ///          worker.log           the worker's standard output and error
+///          interrupted          it ran when the host went down; until the next start of the host
 /// ```
 package struct VirtualMachineFolder: Sendable {
     package static let configurationName = "configuration.json"
@@ -30,6 +31,7 @@ package struct VirtualMachineFolder: Sendable {
     /// Bytes of a configuration with its checkpoints; what is read may be somewhat longer.
     package static let longestConfiguration = 12 << 20
     package static let logName = "worker.log"
+    private static let interruptedName = "interrupted"
 
     package let id: GUID
     package let folder: Folder
@@ -122,7 +124,13 @@ package struct VirtualMachineFolder: Sendable {
         try EventLog(folder: folder).append(cause ?? died)
         // A save that was cut off may have left as much as the machine's memory.
         try? folder.remove(Self.savedStateName + ".new")
+        if rebooted { try? folder.replaceFile(Self.interruptedName, with: []) }
         try removeRunRecord()
         return true
     }
+
+    /// True when the VM ran as the host went down, and no start of the host has seen to it since.
+    package var wasInterrupted: Bool { folder.exists(Self.interruptedName) }
+
+    package func forgetInterruption() { try? folder.remove(Self.interruptedName) }
 }

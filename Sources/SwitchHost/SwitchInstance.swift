@@ -27,6 +27,10 @@ final class SwitchInstance {
     private var clients: [(socket: OpenFile, stream: FrameStream)] = []
     private var isStopping = false
     private var uplinkFailure: TransportedError?
+    /// Devices of a team with our interface in each.
+    private var team: [(device: String, interface: String)] = []
+    private var working: Set<String> = []
+    private var lastLook: UInt64 = 0
 
     /// Takes both descriptors over; reads the configuration and makes the uplink, and throws when either cannot be.
     init(folder descriptor: Int32, lock: Int32) throws {
@@ -63,6 +67,7 @@ final class SwitchInstance {
             for port in ports where port.isOver { if let number = port.number { engine.perform { $0.disconnect(number) } } }
             ports.removeAll { $0.isOver }
             let now = HostTime.monotonic()
+            watchTeam(now)
             for client in clients { client.stream.checkDeadline(now) }
             clients.removeAll { $0.stream.isOver }
             if polled[0].revents != 0 { while let socket = accept(portListener) { acceptPort(socket) } }
@@ -123,6 +128,8 @@ final class SwitchInstance {
 
     /// Without its uplink a switch serves nobody, but it says why to those who ask; each new port is a reason to try again.
     private func tryUplink() {
+        let isCapturing = configuration.isCapturing ?? false
+        _ = engine.perform { $0.setCapture(isCapturing) }
         do {
             try applyUplink(of: configuration, old: nil)
             uplinkFailure = nil
@@ -237,33 +244,45 @@ final class SwitchInstance {
             throw error
         }
         configuration = new
+        let isCapturing = new.isCapturing ?? false
+        _ = engine.perform { $0.setCapture(isCapturing) }
         uplinkFailure = nil
     }
 
     // MARK: The uplink
 
     private func applyUplink(of new: SwitchConfiguration, old: SwitchConfiguration?) throws {
-        if let old, old.switchType == new.switchType, old.natSubnet == new.natSubnet, old.netAdapterName == new.netAdapterName {
+        if let old, old.switchType == new.switchType, old.natSubnet == new.natSubnet, old.uplinkNames == new.uplinkNames {
+            if old.adaptersOfHost != new.adaptersOfHost { try applyHostAdapters(of: new) }
             guard new.switchType == .nat else { return }
             return try changeForwardings(from: try Forwardings.of(old), to: try Forwardings.of(new))
         }
+        try applyHostAdapters(of: new)
         let forwardings = try Forwardings.of(new)
         let subnet = try new.switchType == .nat ? NATSubnet(new.natSubnet ?? "") : nil
-        let (type, adapter, internalName) = (new.switchType, new.netAdapterName ?? "", new.hostInterfaceName)
+        let (type, devices) = (new.switchType, new.uplinkNames)
+        let ownInterface = new.adaptersOfHost.first.map { SwitchConfiguration.interfaceName(of: $0.id) }
         let made = engine.perform { engine in
-            Result<String?, any Error> {
+            Result<[String], any Error> {
                 switch type {
-                case .private: engine.setUplink(nil)
-                case .internal: return try Self.put(try TAPUplink(internalNamed: internalName), on: engine)
-                case .external: return try Self.put(try TAPUplink(external: adapter), on: engine)
+                case .private, .internal:
+                    engine.setUplink(nil)
+                    return ownInterface.map { [$0] } ?? []
+                case .external:
+                    let uplinks = try devices.map { ($0, try TAPUplink(external: $0)) }
+                    engine.setUplinks(uplinks.map { ($0, $1) })
+                    return uplinks.map(\.1.interface)
                 case .nat:
                     guard let subnet else { break }
                     engine.setUplink(try NATUplink(subnet))
                 }
-                return nil
+                return []
             }
         }
-        hostInterface = try made?.get() ?? nil
+        let interfaces = try made?.get() ?? []
+        hostInterface = interfaces.first
+        team = type == .external && devices.count > 1 ? Array(zip(devices, interfaces)) : []
+        working = []
         // A port that another program took while the switch was away must not keep the guests from their network.
         for forwarding in forwardings {
             let failure = engine.perform { engine in TransportedError.of { try engine.nat?.add(forwarding) } } ?? nil
@@ -277,9 +296,29 @@ final class SwitchInstance {
         }
     }
 
-    private static func put(_ uplink: TAPUplink, on engine: SwitchEngine) throws -> String {
-        engine.setUplink(uplink)
-        return uplink.interface
+    /// Looks once a second which devices of a team have a link, and leads frames by those.
+    private func watchTeam(_ now: UInt64) {
+        guard !team.isEmpty, now - lastLook >= 1_000_000_000 else { return }
+        lastLook = now
+        let up = Set(team.filter { BridgeLink.isUp($0.device, without: $0.interface) }.map(\.device))
+        guard up != working else { return }
+        working = up
+        _ = engine.perform { $0.setWorking(up) }
+    }
+
+    /// The host's own adapters, all of them or as before.
+    private func applyHostAdapters(of new: SwitchConfiguration) throws {
+        let adapters = try new.adaptersOfHost.map { adapter in
+            var settings = PortSettings(
+                adapterId: adapter.id, virtualMachineId: new.id, virtualMachineName: "the host", adapterName: adapter.name,
+                macAddress: "00155D000001")
+            settings.vlan = PortVLAN(adapter.effectiveVLAN)
+            settings.teamMember = adapter.teamMember
+            (settings.dhcpGuard, settings.routerGuard, settings.mirroring) = (adapter.dhcpGuard, adapter.routerGuard, adapter.portMirroring)
+            return try HostAdapterPort(id: adapter.id, interface: SwitchConfiguration.interfaceName(of: adapter.id), settings: settings)
+        }
+        let failure = engine.perform { engine in TransportedError.of { try engine.setHostAdapters(adapters) } } ?? nil
+        if let failure { throw failure }
     }
 
     private func changeForwardings(from old: Set<PortForwarding>, to new: Set<PortForwarding>) throws {

@@ -22,8 +22,6 @@ enum CommandLineFront {
         var quiet = false
         @Flag(help: "Drop io, native modules and debug; cap memory and instructions.")
         var restricted = false
-        @Flag(help: "With `test`: print the results as TAP.")
-        var tap = false
         @Flag(help: "Print the version.")
         var version = false
         @Flag(name: .shortAndLong, help: "Print this text.")
@@ -34,9 +32,10 @@ enum CommandLineFront {
         Usage: lunavisor [OPTIONS]                     the REPL, or standard input as a script
                lunavisor [OPTIONS] FILE.lua [ARGS]     a script
                lunavisor [OPTIONS] -c COMMANDS [ARGS]  the commands
-               lunavisor [OPTIONS] test FILE…          scenarios, each in a store of its own
+               lunavisor [OPTIONS] test [TEST OPTIONS] FILE…
+                                                       scenarios: each file, and each file of a folder, in a store of its own
                lunavisor help [CMDLET|TOPIC]           the manual
-               lunavisor host start|stop               what the host's boot and shutdown do with the VMs (not there yet)
+               lunavisor host start|stop               what the host's boot and shutdown do with the VMs
 
         Options: -c, --command COMMANDS      run these commands
                  --store FOLDER              the folder of the virtual machines (also LUNAVISOR_STORE)
@@ -45,8 +44,17 @@ enum CommandLineFront {
                  -q, --quiet                 no banner, no progress
                  --restricted                drop io, native modules and debug; cap memory and instructions; files only in the
                                              store and beside the script
-                 --tap                       with test: results as TAP
                  --version, -h, --help
+
+        Test options: --jobs N       files that run at once (1)
+                      --tag WORD     only cases with #WORD in their names; may be given several times
+                      --filter TEXT  only cases whose names hold TEXT or match it as a regular expression
+                      --list         name the cases, run none
+                      --repeat N     run each file N times
+                      --seed N       where math.random begins in each case
+                      --tap FILE     write the results as TAP; - is standard output
+                      --junit FILE   write the results as JUnit XML
+                      --keep FOLDER  where the consoles and events of failed cases are kept
 
         """
 
@@ -82,20 +90,27 @@ enum CommandLineFront {
                     return ProgramRunner.runStandardInput(in: try Session(host: host, options: options))
                 }
                 options.isInteractive = true
-                return Conversation(session: try Session(host: host, options: options), version: lunavisorVersion).run()
+                var usual = environment()
+                usual["LUNAVISOR_STORE"] = nil
+                let isUsual = host.storePath == VirtualMachineHost.defaultStorePath(environment: usual)
+                return Conversation(
+                    session: try Session(host: host, options: options), version: lunavisorVersion,
+                    store: isUsual ? nil : Conversation.promptName(of: host.storePath)
+                ).run()
             }
             let others = Array(rest.dropFirst())
             switch first {
-            case "test":
-                guard !others.isEmpty else { return wrongUsage("test needs at least one file or folder.") }
-                return ScenarioRunner(options: options, starter: ProcessWorkerStarter(), report: words.tap ? .tap : .text).run(others)
-            case "help": return help(others)
+            case "test": return test(others, options)
+            case "help":
+                if let script = others.first, script.contains("/") || script.hasSuffix(".lua") {
+                    options.scriptName = script
+                    options.isRestricted = true
+                    return show(try Session.help(ofScript: script, in: try Session(host: host, options: options)))
+                }
+                return help(others)
             case "host":
                 guard ["start", "stop"].contains(others.first) else { return wrongUsage("host takes start or stop.") }
-                writeError(
-                    "lunavisor: host \(others[0]) is not there yet: automatic start and stop actions are stored, nothing carries them out. Use Start-VM and Save-VM.\n"
-                )
-                return 1
+                return try HostActions.run(others[0], on: host)
             case "-":
                 options.arguments = others
                 return ProgramRunner.runStandardInput(in: try Session(host: host, options: options))
@@ -114,18 +129,12 @@ enum CommandLineFront {
         let withValue: Set<String> = ["-c", "--command", "--store", "--output"]
         var own: [String] = []
         var rest = arguments[...]
-        var isProgramGiven = false
         while let word = rest.first {
             if word == "--" {
                 rest.removeFirst()
                 break
             }
             guard word.hasPrefix("-"), word != "-" else {
-                // `test --tap FILE`: this word takes our options, too.
-                if word == "test", !isProgramGiven {
-                    let flags = rest.dropFirst().filter { $0 == "--tap" }
-                    return (own + flags, [word] + rest.dropFirst().filter { $0 != "--tap" })
-                }
                 break
             }
             own.append(word)
@@ -134,16 +143,27 @@ enum CommandLineFront {
                 own.append(value)
                 rest.removeFirst()
             }
-            if word == "-c" || word.hasPrefix("--command") {
-                isProgramGiven = true
-                break
-            }
+            if word == "-c" || word.hasPrefix("--command") { break }
         }
         return (own, Array(rest))
     }
 
+    private static func test(_ arguments: [String], _ options: SessionOptions) -> Int32 {
+        let words: ScenarioWords
+        do { words = try ScenarioWords.parse(arguments) } catch { return wrongUsage(ScenarioWords.message(for: error)) }
+        guard !words.paths.isEmpty else { return wrongUsage("test needs at least one file or folder.") }
+        var options = options
+        options.isQuiet = options.isQuiet || words.quiet
+        let scenarios = words.options
+        if scenarios.reportsTo != nil { return ScenarioFile.run(scenarios, options, starter: ProcessWorkerStarter()) }
+        return ScenarioRunner(scenarios).run()
+    }
+
     private static func help(_ words: [String]) -> Int32 {
         let catalogue = Catalogue()
+        // For Scripts/generate.
+        if words.first == "--markdown" { return show(ReferencePage.markdown(catalogue)) }
+        if words.first == "--limits" { return show(CatalogueReport.limitsPage(catalogue)) }
         guard let topic = words.first else { return show(usage + "\n" + HelpText.overview(catalogue)) }
         do {
             let text = try HelpText.find(topic, catalogue)

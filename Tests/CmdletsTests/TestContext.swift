@@ -18,15 +18,16 @@ final class TestContext: ExecutionContext {
     let preferences: Preferences
     let outputFormat: OutputFormat
     let host: VirtualMachineHost
+    let jobs = JobTable()
     let kept = Mutex(Kept())
     private let folder: String
 
     init(
         _ cmdlets: [Cmdlet] = Catalogue.builtIn, errorAction: ErrorAction = .stop, format: OutputFormat = .table, width: Int? = nil,
-        answers: [Character]? = nil, confirm: ConfirmLevel = .high
+        answers: [Character]? = nil, confirm: ConfirmLevel = .high, colours: Bool = false
     ) {
         catalogue = Catalogue(cmdlets)
-        testTerminal = TestTerminal(width: width, answers: answers)
+        testTerminal = TestTerminal(width: width, answers: answers, colours: colours)
         var preferences = Preferences(errorAction: errorAction)
         preferences.confirm = confirm
         self.preferences = preferences
@@ -95,10 +96,11 @@ final class TestTerminal: Terminal {
     }
     let isInteractive: Bool
     let width: Int?
+    let usesColours: Bool
     private let kept: Mutex<Kept>
 
-    init(width: Int?, answers: [Character]?) {
-        (self.width, isInteractive) = (width, answers != nil)
+    init(width: Int?, answers: [Character]?, colours: Bool) {
+        (self.width, isInteractive, usesColours) = (width, answers != nil, colours)
         kept = Mutex(Kept(answers: answers ?? []))
     }
 

@@ -58,23 +58,6 @@ import Testing
         #expect(unknown?.identifier == "VMNotFound")
     }
 
-    /// There are no jobs yet: the parameter says so and nothing is done.
-    @Test(arguments: ["New-VHD", "Convert-VHD", "Merge-VHD", "Resize-VHD", "Optimize-VHD"]) func jobsAreRefused(cmdlet: String) throws {
-        let arguments: [RawArgument] =
-            switch cmdlet {
-            case "New-VHD", "Resize-VHD": [.word(folder("a.vhdx")), .positional(.integer(64 << 20))]
-            case "Convert-VHD": [.word(folder("a.vhdx")), .word(folder("b.vhdx"))]
-            default: [.word(folder("a.vhdx"))]
-            }
-        let error = context.failure {
-            _ = try Pipeline.run([CommandCall(cmdlet, arguments + [.flag("AsJob")])], input: .none, context: context)
-        }
-        #expect(
-            error?.message.contains("AsJob") == true && error?.message.contains("jobs are not there yet") == true, "\(error?.message ?? "")"
-        )
-        #expect(access(folder("a.vhdx"), F_OK) != 0)
-    }
-
     @Test func mistakesAreNamed() throws {
         func identifier(_ name: String, _ arguments: RawArgument...) -> String? {
             context.failure { _ = try Pipeline.run([CommandCall(name, arguments)], input: .none, context: context) }?.identifier

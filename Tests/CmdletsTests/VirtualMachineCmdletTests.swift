@@ -78,7 +78,6 @@ import Testing
         #expect(
             context.failure { _ = try context.call("Stop-VM", .word("web01"), .flag("TurnOff"), .flag("Save")) }?.message.contains("-Save")
                 == true)
-        #expect(context.failure { _ = try context.call("Stop-VM", .word("web01"), .flag("AsJob")) }?.identifier == "ParameterRefused")
     }
 
     @Test func removingAsks() throws {

@@ -33,6 +33,10 @@ struct ExitCodeTests {
         Case(arguments: ["-c", "New-VM -Name a -NoVHD; Remove-VM a"], status: 1, says: "-Force"),
         Case(arguments: ["-c", "New-VM -Name a -NoVHD -KernelPath /nowhere/vmlinuz; Start-VM a"], status: 1, says: "/nowhere/vmlinuz"),
         Case(arguments: ["-c", "New-VM -Name a -NoVHD -Generation 1; Start-VM a"], status: 1, says: "BIOS"),
+        Case(arguments: ["host", "start"], status: 0),
+        Case(arguments: ["host", "stop"], status: 0),
+        Case(arguments: ["host", "wait"], status: 2, says: "start or stop"),
+        Case(arguments: ["-c", "Enable-VMReplication a"], status: 1, says: "Export-VM"),
         Case(arguments: ["test", "no-such-scenario.lua"], status: 1, says: "no-such-scenario.lua"),
     ]
 

@@ -24,6 +24,7 @@ package struct FuzzTarget: Sendable {
     /// Every target, in the order of the machine's layers.
     package static let all: [FuzzTarget] =
         busTargets + integrationTargets + serviceTargets + networkTargets + diskTargets + controlTargets + machineTargets
+        + shellTargets
 }
 
 /// What must hold whatever a case's bytes are; a broken promise ends the process, as a trap does, and says which it was.

@@ -14,6 +14,9 @@ final class FakeGuest: Sendable {
         var keyValues: [String: String] = ["OSName": "Fake OS \u{1b}[2J"]
         var copied: [UInt8] = []
         var resets: UInt64 = 0
+        var interrupts = 0
+        /// Bytes that an adapter has received.
+        var traffic: (adapter: GUID, bytes: UInt64)?
         var reason = ""
         /// Seconds that a look at the guest takes.
         var slowness = 0.0
@@ -80,6 +83,11 @@ extension FakeMachine: GuestControlling {
         information.memory.isReady = true
         information.integrationServicesVersion = "4.0"
         information.resets = guest.inside.withLock { $0.resets }
+        if let (id, bytes) = guest.inside.withLock({ $0.traffic }) {
+            var adapter = GuestInformation.Adapter(id: id)
+            adapter.receivedBytes = bytes
+            information.adapters = [adapter]
+        }
         return information
     }
 
@@ -133,6 +141,8 @@ extension FakeMachine: GuestControlling {
     func freeze(_ request: FreezeRequest) throws {}
 
     func type(_ request: KeyboardRequest) throws {}
+
+    func interrupt() throws { guest.inside.withLock { $0.interrupts += 1 } }
 
     func isEmpty(_ drive: DrivePlace) -> Bool {
         guest.inside.withLock { $0.disks["\(drive.controller)/\(drive.location)"] == nil }

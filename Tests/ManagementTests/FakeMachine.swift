@@ -124,7 +124,9 @@ final class FakeMachine: MachineControlling {
     func partitionReadings() -> [WorkerProtocol.PartitionInformation] {
         [
             .init(id: 1, parentId: nil, name: "Root", state: "Active", hypercalls: 3),
-            .init(id: 2, parentId: 1, name: "", state: "Active", privilegeMask: 0x30_0000_0eff, virtualProcessorCount: 1, hypercalls: 5),
+            .init(
+                id: 2, parentId: 1, name: "", state: "Active", privilegeMask: 0x30_0000_0eff, virtualProcessorCount: 1, hypercalls: 5,
+                runTimeNanoseconds: HostTime.monotonic() / 10),
         ]
     }
 

@@ -24,6 +24,30 @@ import Testing
         #expect(identifier { try test.host.machine(named: "web02") } == "VMNotFound")
     }
 
+    /// What another process did is seen, though names are remembered: renaming, exchanging, removing.
+    @Test func whatAnotherHostDidIsSeen() throws {
+        let test = try TestHost()
+        let (a, b) = (try test.machine("a"), try test.machine("b"))
+        let other = VirtualMachineHost(storePath: test.host.storePath, starter: InProcessStarter())
+        // Only configurations that have not changed for a moment are remembered.
+        usleep(150_000)
+        for _ in 0..<2 { #expect(try test.host.machine(named: "a") === a) }
+        #expect(test.host.knownMachine(named: "a") === a)
+        try other.machine(named: "a").rename(to: "c")
+        #expect(test.host.knownMachine(named: "a") == nil)
+        #expect(identifier { try test.host.machine(named: "a") } == "VMNotFound")
+        try other.machine(named: "b").rename(to: "a")
+        #expect(try test.host.machine(named: "a") === b)
+        #expect(try test.host.machine(named: "c") === a)
+        usleep(150_000)
+        #expect(try test.host.machine(named: "A") === b)
+        #expect(test.host.knownMachine(named: "A") === b)
+        _ = try other.machine(named: "a").remove()
+        #expect(test.host.knownMachine(named: "A") == nil)
+        #expect(try test.host.machines().map(\.name) == ["c"])
+        #expect(test.host.macAddresses().count == 1)
+    }
+
     @Test(arguments: ["", "  ", " a", "a/b", "..", "a*", "x[1]", "a\u{7}b", "a\u{202e}b", String(repeating: "n", count: 101)])
     func badNamesAreRefused(_ name: String) throws {
         let test = try TestHost()

@@ -1,6 +1,8 @@
+import Basics
 import Foundation
 import Glibc
 import Network
+import Persistence
 import Testing
 
 /// TAP devices live in a network namespace that a thread of the test makes for itself; it goes with the thread.
@@ -72,6 +74,52 @@ import Testing
             return Self.exchange(Self.request([10, 9, 9, 2]), through: uplink, to: uplink) { $0.count >= 42 && $0[12] == 8 && $0[21] == 2 }
         }
         #expect((answer ?? nil)?[28..<32].elementsEqual([10, 9, 9, 2]) == true)
+    }
+
+    /// Two adapters of the host in VLANs of their own: a machine hears from the one in its VLAN, and in a third from none.
+    @Test(.enabled(if: mayMakeNamespaces && ip != nil, "needs CAP_SYS_ADMIN, /dev/net/tun and ip"))
+    func theHostsAdaptersLiveInTheirVLANs() throws {
+        let heard = Self.onThread { () -> [[UInt8]?] in
+            guard Self.enterOwnNetwork() else { return [] }
+            let adapters = [5, 6].map { id in
+                var adapter = VirtualMachineConfiguration.NetworkAdapter(id: GUID(), macAddress: "")
+                adapter.name = "vlan \(id)"
+                adapter.vlan = .init(mode: "Access")
+                adapter.vlan?.accessId = id
+                return adapter
+            }
+            var wanted = settings(macA) { $0.vlan = .access(5) }
+            guard let running = try? RunningSwitch(.internal, { $0.hostAdapters = adapters }), let port = try? running.client(wanted),
+                port.wait(until: { port.isLinkUp })
+            else { return [] }
+            for (number, adapter) in adapters.enumerated() {
+                let name = SwitchConfiguration.interfaceName(of: adapter.id)
+                guard Self.run("address add 10.9.\(number).2/24 dev \(name)") else { return [] }
+            }
+            var known: [[UInt8]] = []
+            return [5, 6, 7].map { id in
+                wanted.vlan = .access(id)
+                port.configure(wanted)
+                // The switch takes changes and frames in any order, and an interface takes a moment to come up.
+                for _ in 0..<(id == 7 ? 5 : 50) {
+                    _ = port.send(Self.request([10, 9, 0, 2]))
+                    port.flush()
+                    while let got = port.next(seconds: 0.1)?.bytes {
+                        // What another VLAN's adapter said may still be under way.
+                        guard got.count >= 42, got[12] == 8, got[21] == 2, id != 7, !known.contains(Array(got[6..<12])) else { continue }
+                        known.append(Array(got[6..<12]))
+                        return known.last
+                    }
+                }
+                _ = port.send(Self.request([10, 9, 0, 2]))
+                port.flush()
+                return port.next(seconds: 0.3)?.bytes
+            }
+        }
+        let answers = try #require(heard)
+        try #require(answers.count == 3)
+        #expect(answers[0] != nil && answers[1] != nil)
+        #expect(answers[2] == nil)
     }
 
     @Test(.enabled(if: mayMakeNamespaces && ip != nil, "needs CAP_SYS_ADMIN, /dev/net/tun and ip"))

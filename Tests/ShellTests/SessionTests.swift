@@ -32,6 +32,8 @@ struct Trial {
     var code: Int32
     var output: String
     var error: String
+    /// What Write-Host and its kin wrote.
+    var host = ""
 
     /// Runs a program in a session over an empty store of its own.
     static func run(_ program: String, options: SessionOptions = SessionOptions()) throws -> Trial {
@@ -43,7 +45,17 @@ struct Trial {
         let host = VirtualMachineHost(storePath: store, starter: NoWorkers())
         let session = try Session(host: host, options: options, terminal: terminal)
         let code = ProgramRunner.runCommands(program, in: session)
-        return Trial(code: code, output: terminal.output, error: terminal.error)
+        return Trial(code: code, output: terminal.output, error: terminal.error, host: terminal.host)
+    }
+
+    /// Does something in a session over an empty store of its own.
+    static func inSession<Result>(options: SessionOptions, _ body: (Session) throws -> Result) throws -> Result {
+        var template = Array("/tmp/lunavisor-shell-XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        let store = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        defer { FolderRemoval.remove(store) }
+        let host = VirtualMachineHost(storePath: store, starter: NoWorkers())
+        return try body(try Session(host: host, options: options, terminal: TestTerminal()))
     }
 }
 
@@ -315,14 +327,14 @@ struct SessionTests {
         #expect(within.code == 1 && !within.error.contains("--restricted forbids"), "\(within.error)")
     }
 
-    @Test("Globals are Lua's, the cmdlets' and try")
+    @Test("Globals are Lua's, the cmdlets', try, cmdlet and param")
     func globals() throws {
         let standard: Set<String> = [
             "_G", "_VERSION", "assert", "collectgarbage", "coroutine", "debug", "dofile", "error", "getmetatable", "io", "ipairs", "load",
             "loadfile",
             "math", "next", "os", "package", "pairs", "pcall", "print", "rawequal", "rawget", "rawlen", "rawset", "require", "select",
             "setmetatable",
-            "string", "table", "tonumber", "tostring", "type", "utf8", "warn", "xpcall", "try",
+            "string", "table", "tonumber", "tostring", "type", "utf8", "warn", "xpcall", "try", "cmdlet", "param",
         ]
         let trial = try Trial.run("for k in pairs(_G) do print(k) end")
         let cmdlets = Set(Catalogue().all.map { $0.name.replacing("-", with: "_") })

@@ -6,6 +6,8 @@ public final class PseudoTerminal {
     private let descriptor: Int32
     /// Everything the program wrote, without escape sequences and carriage returns.
     public private(set) var transcript = ""
+    /// The same with them.
+    public private(set) var raw: [UInt8] = []
     private var undecoded: [UInt8] = []
     /// Characters of the transcript that earlier expectations took.
     private var taken = 0
@@ -16,21 +18,29 @@ public final class PseudoTerminal {
     /// Control keys.
     public static let tab = "\t", enter = "\r", controlC = "\u{3}", controlD = "\u{4}", detach = "\u{1d}", up = "\u{1b}[A"
 
-    public init(_ executable: String, _ arguments: [String], environment: [String: String]) throws {
+    /// `kind`: what TERM says.
+    public init(_ executable: String, _ arguments: [String], environment: [String: String], kind: String = "xterm") throws {
         descriptor = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
         var (locked, number): (Int32, UInt32) = (0, 0)
         guard descriptor >= 0, ioctl(descriptor, Self.setLock, &locked) == 0, ioctl(descriptor, Self.getNumber, &number) == 0 else {
             throw ChildProcess.Failure(description: "no pseudo-terminal: \(String(cString: strerror(errno)))")
         }
-        var size = winsize(ws_row: 40, ws_col: 160, ws_xpixel: 0, ws_ypixel: 0)
-        _ = ioctl(descriptor, UInt(TIOCSWINSZ), &size)
+        Self.resize(descriptor, columns: 160, rows: 40)
         let path = "/dev/pts/\(number)"
-        let variables = environment.merging(["TERM": "xterm", "LC_ALL": "C.UTF-8"]) { $1 }
+        let variables = environment.merging(["TERM": kind, "LC_ALL": "C.UTF-8"]) { $1 }
         process = try ChildProcess(executable, arguments, environment: variables, streams: (path, path, path), ownSession: true)
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
     }
 
     deinit { close(descriptor) }
+
+    /// Gives the terminal another size.
+    public func resize(columns: UInt16, rows: UInt16) { Self.resize(descriptor, columns: columns, rows: rows) }
+
+    private static func resize(_ descriptor: Int32, columns: UInt16, rows: UInt16) {
+        var size = winsize(ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+        _ = ioctl(descriptor, UInt(TIOCSWINSZ), &size)
+    }
 
     public func type(_ keys: String) {
         var bytes = Array(keys.utf8)[...]
@@ -69,6 +79,7 @@ public final class PseudoTerminal {
             let count = read(descriptor, &buffer, buffer.count)
             guard count > 0 else { return }
             undecoded += buffer[..<count]
+            raw += buffer[..<count]
             decode()
         }
     }
@@ -108,9 +119,25 @@ public final class PseudoTerminal {
 
 extension BuiltShell {
     /// A REPL (or another interactive use) on a terminal of its own; its history lies in the store's folder.
-    public func terminal(_ arguments: [String] = [], environment: [String: String] = [:]) throws -> PseudoTerminal {
+    public func terminal(
+        _ arguments: [String] = [], environment: [String: String] = [:], kind: String = "xterm"
+    ) throws -> PseudoTerminal {
+        try PseudoTerminal(
+            executable, ["--store", store.path] + arguments, environment: terminalEnvironment.merging(environment) { $1 }, kind: kind)
+    }
+
+    /// The environment of such a use.
+    private var terminalEnvironment: [String: String] {
         let own = ["XDG_STATE_HOME": store.appendingPathComponent("test-files/state").path]
-        let all = ProcessInfo.processInfo.environment.merging(own) { $1 }.merging(environment) { $1 }
-        return try PseudoTerminal(executable, ["--store", store.path] + arguments, environment: all)
+        return ProcessInfo.processInfo.environment.merging(own) { $1 }
+    }
+
+    /// A shell with job control on a terminal of its own, in which `lunavisor` is the REPL.
+    public func jobControl() throws -> PseudoTerminal {
+        var environment = terminalEnvironment
+        (environment["PS1"], environment["LUNAVISOR_STORE"], environment["HISTFILE"]) = ("host$ ", store.path, "/dev/null")
+        let terminal = try PseudoTerminal("/bin/bash", ["--norc", "--noprofile", "-i"], environment: environment)
+        terminal.type("lunavisor() { '\(executable)' \"$@\"; }\r")
+        return terminal
     }
 }

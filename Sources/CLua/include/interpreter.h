@@ -80,6 +80,7 @@ bool lv_push_reference(lua_State *L, int reference);
 bool lv_push_slot(lua_State *L, int slot);
 void lv_set_slot_from_top(lua_State *L, int slot);
 int lv_upvalue(int n);
+int lv_registry_index(void);
 void lv_drop(lua_State *L, int n);
 /* Copies `name` = value on top of the stack into the table at `table`; pops the value; false when memory is short. */
 bool lv_set_field(lua_State *L, int table, const char *name);

@@ -34,6 +34,12 @@ public enum BindingError {
 
     static func unknown(_ cmdlet: Cmdlet, _ name: String) -> ErrorRecord {
         let names = cmdlet.allParameters.flatMap { [$0.name] + $0.aliases }
+        if Comparison(word: name) != nil {
+            return ErrorRecord(
+                "\(cmdlet.name) has no parameter “\(name)”; -\(name) compares in a block { … } only.", "NamedParameterNotFound",
+                .invalidArgument, target: name, action: "Outside of blocks Lua compares, and the command stands in parentheses: (…) == x.",
+                cmdlet: cmdlet.name)
+        }
         return ErrorRecord(
             "\(cmdlet.name) has no parameter “\(name)”.\(Spelling.hint(name, among: names, prefix: "-"))", "NamedParameterNotFound",
             .invalidArgument, target: name, action: "Get-Help \(cmdlet.name) lists its parameters.", cmdlet: cmdlet.name)

@@ -15,6 +15,7 @@ struct CommonArguments: Sendable {
     var throttleLimit = 32
     var errorVariable: Variable?
     var warningVariable: Variable?
+    var informationVariable: Variable?
     var outVariable: Variable?
     var pipelineVariable: Variable?
 
@@ -28,6 +29,7 @@ struct CommonArguments: Sendable {
         case "WhatIf": whatIf = value.booleanValue
         case "ThrottleLimit": throttleLimit = value.integerValue.map { Int($0) } ?? throttleLimit
         case "ErrorVariable": errorVariable = variable(value)
+        case "InformationVariable": informationVariable = variable(value)
         case "WarningVariable": warningVariable = variable(value)
         case "OutVariable": outVariable = variable(value)
         case "PipelineVariable": pipelineVariable = variable(value)

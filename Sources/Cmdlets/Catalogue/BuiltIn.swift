@@ -1,21 +1,31 @@
 extension Catalogue {
-    /// The cmdlets the house brings, by name.
-    public static let builtIn: [Cmdlet] = [
-        .addContent, .addNetNatStaticMapping, .addVMDvdDrive, .addVMHardDiskDrive, .addVMNetworkAdapter, .addVMNetworkAdapterAcl,
-        .addVMScsiController, .checkpointVM, .compareVM, .connectVMConsole, .connectVMNetworkAdapter, .convertVHD, .convertToCsv,
-        .convertToJson, .copyVMFile, .disableVMIntegrationService, .disconnectVMNetworkAdapter, .enableVMIntegrationService, .exportVM,
-        .exportVMSnapshot, .forEachObject, .formatList, .formatTable, .getAlias, .getCommand, .getContent, .getDate, .getHelp, .getMember,
-        .getNetNatStaticMapping, .getPartition, .getRandom, .getVHD, .getVirtualProcessor, .getVM, .getVMComPort, .getVMDvdDrive,
-        .getVMEvent, .getVMFile, .getVMFirmware, .getVMHardDiskDrive, .getVMHost, .getVMIntegrationService, .getVMKeyValuePair,
-        .getVMMemory, .getVMNetworkAdapter, .getVMNetworkAdapterAcl, .getVMNetworkAdapterVlan, .getVMProcessor, .getVMScsiController,
-        .getVMSnapshot, .getVMSwitch, .groupObject, .importVM, .joinPath, .measureCommand, .measureObject, .mergeVHD, .moveVMStorage,
-        .newGuid, .newVHD, .newVM, .newVMSwitch, .optimizeVHD, .outFile, .outNull, .outString, .receiveVMConsole,
-        .removeNetNatStaticMapping, .removeVM, .removeVMDvdDrive, .removeVMHardDiskDrive, .removeVMKeyValuePair, .removeVMNetworkAdapter,
-        .removeVMNetworkAdapterAcl, .removeVMSavedState, .removeVMScsiController, .removeVMSnapshot, .removeVMSwitch, .renameVM,
-        .renameVMNetworkAdapter, .renameVMSnapshot, .renameVMSwitch, .resizeVHD, .restartVM, .restoreVMSnapshot, .resumeVM, .saveVM,
-        .selectObject, .sendVMConsole, .setContent, .setVHD, .setVM, .setVMDvdDrive, .setVMFirmware, .setVMHardDiskDrive, .setVMHost,
-        .setVMKeyValuePair, .setVMMemory, .setVMNetworkAdapter, .setVMNetworkAdapterIPConfiguration, .setVMNetworkAdapterVlan,
-        .setVMProcessor, .setVMSwitch, .sortObject, .splitPath, .startSleep, .startVM, .stopVM, .suspendVM, .teeObject, .testPath, .testVHD,
-        .updateVMVersion, .waitVM, .whereObject, .writeError, .writeHost, .writeOutput, .writeVerbose, .writeWarning,
+    /// The cmdlets the house brings.
+    public static let builtIn: [Cmdlet] = machineCmdlets + shellCmdlets
+
+    /// Cmdlets for machines and what belongs to them, by name.
+    public static let machineCmdlets: [Cmdlet] = [
+        .addNetNatStaticMapping, .addVMDvdDrive, .addVMGroupMember, .addVMHardDiskDrive, .addVMNetworkAdapter, .addVMNetworkAdapterAcl,
+        .addVMNetworkAdapterExtendedAcl, .addVMNetworkAdapterRoutingDomainMapping, .addVMScsiController, .addVMStoragePath, .addVMSwitch,
+        .addVMSwitchTeamMember, .checkpointVM, .compareVM, .connectVMConsole, .connectVMNetworkAdapter, .convertVHD, .copyVMFile, .debugVM,
+        .disableVMConsoleSupport, .disableVMEventing, .disableVMIntegrationService, .disableVMResourceMetering, .disableVMSwitchExtension,
+        .disconnectVMNetworkAdapter, .enableVMConsoleSupport, .enableVMEventing, .enableVMIntegrationService, .enableVMResourceMetering,
+        .enableVMSwitchExtension, .exportVM, .exportVMSnapshot, .getNetNatStaticMapping, .getPartition, .getVHD, .getVirtualProcessor,
+        .getVM, .getVMBios, .getVMComPort, .getVMDvdDrive, .getVMEvent, .getVMFile, .getVMFirmware, .getVMFloppyDiskDrive, .getVMGroup,
+        .getVMHardDiskDrive, .getVMHost, .getVMHostNumaNode, .getVMHostNumaNodeStatus, .getVMHostSupportedVersion, .getVMIdeController,
+        .getVMIntegrationService, .getVMKeyValuePair, .getVMMemory, .getVMNetworkAdapter, .getVMNetworkAdapterAcl,
+        .getVMNetworkAdapterExtendedAcl, .getVMNetworkAdapterIsolation, .getVMNetworkAdapterRoutingDomainMapping,
+        .getVMNetworkAdapterTeamMapping, .getVMNetworkAdapterVlan, .getVMProcessor, .getVMResourcePool, .getVMScsiController,
+        .getVMSnapshot, .getVMStoragePath, .getVMSwitch, .getVMSwitchExtension, .getVMSwitchTeam, .getVMSystemSwitchExtension, .importVM,
+        .measureVM, .measureVMResourcePool, .mergeVHD, .moveVMStorage, .newVFD, .newVHD, .newVM, .newVMGroup, .newVMResourcePool,
+        .newVMSwitch, .optimizeVHD, .receiveVMConsole, .removeNetNatStaticMapping, .removeVM, .removeVMDvdDrive, .removeVMGroup,
+        .removeVMGroupMember, .removeVMHardDiskDrive, .removeVMKeyValuePair, .removeVMNetworkAdapter, .removeVMNetworkAdapterAcl,
+        .removeVMNetworkAdapterExtendedAcl, .removeVMNetworkAdapterRoutingDomainMapping, .removeVMNetworkAdapterTeamMapping,
+        .removeVMResourcePool, .removeVMSavedState, .removeVMScsiController, .removeVMSnapshot, .removeVMStoragePath, .removeVMSwitch,
+        .removeVMSwitchTeamMember, .renameVM, .renameVMGroup, .renameVMNetworkAdapter, .renameVMResourcePool, .renameVMSnapshot,
+        .renameVMSwitch, .resetVMResourceMetering, .resizeVHD, .restartVM, .restoreVMSnapshot, .resumeVM, .saveVM, .sendVMConsole, .setVHD,
+        .setVM, .setVMBios, .setVMComPort, .setVMDvdDrive, .setVMFirmware, .setVMFloppyDiskDrive, .setVMHardDiskDrive, .setVMHost,
+        .setVMKeyValuePair, .setVMMemory, .setVMNetworkAdapter, .setVMNetworkAdapterIPConfiguration, .setVMNetworkAdapterIsolation,
+        .setVMNetworkAdapterRoutingDomainMapping, .setVMNetworkAdapterTeamMapping, .setVMNetworkAdapterVlan, .setVMProcessor,
+        .setVMResourcePool, .setVMSwitch, .setVMSwitchTeam, .startVM, .stopVM, .suspendVM, .testVHD, .updateVMVersion, .waitVM,
     ]
 }

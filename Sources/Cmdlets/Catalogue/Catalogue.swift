@@ -38,6 +38,7 @@ public final class Catalogue: Sendable {
     /// As `cmdlet(named:)`; an unknown name is the error `CommandNotFound` with the nearest names.
     public func resolve(_ name: String) throws -> Cmdlet {
         if let cmdlet = cmdlet(named: name) { return cmdlet }
+        if let error = ModuleNames.error(for: name) { throw error }
         throw ErrorRecord(
             "There is no cmdlet “\(name)”.\(Spelling.hint(name, among: names))", "CommandNotFound", .objectNotFound, target: name,
             action: "Get-Command lists the cmdlets; Get-Command *word* searches them.")

@@ -29,18 +29,22 @@ public struct Cmdlet: Sendable {
     public var isOurs = false
     /// Declared by `cmdlet{…}` in Lua; may be declared again.
     public var isUserDefined = false
+    /// Answers a call whose only argument is one text, where nothing has to be bound for that; nil: the call goes the usual way.
+    public var direct: Direct?
     public var body: Body
+    public typealias Direct = @Sendable (any ExecutionContext, String) -> Value?
 
     public init(
         _ verb: String, _ noun: String, aliases: [String] = [], synopsis: String, details: String = "", departures: [String] = [],
         sets: [ParameterSet], parameters: [Parameter], output: String? = nil, examples: [Example] = [],
         shouldProcess: Bool = false, plan: (@Sendable (any Invocation, any LiveObject) throws -> String)? = nil,
-        confirms: Confirmation = .never, inputFirst: Bool = false, ours: Bool = false, userDefined: Bool = false, body: Body
+        confirms: Confirmation = .never, inputFirst: Bool = false, ours: Bool = false, userDefined: Bool = false, direct: Direct? = nil,
+        body: Body
     ) {
         (self.verb, self.noun, self.aliases, self.synopsis, self.details) = (verb, noun, aliases, synopsis, details)
         (self.departures, self.parameterSets, self.parameters, self.output) = (departures, sets, parameters, output)
         (self.examples, self.supportsShouldProcess, self.plan, self.confirms) = (examples, shouldProcess, plan, confirms)
-        (self.takesInputFirst, self.isOurs, self.isUserDefined, self.body) = (inputFirst, ours, userDefined, body)
+        (self.takesInputFirst, self.isOurs, self.isUserDefined, self.direct, self.body) = (inputFirst, ours, userDefined, direct, body)
     }
 
     public var name: String { "\(verb)-\(noun)" }

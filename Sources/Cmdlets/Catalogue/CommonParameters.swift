@@ -1,3 +1,5 @@
+import Basics
+
 /// The parameters every cmdlet has, with PowerShell's names and aliases (about_CommonParameters).
 public enum CommonParameters {
     private static let everywhere: [Parameter] = [
@@ -12,8 +14,7 @@ public enum CommonParameters {
             "InformationAction", .enumeration("ActionPreference", ErrorAction.allCases.map(\.rawValue)),
             "What Write-Host does: SilentlyContinue and Ignore write nothing.", aliases: ["infa"]),
         Parameter(
-            "InformationVariable", .string, "Name of the variable that receives information messages.", aliases: ["iv"],
-            effect: .noEffect("information messages are not collected")),
+            "InformationVariable", .string, "Name of the variable that receives what Write-Host writes; +name adds to it.", aliases: ["iv"]),
         Parameter(
             "OutBuffer", .integer(0...Int64(Int32.max)), "Number of objects to collect before they go on.", aliases: ["ob"],
             effect: .noEffect("objects go on as soon as they are there")),
@@ -43,6 +44,11 @@ public enum CommonParameters {
         if case .perTarget = cmdlet.body { common.append(throttle) }
         return common.filter { candidate in cmdlet.parameter(candidate.name) == nil }
     }
+
+    /// Those that every cmdlet has, for reference pages.
+    static var list: String { Spelling.list(everywhere.map { "-" + $0.name }, "and") }
+    /// Whether every cmdlet has it.
+    public static func isEverywhere(_ name: String) -> Bool { everywhere.contains { $0.name == name } }
 
     static let names: Set<String> = Set((everywhere + shouldProcess + [throttle]).map { $0.name.lowercased() })
 }

@@ -5,6 +5,12 @@ public protocol StreamProcessor: AnyObject {
     /// false: enough, the stages before may stop.
     func process(_ input: Value) throws -> Bool
     func finish() throws
+    /// The pipeline ended early; threads of its own are told to end.
+    func abandon()
+}
+
+extension StreamProcessor {
+    public func abandon() {}
 }
 
 /// One call of a cmdlet, as its body sees it: bound arguments, the host, the terminal, where results go.
@@ -14,6 +20,8 @@ public protocol Invocation: AnyObject, Sendable {
     var context: any ExecutionContext { get }
     /// The stage's input is one thing, not a list (decides ConvertTo-Json's brackets).
     var inputIsOne: Bool { get }
+    /// Another stage takes the results.
+    var isFollowed: Bool { get }
     /// A result for the pipeline. Throws when the later stages have enough; a body lets that pass through.
     func emit(_ value: Value) throws
     /// A non-terminating error about one target; what happens follows -ErrorAction.
@@ -29,6 +37,9 @@ public protocol Invocation: AnyObject, Sendable {
 }
 
 extension Invocation {
+    public var isFollowed: Bool { false }
+    /// The results go to a terminal with colours, as far as anyone can tell: they are the last stage's.
+    var showsOnTerminal: Bool { !isFollowed && terminal.usesColours }
     public var parameterSet: String { arguments.parameterSet }
     public var terminal: any Terminal { context.terminal }
     /// The checked, converted argument; nil when not given and without default.
@@ -49,6 +60,8 @@ public protocol Terminal: AnyObject, Sendable {
     var isInteractive: Bool { get }
     /// Columns, when standard output is a terminal; nil otherwise, and then nothing is truncated.
     var width: Int? { get }
+    /// What is written to standard output may have colours.
+    var usesColours: Bool { get }
     /// Results: always standard output, as given (the text brings its own line ends).
     func writeOutput(_ text: String)
     /// Host messages (Write-Host, What if): standard output, or standard error under `--output json`.
@@ -57,8 +70,43 @@ public protocol Terminal: AnyObject, Sendable {
     func writeError(_ text: String)
     /// Answer to a question with one-letter choices; nil where nobody can be asked.
     func ask(_ question: String, choices: [(key: Character, meaning: String)]) -> Character?
+    /// How far `activity` is, from 0 to 1; nil: it ended.
     func progress(_ activity: String, fraction: Double?)
+    /// A line from standard input without its end; nil at its end. The prompt goes to standard error.
+    func readLine(prompt: String?) -> String?
+    /// From now on what is written goes to this file, too.
+    func startTranscript(_ path: String, isAppending: Bool, isNew: Bool) throws
+    /// The file's path; nil: there was no transcript.
+    func stopTranscript() -> String?
+    /// The same with more about it.
+    func show(_ progress: Progress)
+    func endProgress(_ activity: String)
     /// Runs `body` with the terminal in raw mode: `readByte` gives a typed byte, or nil when none came in the time; restores it
     /// in any case.
     func raw(_ body: (_ readByte: (_ timeoutMilliseconds: Int32) -> UInt8?) throws -> Void) throws
+}
+
+extension Terminal {
+    public var usesColours: Bool { false }
+    public func readLine(prompt: String?) -> String? { nil }
+    public func startTranscript(_ path: String, isAppending: Bool, isNew: Bool) throws {
+        throw ErrorRecord("There is no terminal here to keep a transcript of.", "NoTranscript", .notImplemented)
+    }
+    public func stopTranscript() -> String? { nil }
+    public func show(_ progress: Progress) { if let fraction = progress.fraction { self.progress(progress.activity, fraction: fraction) } }
+    public func endProgress(_ activity: String) { progress(activity, fraction: nil) }
+}
+
+/// How far long work is.
+public struct Progress: Sendable {
+    /// What is being done, and to what.
+    public var activity: String
+    /// From 0 to 1; nil: nobody knows how long it takes.
+    public var fraction: Double?
+    /// Bytes of the whole, where it is a matter of bytes.
+    public var total: Int64?
+
+    public init(_ activity: String, fraction: Double?, total: Int64? = nil) {
+        (self.activity, self.fraction, self.total) = (activity, fraction, total)
+    }
 }

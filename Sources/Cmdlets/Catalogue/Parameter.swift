@@ -24,6 +24,15 @@ public struct Parameter: Sendable {
     public var isOurs = false
     /// An empty string is a value here (Set-VM -Notes ""); elsewhere it is the error of a parameter without a value.
     public var allowsEmpty = false
+    /// A block for this parameter runs in an interpreter of its own and sees no variables of the script.
+    public var runsApart = false
+
+    /// The same, for a block that runs in an interpreter of its own.
+    var runningApart: Parameter {
+        var parameter = self
+        parameter.runsApart = true
+        return parameter
+    }
 
     public enum Effect: Sendable {
         case acts

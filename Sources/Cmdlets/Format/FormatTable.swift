@@ -23,7 +23,7 @@ extension Cmdlet {
         body: .all { invocation, values in
             let text = ObjectText(
                 properties: try invocation.properties("Property"), showsHeader: !invocation.isOn("HideTableHeaders"),
-                width: invocation.isOn("Wrap") ? nil : invocation.terminal.width)
+                width: invocation.isOn("Wrap") ? nil : invocation.terminal.width, usesColours: invocation.showsOnTerminal)
             try FormatOutput.emit(values, invocation) { try text.table($0) }
         })
 }

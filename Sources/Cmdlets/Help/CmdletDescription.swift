@@ -10,6 +10,13 @@ enum CmdletDescription {
                 ("ParameterSets", .list(cmdlet.parameterSets.map { .string($0.name) })),
                 ("OutputType", cmdlet.output.map { .string($0) } ?? .null), ("Source", .string(source(cmdlet))),
                 ("CommandType", .string("Cmdlet")),
+                (
+                    "Examples",
+                    .list(
+                        cmdlet.examples.map {
+                            .record(Record(typeName: "Example", [("Code", .string($0.code)), ("Explanation", .string($0.explanation))]))
+                        })
+                ),
             ])
     }
 

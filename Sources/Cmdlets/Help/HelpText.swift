@@ -77,21 +77,27 @@ public enum HelpText {
             case .refused(let reason): about += " Not accepted here: \(reason.trimmingFullStop)."
             }
             text += wrapped(about, indent: 8) + "\n"
-            var facts: [String] = []
-            if case .enumeration(_, let words) = parameter.type { facts.append("one of \(Spelling.list(words, "or"))") }
-            if case .integer(let range) = parameter.type, range.upperBound < Int64.max, range.lowerBound > Int64.min {
-                facts.append("\(range.lowerBound) to \(range.upperBound)")
-            }
-            if parameter.isMandatory { facts.append("mandatory") }
-            if let position = parameter.position { facts.append("position \(position)") }
-            if !parameter.pipeline.isEmpty { facts.append("from the pipeline \(CmdletDescription.pipeline(parameter))") }
-            if parameter.acceptsWildcards { facts.append("wildcards") }
-            if let value = parameter.defaultValue { facts.append("default \(value.text)") }
-            if !parameter.aliases.isEmpty { facts.append("alias \(parameter.aliases.joined(separator: ", "))") }
-            if parameter.isOurs { facts.append("not in the module") }
+            let facts = facts(parameter)
             if !facts.isEmpty { text += wrapped("(" + facts.joined(separator: "; ") + ")", indent: 8) + "\n" }
             return text + "\n"
         }.joined()
+    }
+
+    /// What the declaration says besides the description, in short.
+    static func facts(_ parameter: Parameter) -> [String] {
+        var facts: [String] = []
+        if case .enumeration(_, let words) = parameter.type { facts.append("one of \(Spelling.list(words, "or"))") }
+        if case .integer(let range) = parameter.type, range.upperBound < Int64.max, range.lowerBound > Int64(Int32.min) {
+            facts.append("\(range.lowerBound) to \(range.upperBound)")
+        }
+        if parameter.isMandatory { facts.append("mandatory") }
+        if let position = parameter.position { facts.append("position \(position)") }
+        if !parameter.pipeline.isEmpty { facts.append("from the pipeline \(CmdletDescription.pipeline(parameter))") }
+        if parameter.acceptsWildcards { facts.append("wildcards") }
+        if let value = parameter.defaultValue { facts.append("default \(value.text)") }
+        if !parameter.aliases.isEmpty { facts.append("alias \(parameter.aliases.joined(separator: ", "))") }
+        if parameter.isOurs { facts.append("not in the module") }
+        return facts
     }
 
     /// `Stop-VM [-Name] <String[]> [-TurnOff] …` of one parameter set, without what is refused.
@@ -111,11 +117,11 @@ public enum HelpText {
     }
 
     /// A set whose mandatory parameter is refused cannot be called.
-    private static func isCallable(_ set: Cmdlet.ParameterSet, _ cmdlet: Cmdlet) -> Bool {
+    static func isCallable(_ set: Cmdlet.ParameterSet, _ cmdlet: Cmdlet) -> Bool {
         !cmdlet.parameters.contains { $0.isMandatory && $0.isRefused && !$0.sets.isEmpty && $0.sets.contains(set.name) }
     }
 
-    private static func shape(_ shape: Cmdlet.Shape, _ cmdlet: Cmdlet) -> String {
+    static func shape(_ shape: Cmdlet.Shape, _ cmdlet: Cmdlet) -> String {
         let type = cmdlet.output ?? "Object"
         switch shape {
         case .nothing: return "nothing"

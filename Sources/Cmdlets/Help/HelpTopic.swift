@@ -5,7 +5,9 @@ struct HelpTopic: Sendable {
     var text: String
 
     static let all: [HelpTopic] = [
-        .checkpoints, .console, .errors, .export, .fromPowerShell, .guestServices, .language, .pipelines, .sockets,
+        .checkpoints, .console, .errors, .export, .fromPowerShell, .guestServices, .jobs, .language, .ownCmdlets, .pipelines, .prompt,
+        .scenarios,
+        .sockets,
     ]
 
     /// By its name in any letter case, with or without `about_`.
@@ -87,24 +89,13 @@ struct HelpTopic: Sendable {
     private static let fromPowerShell = HelpTopic(
         name: "about_FromPowerShell", synopsis: "What PowerShell users write here.",
         text: """
-            PowerShell                                       Here
-            ----------                                       ----
-            if (!(Get-VM x -EA 0)) {…}                       if not (Get-VM x -EA SilentlyContinue) then … end
-            if (Get-VM | ? Name -eq $n)                      if (Get-VM | ? Name -eq $n) then … end
-            while ((Get-VM a).State -ne 'Off') {sleep 2}     while (Get-VM a).State ~= "Off" do Start-Sleep 2 end
-            $vm | Stop-VM -TurnOff -Force                    the same
-            Get-VM | ?{$_.State -eq 'Running'} | Stop-VM     the same
-            foreach ($v in Get-VM web*) {…}                  for v in Get-VM web* do … end
-            select Name,@{n='MB';e={$_.MemoryAssigned/1MB}}  the same
-            New-VM … | Out-Null; $null = …                   the same
-            "a" + "b"; "web$i"                               "a" .. "b"; "web" .. i
-            $a[0]                                            $a[1]: lists count from 1
-            # comment                                        -- comment
-            $x += 1                                          x = x + 1
-            @{a = 1}                                         {a = 1}
-            $null, $true, $false                             the same, or nil, true, false
+            Each line of PowerShell, then the command form (or: the same) and the function form.
 
-            Not here yet: remote hosts, jobs (-AsJob), checkpoints, disks, networks, Stop-VM without -TurnOff or -Save.
+            \(FromPowerShell.table)
+            Lists count from 1. A property that an object does not have is an error, not $null. A call gives one thing or a list
+            by how it is written, never by how many were found. Double quotes expand $name in the command form only.
+
+            Not here: remote hosts, modules, classes, providers other than files, redirection by > (Out-File writes a file).
 
             """)
 }

@@ -22,6 +22,12 @@ public protocol ExecutionContext: AnyObject, Sendable {
     func checkCancelled() throws
     /// A regular expression (PCRE2 in the shell), for -match, -Pattern and Select-String.
     func matcher(_ pattern: String, ignoringCase: Bool) throws -> any PatternMatcher
+    /// The jobs of this session.
+    var jobs: JobTable { get }
+    /// Opens interpreters for jobs; nil where there are none.
+    var carrier: (any BlockCarrier)? { get }
+    /// What was typed at the prompt, the oldest first.
+    var history: [HistoryEntry] { get }
     /// What cmdlets act on: the store of this session.
     var host: VirtualMachineHost { get }
     /// With `--restricted` the folders in which cmdlets may write, delete and attach files; nil: everywhere.
@@ -30,7 +36,17 @@ public protocol ExecutionContext: AnyObject, Sendable {
 
 extension ExecutionContext {
     public var writableFolders: [String]? { nil }
+    public var carrier: (any BlockCarrier)? { nil }
+    public var history: [HistoryEntry] { [] }
     public func value(of error: ErrorRecord) -> Value { error.value }
+}
+
+/// One chunk that was typed at the prompt.
+public struct HistoryEntry: Sendable {
+    public var text: String
+    public var began: Timestamp
+    public var ended: Timestamp
+    public init(text: String, began: Timestamp, ended: Timestamp) { (self.text, self.began, self.ended) = (text, began, ended) }
 }
 
 /// A compiled regular expression.

@@ -65,9 +65,13 @@ public enum Pipeline {
         }
         var shape = ResultShape.many
         for (index, call) in stages.enumerated() {
-            let cmdlet = try context.catalogue.resolve(call.name)
-            let binder = Binder(cmdlet, context)
+            var cmdlet = try context.catalogue.resolve(call.name)
+            var binder = Binder(cmdlet, context)
             let prepared = try binder.prepare(call.arguments, hasInput: hasInput)
+            if prepared.given.contains(where: { $0.parameter.name == "AsJob" && $0.value.booleanValue == true }) {
+                cmdlet = CallJob.cmdlet(for: call, cmdlet, hasInput: hasInput)
+                binder = Binder(cmdlet, context)
+            }
             let stage = Stage(index: index, binder: binder, prepared: prepared, hasInput: hasInput, inputIsOne: isOne, run: run)
             try stage.checkConfirmation()
             shape = ShapeRule.shape(of: cmdlet, binder.finish(prepared, hasInput: hasInput), hasInput: hasInput, inputIsOne: isOne)

@@ -18,6 +18,7 @@ final class Stage {
     private(set) var failures: [ErrorRecord] = []
     private var recorded: [ErrorRecord] = []
     private var warnings: [Value] = []
+    private var messages: [Value] = []
     private var results: [Value] = []
     let confirmation: ConfirmationDialogue
 
@@ -32,6 +33,7 @@ final class Stage {
     }
 
     var context: any ExecutionContext { run.context }
+    var isFollowed: Bool { index + 1 < run.stages.count }
     private var action: ErrorAction { common.errorAction ?? preferences.errorAction }
 
     /// Fails before anything is touched when the call would ask and nobody can be asked.
@@ -107,6 +109,7 @@ final class Stage {
     /// that this stage: both are let go.
     func abandon() {
         targets?.abandon()
+        processor?.abandon()
         (targets, processor) = (nil, nil)
     }
 
@@ -124,7 +127,10 @@ final class Stage {
             isListed = true
             for value in arguments[name]?.elements ?? [] {
                 do {
-                    found += try ObjectResolver.resolve(value, of: cmdlet.parameter(name)?.type ?? .any, cmdlet, context) { warn($0) }
+                    let resolved = try ObjectResolver.resolve(value, of: cmdlet.parameter(name)?.type ?? .any, cmdlet, context) { warn($0) }
+                    // -VMSnapshot of a cmdlet on parts: the machine as it was then.
+                    let isPast = cmdlet.parameter(name)?.sets == ["VMSnapshot"]
+                    found += isPast ? try resolved.map { try ($0 as? CheckpointObject)?.past() ?? $0 } : resolved
                 } catch let error where isPassing(error) {
                     throw error
                 } catch {
@@ -132,7 +138,9 @@ final class Stage {
                 }
             }
         }
-        if !isListed, parameters.contains(where: { !(cmdlet.parameter($0)?.isMandatory ?? true) }) {
+        if !isListed, arguments.isOn("ManagementOS") {
+            found = try HostAdapterObject.chosen(arguments, cmdlet, context.host)
+        } else if !isListed, parameters.contains(where: { !(cmdlet.parameter($0)?.isMandatory ?? true) }) {
             found = try ObjectResolver.all(context)
         }
         var seen: Set<String> = []
@@ -227,8 +235,19 @@ final class Stage {
         case .silentlyContinue, .ignore: break
         case .stop:
             if failures.isEmpty { failures.append(ErrorRecord(text, "WarningStopped", .operationStopped, cmdlet: cmdlet.name)) }
-        case .continue, .inquire: context.terminal.writeError("WARNING: \(text)\n")
+        case .continue: context.terminal.writeError("WARNING: \(text)\n")
+        case .inquire:
+            context.terminal.writeError("WARNING: \(text)\n")
+            let choices: [(key: Character, meaning: String)] = [("Y", "Go on"), ("H", "Halt the call")]
+            if context.terminal.isInteractive, context.terminal.ask("Go on?", choices: choices) == "Y" { break }
+            if failures.isEmpty { failures.append(ErrorRecord(text, "WarningStopped", .operationStopped, cmdlet: cmdlet.name)) }
         }
+    }
+
+    /// Text of Write-Host; false: it is not to be shown.
+    func inform(_ text: String) -> Bool {
+        if common.informationAction != .ignore { messages.append(.string(text)) }
+        return ![.silentlyContinue, .ignore].contains(common.informationAction ?? .continue)
     }
 
     func verbose(_ text: String) {
@@ -242,6 +261,9 @@ final class Stage {
         }
         if let variable = common.outVariable {
             context.assign(variable: variable.name, value: .list(results), appending: variable.isAppending)
+        }
+        if let variable = common.informationVariable {
+            context.assign(variable: variable.name, value: .list(messages), appending: variable.isAppending)
         }
         if let variable = common.warningVariable {
             context.assign(variable: variable.name, value: .list(warnings), appending: variable.isAppending)

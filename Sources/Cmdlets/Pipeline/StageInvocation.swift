@@ -13,6 +13,8 @@ final class StageInvocation: Invocation, @unchecked Sendable {
         (cmdlet, context, inputIsOne) = (stage.cmdlet, stage.context, stage.inputIsOne)
     }
 
+    var isFollowed: Bool { stage.isFollowed }
+
     func emit(_ value: Value) throws {
         if let task { task.post(.result(value)) } else { try stage.deliver(value) }
     }
@@ -50,5 +52,6 @@ final class StageInvocation: Invocation, @unchecked Sendable {
         if task?.isAbandoned == true { throw Cancellation() }
     }
 
-    var informationAction: ErrorAction { stage.common.informationAction ?? .continue }
+    /// Keeps text of Write-Host for -InformationVariable; false: it is not to be shown.
+    func inform(_ text: String) -> Bool { stage.inform(text) }
 }

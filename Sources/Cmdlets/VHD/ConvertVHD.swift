@@ -29,7 +29,7 @@ extension Cmdlet {
             let destination = DiskOperations.absolutePath(invocation.string("DestinationPath") ?? "")
             let kind = invocation.string("VHDType").flatMap { DiskKind(rawValue: $0) }
             try invocation.forEachDisk("Convert-VHD") { path in
-                try invocation.withDisks("Converting \(path)") { disks in
+                try invocation.withDisks("Converting \(path)", source: path) { disks in
                     try disks.convert(
                         path, to: destination, kind: kind, blockSize: invocation.integer("BlockSizeBytes").map { UInt32(clamping: $0) },
                         parentPath: invocation.string("ParentPath").map { DiskOperations.absolutePath($0) },

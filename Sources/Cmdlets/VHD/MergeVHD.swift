@@ -24,7 +24,7 @@ extension Cmdlet {
             try invocation.forEachDisk("Merge-VHD") { path in
                 let into = destination ?? "its parent"
                 guard try invocation.isOn("Force") || invocation.confirm("\(path) will be merged into \(into) and removed.") else { return }
-                let result = try invocation.withDisks("Merging \(path)") { disks in
+                let result = try invocation.withDisks("Merging \(path)", source: path) { disks in
                     let parent = try destination ?? disks.information(path).parentPath
                     try disks.merge(path, into: destination)
                     return parent

@@ -1,3 +1,4 @@
+import Glibc
 import Management
 import Storage
 
@@ -22,15 +23,21 @@ extension Cmdlet {
 }
 
 extension Invocation {
-    /// Works on disks with a progress bar; Ctrl-C stops the work between two pieces.
-    func withDisks<Result>(_ activity: String, _ body: (DiskOperations) throws -> Result) throws -> Result {
+    /// Works on disks with a progress bar; Ctrl-C stops the work between two pieces. `source`: the file whose bytes are what there is to
+    /// do.
+    func withDisks<Result>(_ activity: String, source: String? = nil, _ body: (DiskOperations) throws -> Result) throws -> Result {
         let invocation = self
-        defer { terminal.progress(activity, fraction: nil) }
+        let total = source.flatMap { path in
+            var status = stat()
+            // What a sparse file does not have is not copied.
+            return stat(path, &status) == 0 ? Int64(status.st_blocks) * 512 : nil
+        }
+        defer { terminal.endProgress(activity) }
         do {
             return try context.host.withDisks(
                 allowedParents: (list("AllowedParentPath") ?? []).map(\.text),
                 progress: { fraction in
-                    invocation.terminal.progress(activity, fraction: fraction)
+                    invocation.terminal.show(Progress(activity, fraction: fraction, total: total))
                     return (try? invocation.checkCancelled()) != nil
                 }, body)
         } catch let error as DiskOperationError where error.code == .stopped {

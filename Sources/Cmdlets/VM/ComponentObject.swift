@@ -33,6 +33,8 @@ public final class ComponentObject: LiveObject {
     static let common: [ObjectType.Property] = [
         .init("VMName", "String", "Name of its virtual machine."),
         .init("VMId", "Guid", "Identifier of its virtual machine."),
+        .init("VMSnapshotId", "Guid", "The checkpoint that it is as of; nil: the present."),
+        .init("VMSnapshotName", "String", "That checkpoint's name; empty: the present."),
         .init("ComputerName", "String", "The host it is on."),
         .init("IsDeleted", "Boolean", "Whether it has been removed."),
     ]
@@ -40,7 +42,9 @@ public final class ComponentObject: LiveObject {
     /// Values of `common`.
     static func commonFields(_ machine: VirtualMachine) -> [(name: String, value: Value)] {
         [
-            ("VMName", .string(machine.name)), ("VMId", .string(machine.id.description)), ("ComputerName", .string(LocalHost.name)),
+            ("VMName", .string(machine.name)), ("VMId", .string(machine.machineId.description)),
+            ("VMSnapshotId", machine.checkpoint.map { .string($0.id.description) } ?? .null),
+            ("VMSnapshotName", .string(machine.checkpoint?.name ?? "")), ("ComputerName", .string(LocalHost.name)),
             ("IsDeleted", .boolean(false)),
         ]
     }

@@ -24,6 +24,7 @@ extension Cmdlet {
             Example("Get-VM", "All virtual machines."),
             Example("Get-VM web* | Where-Object State -eq Running", "The running ones whose names begin with web."),
         ],
+        direct: { context, name in context.host.knownMachine(named: name).map { .object(VirtualMachineObject($0)) } },
         body: .perCall { invocation in
             let host = invocation.context.host
             if let id = invocation.string("Id").flatMap({ GUID($0) }) {

@@ -32,14 +32,30 @@ extension Invocation {
         }
     }
 
-    /// -NewVHDPath; a bare name lies in the host's folder for disks.
+    /// The folder for the files of a machine of that name: in -Path, or where the host's machines have theirs; nil: it gets none.
+    func machineFolder(_ name: String) throws -> String? {
+        guard let folder = try string("Path") ?? context.host.settings().virtualMachinePath else { return nil }
+        try VirtualMachineConfiguration.check(name: name)
+        return DiskOperations.absolutePath(folder) + "/" + name
+    }
+
+    /// -NewVHDPath; a bare name lies in the machine's folder, else in the host's for disks.
     private var newDiskPath: String? {
-        get throws { try string("NewVHDPath").map { try context.host.newDiskPath($0) } }
+        get throws {
+            guard let path = string("NewVHDPath") else { return nil }
+            guard !path.contains("/"), let folder = try machineFolder(string("Name") ?? "New Virtual Machine") else {
+                return try context.host.newDiskPath(path)
+            }
+            return "\(folder)/\(VirtualMachineHost.diskFolderName)/\(path)"
+        }
     }
 
     /// Makes the disk of -NewVHDPath, then the machine; without the machine the disk goes again.
     func withNewDisk<Result>(_ make: () throws -> Result) throws -> Result {
         guard let path = try newDiskPath.map(DiskOperations.absolutePath) else { return try make() }
+        if let folder = try machineFolder(string("Name") ?? "New Virtual Machine"), path.hasPrefix(folder + "/") {
+            try context.host.makeDiskFolder(in: folder)
+        }
         try DiskOperations().create(DiskSpecification(path: path, kind: .dynamic, size: UInt64(integer("NewVHDSizeBytes") ?? 0)))
         do {
             return try make()

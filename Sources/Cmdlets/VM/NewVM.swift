@@ -14,6 +14,7 @@ extension Cmdlet {
             "There is no firmware that boots from a device yet: -KernelPath boots a kernel, whose root may be the disk (/dev/sda).",
             "-AllowedParentPath is ours: a differencing disk's parent outside its folder is opened only when it is named so.",
             "-FromCheckpoint is ours. Clones have ids and MAC addresses of their own, but a guest that goes on from memory does not know it: until it is told (by key-value pairs, and by its virtual machine generation counter where it has a driver for it) clones share host name, addresses and the state of random number generators.",
+            "Its configuration lies in the store in any case; -Path says where its disks and checkpoints go.",
             "Generation 1 is stored, but without a kernel it does not start: there is no BIOS firmware yet.",
         ],
         sets: [
@@ -30,7 +31,7 @@ extension Cmdlet {
             Parameter("NoVHD", .switched, "Makes no disk, which is what happens without it too.", sets: ["No VHD"]),
             Parameter(
                 "NewVHDPath", .path,
-                "A dynamic disk to make and attach (.vhdx or .vhd); a name alone lies in the host's folder for disks (Set-VMHost).",
+                "A dynamic disk to make and attach (.vhdx or .vhd); a name alone lies in the machine's folder (-Path), else in the host's for disks (Set-VMHost).",
                 sets: ["New VHD"], mandatory: true,
                 completion: .path),
             Parameter("NewVHDSizeBytes", .bytes, "Size of the disk to make.", sets: ["New VHD"], mandatory: true),
@@ -40,7 +41,9 @@ extension Cmdlet {
                 "CD adds an empty DVD drive; VHD and NetworkAdapter are there anyway. Which one is booted from has no effect yet."),
             Parameter("SwitchName", .string, "The virtual switch that its network adapter is connected to."),
             Parameter(
-                "Path", .path, "Where its folder lies.", effect: .refused("folders lie in the store; choose another store with --store")),
+                "Path", .path,
+                "The folder in which it gets one of its own, for its checkpoints and for new disks whose names say no folder; Set-VMHost -VirtualMachinePath unless given.",
+                completion: .path),
             Parameter("Version", .string, "Version of its configuration.", effect: .noEffect("there is one version of configurations")),
             Parameter("Prerelease", .switched, "Allows a prerelease version.", effect: .noEffect("there is one version of configurations")),
             Parameter(
@@ -109,6 +112,12 @@ extension Cmdlet {
                 base.seed = UInt64(seed)
             }
             let host = invocation.context.host
+            if invocation.isGiven("FromCheckpoint"), invocation.isGiven("Path") {
+                throw ErrorRecord(
+                    "New-VM -Path and -FromCheckpoint do not go together: a linked clone's disks lie in its folder of the store.",
+                    "AmbiguousParameterSet", .invalidArgument, target: name, cmdlet: "New-VM")
+            }
+            if !invocation.isGiven("Count") { base.path = try invocation.machineFolder(name) }
             if let checkpoint = invocation.list("FromCheckpoint") { return try invocation.makeClones(of: checkpoint.first, name) }
             try invocation.addDevices(to: &base)
             guard let count = invocation.integer("Count") else {
@@ -120,6 +129,7 @@ extension Cmdlet {
             for number in 1...count {
                 var specification = base
                 specification.name = "\(name)\(number)"
+                specification.path = try invocation.machineFolder(specification.name)
                 if try invocation.shouldProcess(specification.name, "New-VM") { specifications.append(specification) }
             }
             for machine in try host.create(all: specifications) { try invocation.emit(.object(VirtualMachineObject(machine))) }

@@ -16,10 +16,11 @@ extension Cmdlet {
         shouldProcess: true, confirms: .always("will be removed with its folder."),
         body: .perTarget(parameters: ["Name", "VM"]) { invocation, target in
             let terminal = invocation.terminal
-            defer { terminal.progress("Merging", fraction: nil) }
+            let activity = "Merging the disks of \(target.displayName)"
+            defer { terminal.endProgress(activity) }
             let disks = try target.virtualMachine().remove(
                 deletingDisks: invocation.isOn("DeleteDisks"), isCancelled: { (try? invocation.checkCancelled()) == nil }
-            ) { terminal.progress("Merging the disks of \(target.displayName)", fraction: $0) }
+            ) { terminal.show(Progress(activity, fraction: $0)) }
             for (path, user) in disks.inUse.sorted(by: { $0.key < $1.key }) {
                 invocation.warn("“\(path)” stays: “\(user)” uses it.")
             }

@@ -35,7 +35,13 @@ extension Cmdlet {
         shouldProcess: true, confirms: .always("will be restarted; with a reset, what the guest had not written is lost."),
         body: .perTarget(parameters: ["Name", "VM"]) { invocation, target in
             let machine = try target.virtualMachine()
-            let isCancelled = { (try? invocation.checkCancelled()) == nil }
+            let activity = "Waiting for \(machine.name)"
+            let isWaiting = invocation.isOn("Wait")
+            defer { if isWaiting { invocation.terminal.endProgress(activity) } }
+            let isCancelled = {
+                if isWaiting { invocation.terminal.show(Progress(activity, fraction: nil)) }
+                return (try? invocation.checkCancelled()) == nil
+            }
             let end = invocation.waitEnd
             if invocation.string("Type") == "Reboot" {
                 let before = try machine.resetCount()

@@ -3,13 +3,11 @@ import Management
 import Persistence
 
 extension Cmdlet {
-    private static let noHostStart = Parameter.Effect.noEffect("it is stored, but nothing follows the host's start and shutdown yet")
-
     /// `Set-VM`.
     static let setVM = Cmdlet(
         "Set", "VM", synopsis: "Changes settings of virtual machines.",
         details:
-            "The settings of one call are changed together or not at all; -NewVMName is done after them. Processor and time settings and the startup memory need the machine to be off.",
+            "The settings of one call are changed together or not at all; -NewVMName is done after them. Processor and time settings and the startup memory need the machine to be off. The automatic actions are what `lunavisor host start` and `lunavisor host stop` do; Scripts/lunavisor.service has systemd call them.",
         sets: ParameterSet.verbSets,
         parameters: [.vmName(), .vm()] + Parameter.remote(sets: ["Name"]) + [
             Parameter("ProcessorCount", .integer(1...8), "Number of virtual processors."),
@@ -20,11 +18,11 @@ extension Cmdlet {
             Parameter("DynamicMemory", .switched, "Lets memory grow and shrink between its limits."),
             Parameter(
                 "AutomaticStartAction", .enumeration("StartAction", ["Nothing", "StartIfRunning", "Start"]),
-                "What the host's start does with it.", effect: noHostStart),
-            Parameter("AutomaticStartDelay", .integer(0...Int64(Int32.max)), "Seconds that this waits.", effect: noHostStart),
+                "What the host's start does with it: StartIfRunning starts it when it ran as the host went down."),
+            Parameter("AutomaticStartDelay", .integer(0...Int64(Int32.max)), "Seconds that this waits."),
             Parameter(
                 "AutomaticStopAction", .enumeration("StopAction", ["TurnOff", "Save", "ShutDown"]),
-                "What the host's shutdown does with it.", effect: noHostStart),
+                "What the host's shutdown does with it; a guest that cannot be shut down is saved."),
             Parameter(
                 "AutomaticCriticalErrorAction", .enumeration("CriticalErrorAction", ["None", "Pause"]),
                 "What a lost disk does with it.", effect: .noEffect("a machine whose disk is full or lost is always paused")),

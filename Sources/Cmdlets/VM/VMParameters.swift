@@ -31,16 +31,28 @@ extension Parameter {
 
     /// -VMSnapshot of the cmdlets on parts.
     static let vmSnapshot = Parameter(
-        "VMSnapshot", .any, "A checkpoint.", aliases: ["VMCheckpoint"], sets: ["VMSnapshot"], mandatory: true, position: 0,
-        effect: .refused("what a machine was at a checkpoint is told by the checkpoint's own properties"))
+        "VMSnapshot", .object("VMSnapshot"), "A checkpoint, as Get-VMSnapshot gives it: what the machine was then.",
+        aliases: ["VMCheckpoint"], sets: ["VMSnapshot"], mandatory: true, position: 0, pipeline: .byValue)
+
+    /// -CimSession, which takes a computer's name as -ComputerName does.
+    static func cimSession(sets: [String], mandatory: Bool = false, position: Int? = nil, pipeline: PipelineBinding = []) -> Parameter {
+        Parameter(
+            "CimSession", .computer, "As -ComputerName: localhost, . or this host's own name.", sets: sets, mandatory: mandatory,
+            position: position, pipeline: pipeline, many: true)
+    }
 
     /// -ComputerName, -CimSession and -Credential: this host only.
-    static func remote(sets: [String]) -> [Parameter] {
+    ///
+    /// Some cmdlets of the module bind one or the other by property name, or know -PSComputerName.
+    static func remote(
+        sets: [String], sessionByProperty: Bool = false, computerByProperty: Bool = false, hasPSName: Bool = false
+    ) -> [Parameter] {
         [
-            Parameter("ComputerName", .computer, "localhost, . or this host's own name.", sets: sets, many: true),
             Parameter(
-                "CimSession", .any, "A session on another host.", sets: sets, many: true, effect: .refused("remote hosts are not there yet")
-            ),
+                "ComputerName", .computer, "localhost, . or this host's own name.", aliases: hasPSName ? ["PSComputerName"] : [],
+                sets: sets,
+                pipeline: computerByProperty ? .byPropertyName : [], many: true),
+            .cimSession(sets: sets, pipeline: sessionByProperty ? .byPropertyName : []),
             Parameter(
                 "Credential", .any, "Who to be on another host.", sets: sets, many: true, effect: .refused("remote hosts are not there yet")
             ),
@@ -48,8 +60,7 @@ extension Parameter {
     }
 
     static let passthru = Parameter("Passthru", .switched, "Gives the object that was acted on.")
-    static let asJob = Parameter(
-        "AsJob", .switched, "Works in the background.", effect: .refused("jobs are not there yet; -ThrottleLimit works on many at once"))
+    static let asJob = Parameter("AsJob", .switched, "Gives a job at once; Receive-Job gives what the call gives.")
     static func force(_ summary: String = "Answers every question with yes.") -> Parameter { Parameter("Force", .switched, summary) }
 
     /// -Name, -VM, -ComputerName …, -AsJob, -Passthru: what every verb on virtual machines has.

@@ -10,10 +10,13 @@ public final class VirtualMachineObject: LiveObject {
     public init(_ machine: VirtualMachine) { self.machine = machine }
 
     public var type: ObjectType { Self.objectType }
-    public var identity: String { machine.id.description }
+    public var identity: String { machine.identity }
     public var displayName: String { machine.name }
 
-    public func snapshot() throws -> Record { record(try machine.status()) }
+    public func snapshot() throws -> Record { record(try machine.status(), groups: Self.groups(machine.host)) }
+
+    /// The store's groups; none when they cannot be read.
+    private static func groups(_ host: VirtualMachineHost) -> [VirtualMachineGroup] { (try? host.groups()) ?? [] }
 
     public func property(_ name: String) throws -> Value {
         switch name {
@@ -35,8 +38,9 @@ public final class VirtualMachineObject: LiveObject {
     public func snapshots(of objects: [any LiveObject]) -> [Result<Record, any Error>] {
         let machines = objects.compactMap { ($0 as? VirtualMachineObject)?.machine }
         guard machines.count == objects.count else { return objects.map { object in Result { try object.snapshot() } } }
+        let groups = Self.groups(machine.host)
         return zip(machines, machine.host.statuses(of: machines)).map { machine, status in
-            status.map { record($0) }.flatMapError { error in
+            status.map { VirtualMachineObject(machine).record($0, groups: groups) }.flatMapError { error in
                 guard (error as? any DescribedError)?.identifier == "VMNotFound" else { return .failure(error) }
                 var record = Record(typeName: "VirtualMachine", Self.objectType.properties.map { ($0.name, .null) })
                 (record["Name"], record["VMName"]) = (.string(machine.name), .string(machine.name))
@@ -47,7 +51,7 @@ public final class VirtualMachineObject: LiveObject {
         }
     }
 
-    private func record(_ status: VirtualMachineStatus) -> Record {
+    private func record(_ status: VirtualMachineStatus, groups: [VirtualMachineGroup]) -> Record {
         let machine = machine
         let configuration = status.configuration
         func bytes(_ value: UInt64?) -> Value { value.map { .integer(Int64(clamping: $0)) } ?? .null }
@@ -79,7 +83,8 @@ public final class VirtualMachineObject: LiveObject {
             "MemoryStartup": bytes(configuration?.memory.startupBytes), "MemoryMinimum": bytes(configuration?.memory.minimumBytes),
             "MemoryMaximum": bytes(configuration?.memory.maximumBytes),
             "DynamicMemoryEnabled": configuration.map { .boolean($0.memory.dynamicMemoryEnabled) } ?? .null,
-            "Notes": text(configuration?.notes), "CreationTime": time(configuration?.creationTime), "Path": .string(status.path),
+            "Notes": text(configuration?.notes), "CreationTime": time(configuration?.creationTime),
+            "Path": .string(configuration?.filesPath ?? status.path),
             "ConfigurationLocation": .string(status.path), "AutomaticStartAction": text(configuration?.automaticStartAction),
             "AutomaticStartDelay": number(configuration?.automaticStartDelay),
             "AutomaticStopAction": text(configuration?.automaticStopAction), "CheckpointType": text(configuration?.checkpointType),
@@ -99,8 +104,24 @@ public final class VirtualMachineObject: LiveObject {
             "PicosecondsPerInstruction": number(configuration?.picosecondsPerInstruction), "Engine": text(status.engine),
             "HasSavedState": .boolean(status.hasSavedState), "IsResponding": .boolean(status.isResponding),
         ]
-        return Record(typeName: "VirtualMachine", Self.objectType.properties.map { ($0.name, values[$0.name] ?? .null) })
+        var all = values.merging(Self.constants) { value, _ in value }
+        all["Groups"] = .list(
+            groups.filter { $0.kind == .machines && $0.members.contains(machine.id) }.map { .object(VMGroupObject(machine.host, $0)) })
+        all["ResourceMeteringEnabled"] = .boolean(configuration?.metering != nil)
+        all["FloppyDrive"] = configuration?.generation == 1 ? .object(ComponentObject.floppyDrive(machine)) : .null
+        all["VirtualMachineSubType"] = configuration.map { .string("Generation\($0.generation)") } ?? .null
+        return Record(typeName: "VirtualMachine", Self.objectType.properties.map { ($0.name, all[$0.name] ?? .null) })
     }
+
+    /// What is the same of every machine here.
+    private static let constants: [String: Value] = [
+        "SmartPagingFilePath": .string(""), "SmartPagingFileInUse": .boolean(false), "IsClustered": .boolean(false),
+        "NumaNodesCount": .integer(1), "NumaSocketCount": .integer(1), "NumaAligned": .boolean(true),
+        "AutomaticCriticalErrorAction": .string("Pause"), "AutomaticCriticalErrorActionTimeout": .integer(30),
+        "ReplicationState": .string("Disabled"), "ReplicationHealth": .string("NotApplicable"), "ReplicationMode": .string("None"),
+        "FibreChannelHostBusAdapters": .list([]), "GuestControlledCacheTypes": .boolean(false),
+        "LowMemoryMappedIoSpace": .integer(0), "HighMemoryMappedIoSpace": .integer(0),
+    ]
 
     /// The pairs of the key-value exchange by their keys.
     private static func guestRecord(_ guest: GuestSummary) -> Value {
@@ -139,8 +160,8 @@ public final class VirtualMachineObject: LiveObject {
             .init("VMIntegrationService", "VMIntegrationComponent[]", "Its integration services."),
             .init("Notes", "String", "Free text of its owner."),
             .init("CreationTime", "DateTime", "When it was made."),
-            .init("Path", "String", "Its folder."),
-            .init("ConfigurationLocation", "String", "As Path."),
+            .init("Path", "String", "The folder of its files: where New-VM -Path put them, else its folder in the store."),
+            .init("ConfigurationLocation", "String", "Its folder in the store, with its configuration."),
             .init("AutomaticStartAction", "StartAction", "What the host's start does with it."),
             .init("AutomaticStartDelay", "Int32", "Seconds that this waits."),
             .init("AutomaticStopAction", "StopAction", "What the host's shutdown does with it."),
@@ -170,6 +191,25 @@ public final class VirtualMachineObject: LiveObject {
             .init("Engine", "ProcessorEngine", "What runs its processors; nil when off."),
             .init("HasSavedState", "Boolean", "Whether a saved state lies in its folder."),
             .init("IsResponding", "Boolean", "False when its worker did not answer in time."),
+            .init("Groups", "VMGroup[]", "The groups that it is in."),
+            .init("ResourceMeteringEnabled", "Boolean", "Whether what it uses is counted (Measure-VM)."),
+            .init("FloppyDrive", "VMFloppyDiskDrive", "Generation 1: its floppy disk drive; else nil."),
+            .init("VirtualMachineSubType", "VirtualMachineSubType", "Generation1 or Generation2."),
+            .init("SmartPagingFilePath", "String", "Empty: there is no smart paging."),
+            .init("SmartPagingFileInUse", "Boolean", "False: there is no smart paging."),
+            .init("IsClustered", "Boolean", "False: there are no clusters."),
+            .init("NumaNodesCount", "Int32", "NUMA nodes that its guest sees: 1."),
+            .init("NumaSocketCount", "Int32", "Sockets that its guest sees: 1."),
+            .init("NumaAligned", "Boolean", "True: there is one node."),
+            .init("AutomaticCriticalErrorAction", "CriticalErrorAction", "Pause: what a full or lost disk does with it."),
+            .init("AutomaticCriticalErrorActionTimeout", "Int32", "Minutes that this would wait; it stays paused."),
+            .init("ReplicationState", "VMReplicationState", "Disabled: there is no replication."),
+            .init("ReplicationHealth", "VMReplicationHealthState", "NotApplicable: there is no replication."),
+            .init("ReplicationMode", "VMReplicationMode", "None: there is no replication."),
+            .init("FibreChannelHostBusAdapters", "VMFibreChannelHba[]", "None: there is no Fibre Channel."),
+            .init("GuestControlledCacheTypes", "Boolean", "False: no device is assigned to guests."),
+            .init("LowMemoryMappedIoSpace", "UInt32", "0: no device is assigned to guests."),
+            .init("HighMemoryMappedIoSpace", "UInt64", "0: no device is assigned to guests."),
         ])
 }
 

@@ -39,7 +39,12 @@ extension Cmdlet {
             let wanted = invocation.string("For") ?? (invocation.isGiven("Pattern") ? "Console" : "Heartbeat")
             let seconds = invocation.integer("Timeout") ?? -1
             let timeout = seconds < 0 ? nil : Double(seconds)
-            let isCancelled = { (try? invocation.checkCancelled()) == nil }
+            let activity = "Waiting for \(machine.name) (\(wanted))"
+            defer { invocation.terminal.endProgress(activity) }
+            let isCancelled = {
+                invocation.terminal.show(Progress(activity, fraction: nil))
+                return (try? invocation.checkCancelled()) == nil
+            }
             func misuse(_ text: String) -> ErrorRecord {
                 ErrorRecord(text, "AmbiguousParameterSet", .invalidArgument, target: target.displayName, cmdlet: "Wait-VM")
             }

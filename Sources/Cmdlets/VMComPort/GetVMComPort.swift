@@ -6,7 +6,7 @@ extension ObjectType {
         properties: [
             .init("Name", "String", "COM 1 or COM 2."),
             .init("Number", "Int32", "1 or 2."),
-            .init("Path", "String", "A named pipe that it is connected to; empty: the console of Connect-VMConsole."),
+            .init("Path", "String", "The socket that leads to it while the machine runs; empty: only the console of Connect-VMConsole."),
             .init("DebuggerMode", "OnOffState", "Off."),
             .init("Id", "String", "Identifier of this part."),
         ] + ComponentObject.common)
@@ -20,7 +20,8 @@ extension ComponentObject {
             read: {
                 Record(
                     [
-                        ("Name", .string("COM \(number)")), ("Number", .count(number)), ("Path", .string("")),
+                        ("Name", .string("COM \(number)")), ("Number", .count(number)),
+                        ("Path", .string(try machine.configuration().comPortPaths?[number] ?? "")),
                         ("DebuggerMode", .string("Off")),
                         ("Id", .string("\(machine.id)\\COM\(number)")),
                     ] + commonFields(machine))
@@ -42,7 +43,7 @@ extension Cmdlet {
         ],
         output: "VMComPort",
         examples: [Example("Get-VMComPort web01 1", "The first serial port of web01.")],
-        body: .perTarget(parameters: ["VMName", "VM"]) { invocation, target in
+        body: .perTarget(parameters: ["VMName", "VM", "VMSnapshot"]) { invocation, target in
             let machine = try target.virtualMachine()
             for number in 1...2 where invocation.integer("Number").map({ $0 == Int64(number) }) ?? true {
                 try invocation.emit(.object(ComponentObject.comPort(machine, number)))

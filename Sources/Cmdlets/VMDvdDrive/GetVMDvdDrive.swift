@@ -14,7 +14,7 @@ extension Cmdlet {
         ],
         output: "DvdDrive",
         examples: [Example("Get-VMDvdDrive web01", "The DVD drives of web01.")],
-        body: .perTarget(parameters: ["VMName", "VM", "VMDriveController"]) { invocation, target in
+        body: .perTarget(parameters: ["VMName", "VM", "VMSnapshot", "VMDriveController"]) { invocation, target in
             try invocation.emitDrives(.dvd, of: target)
         })
 }

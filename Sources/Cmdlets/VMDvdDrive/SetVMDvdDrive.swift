@@ -21,7 +21,7 @@ extension Cmdlet {
                 "VMDvdDrive", .object("DvdDrive"), "Drives, as Get-VMDvdDrive gives them.", sets: ["Object"], mandatory: true, position: 0,
                 pipeline: .byValue, many: true),
         ] + Parameter.toPlace + [
-            .noPools, .allowUnverifiedPaths, .passthru, Parameter("Eject", .switched, "Takes the disc out.", ours: true),
+            .resourcePool(), .allowUnverifiedPaths, .passthru, Parameter("Eject", .switched, "Takes the disc out.", ours: true),
         ] + Parameter.remote(sets: ["VMName"]),
         output: "DvdDrive",
         examples: [
@@ -34,8 +34,13 @@ extension Cmdlet {
                 if invocation.isOn("Eject") || invocation.string("Path") == "" {
                     return VirtualMachineConfiguration.Drive(kind: .dvd, location: drive.location)
                 }
-                guard let path = invocation.string("Path") else { return drive }
-                return try VirtualMachineConfiguration.Drive(kind: .dvd, location: drive.location, imagePath: path)
+                var new = drive
+                if let path = invocation.string("Path") {
+                    new = try VirtualMachineConfiguration.Drive(kind: .dvd, location: drive.location, imagePath: path)
+                    new.pool = drive.pool
+                }
+                if let pool = try invocation.chosenPool(.disc, image: new.path) { new.pool = pool }
+                return new
             }
             try invocation.passthru(changed)
         })

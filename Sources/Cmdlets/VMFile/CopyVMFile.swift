@@ -1,4 +1,5 @@
 import Basics
+import Glibc
 import Management
 
 extension Cmdlet {
@@ -29,10 +30,13 @@ extension Cmdlet {
             let machine = try target.virtualMachine()
             let source = invocation.string("SourcePath") ?? ""
             let terminal = invocation.terminal
-            defer { terminal.progress("Copy-VMFile \(machine.name)", fraction: nil) }
+            let activity = "Copying \(source) to \(machine.name)"
+            var status = stat()
+            let total = stat(source, &status) == 0 ? Int64(status.st_size) : nil
+            defer { terminal.endProgress(activity) }
             try machine.copyFile(
                 from: source, to: invocation.string("DestinationPath") ?? "", createsFolders: invocation.isOn("CreateFullPath"),
                 overwrites: invocation.isOn("Force"), isCancelled: { (try? invocation.checkCancelled()) == nil },
-                progress: { terminal.progress("Copy-VMFile \(machine.name)", fraction: $0) })
+                progress: { terminal.show(Progress(activity, fraction: $0, total: total)) })
         })
 }

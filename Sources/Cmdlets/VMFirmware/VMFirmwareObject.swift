@@ -8,6 +8,11 @@ extension ObjectType {
             .init("InitialRamdiskPath", "String", "Initial ramdisk for the kernel."),
             .init("KernelArguments", "String", "The kernel's command line."),
             .init("SecureBoot", "OnOffState", "Off: direct boot checks no signature."),
+            .init("SecureBootTemplate", "String", "Empty: there are no signatures to check."),
+            .init("SecureBootTemplateId", "Guid", "Nil: there are no signatures to check."),
+            .init("PreferredNetworkBootProtocol", "IPProtocolPreference", "IPv4: nothing boots from the network yet."),
+            .init("ConsoleMode", "ConsoleModeType", "Default: there is no firmware that writes."),
+            .init("PauseAfterBootFailure", "OnOffState", "Off: a kernel that cannot be booted is an error of Start-VM."),
             .init("BootOrder", "VMBootSource[]", "Boot devices in order; none yet."),
         ] + ComponentObject.common)
 }
@@ -23,7 +28,9 @@ extension ComponentObject {
                 return Record(
                     [
                         ("KernelPath", text(settings.kernelPath)), ("InitialRamdiskPath", text(settings.initialRamdiskPath)),
-                        ("KernelArguments", text(settings.kernelArguments)), ("SecureBoot", .string("Off")), ("BootOrder", .list([])),
+                        ("KernelArguments", text(settings.kernelArguments)), ("SecureBoot", .string("Off")),
+                        ("SecureBootTemplate", .string("")), ("PreferredNetworkBootProtocol", .string("IPv4")),
+                        ("ConsoleMode", .string("Default")), ("PauseAfterBootFailure", .string("Off")), ("BootOrder", .list([])),
                     ] + commonFields(machine))
             })
     }

@@ -12,7 +12,7 @@ extension Cmdlet {
             "-AllowedParentPath is ours: a differencing disk's parent outside its folder is opened only when it is named so.",
         ],
         sets: ParameterSet.addDriveSets,
-        parameters: Parameter.partTargets + [
+        parameters: [.partVMName(), .vm()] + Parameter.remote(sets: ["VMName"], hasPSName: true) + [
             .driveController(many: false), .controllerType(sets: ["VMName", "VMObject"], position: 1),
             .controllerNumber(sets: ["VMName", "VMObject"], position: 2), .controllerLocation(position: 3),
             Parameter("Path", .path, "The image.", position: 4, completion: .path),
@@ -27,8 +27,9 @@ extension Cmdlet {
                     "Add-VMHardDiskDrive needs -Path: a drive without an image is not there.", "DiskPathMissing", .invalidArgument,
                     target: target.displayName, action: "New-VHD makes an image.", cmdlet: "Add-VMHardDiskDrive")
             }
-            let drive = try VirtualMachineConfiguration.Drive(
+            var drive = try VirtualMachineConfiguration.Drive(
                 kind: .hardDisk, location: 0, imagePath: path, allowedParents: (invocation.list("AllowedParentPath") ?? []).map(\.text))
+            if let pool = try invocation.chosenPool(.hardDisk, image: drive.path) { drive.pool = pool }
             let added = try invocation.addDrive(drive, to: target)
             try invocation.passthru(added)
         })

@@ -34,7 +34,6 @@ extension Parameter {
 
     static let allowUnverifiedPaths = Parameter(
         "AllowUnverifiedPaths", .switched, "Takes the path as it is, without opening the image.")
-    static let noPools = Parameter("ResourcePoolName", .string, "The resource pool.", effect: .refused("there are no resource pools"))
 
     /// What hard disk drives of the module have beyond an image.
     static func diskExtras(reservations: ParameterType) -> [Parameter] {
@@ -42,7 +41,7 @@ extension Parameter {
             Parameter(
                 "DiskNumber", .integer(0...Int64(UInt32.max)), "Number of a host's disk.", aliases: ["Number"], pipeline: .byPropertyName,
                 effect: .refused("drives have images, not disks of the host")),
-            .noPools,
+            .resourcePool(),
             Parameter(
                 "SupportPersistentReservations", reservations, "Lets machines share the disk.", aliases: ["ShareVirtualDisk"],
                 effect: .refused("a disk belongs to one machine at a time")),

@@ -15,7 +15,7 @@ extension Cmdlet {
             Example("Get-VMHardDiskDrive web01", "The disks of web01."),
             Example("Get-VM | Get-VMHardDiskDrive | Select-Object VMName, Path", "All images in use."),
         ],
-        body: .perTarget(parameters: ["VMName", "VM", "VMDriveController"]) { invocation, target in
+        body: .perTarget(parameters: ["VMName", "VM", "VMSnapshot", "VMDriveController"]) { invocation, target in
             guard invocation.string("ControllerType") != "IDE" else { return }
             try invocation.emitDrives(.hardDisk, of: target)
         })

@@ -20,7 +20,7 @@ extension Cmdlet {
             Parameter(
                 "ToControllerType", .enumeration("ControllerType", ["IDE", "SCSI"]), "SCSI; there are no IDE controllers."),
         ] + Parameter.toPlace + Parameter.diskExtras(reservations: .boolean) + [.allowUnverifiedPaths, .passthru]
-            + Parameter.remote(sets: ["VMName"]),
+            + Parameter.remote(sets: ["VMName"], sessionByProperty: true, hasPSName: true),
         output: "HardDiskDrive",
         examples: [
             Example("Set-VMHardDiskDrive web01 -ControllerNumber 0 -ControllerLocation 1 -Path /srv/new.vhdx", "Another image.")
@@ -36,6 +36,8 @@ extension Cmdlet {
                     new = try VirtualMachineConfiguration.Drive(
                         kind: .hardDisk, location: drive.location, imagePath: new.path ?? "", allowedParents: parents.map(\.text))
                 }
+                new.pool = drive.pool
+                if let pool = try invocation.chosenPool(.hardDisk, image: new.path) { new.pool = pool }
                 return new
             }
             try invocation.passthru(changed)

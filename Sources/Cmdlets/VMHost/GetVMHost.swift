@@ -1,4 +1,5 @@
 import Management
+import Persistence
 
 extension ObjectType {
     static let vmHost = ObjectType(
@@ -19,6 +20,18 @@ extension ObjectType {
             .init("SupportedVmVersions", "String[]", "Versions of configurations that it reads."),
             .init("IovSupport", "Boolean", "False: there are no devices to divide."),
             .init("EnableEnhancedSessionMode", "Boolean", "False: there is no video console."),
+            .init("IovSupportReasons", "String[]", "Why there are none."),
+            .init("MacAddressMinimum", "String", "The first MAC address that is drawn for a new adapter."),
+            .init("MacAddressMaximum", "String", "The last one."),
+            .init("ResourceMeteringSaveInterval", "TimeSpan", "How often a running machine's use is written down."),
+            .init("NumaSpanningEnabled", "Boolean", "True: the host's kernel chooses the node of each page."),
+            .init("HostNumaStatus", "VMHostNumaNode[]", "Its NUMA nodes, as Get-VMHostNumaNode gives them."),
+            .init("MaximumStorageMigrations", "UInt32", "Moves of disks at once."),
+            .init("MaximumVirtualMachineMigrations", "UInt32", "0: there is no migration."),
+            .init("VirtualMachineMigrationEnabled", "Boolean", "False: there is no migration."),
+            .init("UseAnyNetworkForMigration", "Boolean", "False: there is no migration."),
+            .init("VirtualMachineMigrationAuthenticationType", "MigrationAuthenticationType", "Nil: there is no migration."),
+            .init("VirtualMachineMigrationPerformanceOption", "VMMigrationPerformance", "Nil: there is no migration."),
             .init("FullyQualifiedDomainName", "String", "As Name."),
             .init("ComputerName", "String", "As Name."),
         ])
@@ -36,10 +49,7 @@ extension Cmdlet {
             Parameter(
                 "Credential", .any, "Who to be on another host.", sets: ["ComputerName"], position: 1, many: true,
                 effect: .refused("remote hosts are not there yet")),
-            Parameter(
-                "CimSession", .any, "A session on another host.", sets: ["CimSession"], mandatory: true, position: 0, pipeline: .byValue,
-                many: true,
-                effect: .refused("remote hosts are not there yet")),
+            .cimSession(sets: ["CimSession"], mandatory: true, position: 0, pipeline: .byPropertyName),
         ],
         output: "VMHost",
         examples: [Example("(Get-VMHost).VirtualMachinePath", "Where the folders of virtual machines lie.")],
@@ -54,7 +64,18 @@ extension ComponentObject {
             .vmHost, identity: host.storePath, displayName: LocalHost.name, machine: nil,
             read: {
                 let information = host.information()
+                let settings = try host.settings()
                 return Record([
+                    ("MacAddressMinimum", .string(settings.macAddressMinimum ?? HostSettings.macAddresses.lowerBound)),
+                    ("MacAddressMaximum", .string(settings.macAddressMaximum ?? HostSettings.macAddresses.upperBound)),
+                    (
+                        "ResourceMeteringSaveInterval",
+                        .duration(TimeSpan(seconds: Double(settings.resourceMeteringSaveInterval ?? HostSettings.defaultMeteringInterval)))
+                    ),
+                    ("NumaSpanningEnabled", .boolean(true)),
+                    ("IovSupportReasons", .list([.string("No device of the host is divided among virtual machines here.")])),
+                    ("MaximumStorageMigrations", .integer(2)), ("MaximumVirtualMachineMigrations", .integer(0)),
+                    ("VirtualMachineMigrationEnabled", .boolean(false)), ("UseAnyNetworkForMigration", .boolean(false)),
                     ("Name", .string(information.computerName)),
                     ("LogicalProcessorCount", .count(information.logicalProcessorCount)),
                     ("MemoryCapacity", .count(information.memoryCapacity)),
@@ -72,6 +93,10 @@ extension ComponentObject {
                     ("FullyQualifiedDomainName", .string(information.computerName)),
                     ("ComputerName", .string(information.computerName)),
                 ])
+            },
+            readOne: { name in
+                // A look at the processors takes a tenth of a second.
+                name == "HostNumaStatus" ? .list(host.numaNodes().map(\.value)) : nil
             })
     }
 }

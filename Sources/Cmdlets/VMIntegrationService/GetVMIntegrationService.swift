@@ -17,7 +17,7 @@ extension Cmdlet {
             Example("Get-VMIntegrationService web01", "All services of web01 and how they do."),
             Example("(Get-VMIntegrationService web01 Heartbeat).PrimaryStatusDescription", "How one does."),
         ],
-        body: .perTarget(parameters: ["VMName", "VM"]) { invocation, target in
+        body: .perTarget(parameters: ["VMName", "VM", "VMSnapshot"]) { invocation, target in
             let machine = try target.virtualMachine()
             for service in try invocation.integrationServices() {
                 try invocation.emit(.object(IntegrationServiceObject(machine, service)))

@@ -25,7 +25,7 @@ extension Cmdlet {
             Parameter(
                 "MaximumAmountPerNumaNodeBytes", .bytes, "Memory of one NUMA node.",
                 effect: .noEffect("virtual machines have one NUMA node")),
-            Parameter("ResourcePoolName", .string, "The resource pool.", effect: .refused("there are no resource pools")),
+            .resourcePool(),
             .passthru,
         ],
         output: "VMMemory",
@@ -37,9 +37,13 @@ extension Cmdlet {
         shouldProcess: true,
         body: .perTarget(parameters: ["VMName", "VM", "VMMemory"]) { invocation, target in
             let machine = try target.virtualMachine()
-            let settings = ["StartupBytes", "DynamicMemoryEnabled", "MinimumBytes", "MaximumBytes", "Buffer", "Priority"]
+            let settings = [
+                "StartupBytes", "DynamicMemoryEnabled", "MinimumBytes", "MaximumBytes", "Buffer", "Priority", "ResourcePoolName",
+            ]
+            let pool = try invocation.chosenPool(.memory)
             if settings.contains(where: invocation.isGiven) {
                 try machine.configure { configuration in
+                    if let pool { configuration.setPool(pool, .memory) }
                     if let bytes = invocation.integer("StartupBytes") { configuration.memory.startupBytes = UInt64(bytes) }
                     if invocation.isGiven("DynamicMemoryEnabled") {
                         if invocation.isOn("DynamicMemoryEnabled") {

@@ -10,6 +10,8 @@ extension ObjectType {
             .init("Maximum", "Int64", "Most bytes with dynamic memory."),
             .init("Buffer", "Int32", "Percent kept free with dynamic memory."),
             .init("Priority", "Int32", "Priority against other virtual machines, 0 to 100."),
+            .init("ResourcePoolName", "String", "Its resource pool."),
+            .init("MaximumPerNumaNode", "Int64", "Most bytes on its one NUMA node."),
             .init("Name", "String", "Memory."), .init("Id", "String", "Identifier of this part."),
         ] + ComponentObject.common)
 }
@@ -20,12 +22,16 @@ extension ComponentObject {
         ComponentObject(
             .vmMemory, identity: machine.id.description, displayName: "Memory of \(machine.name)", machine: machine,
             read: {
-                let settings = try machine.configuration().memory
+                let configuration = try machine.configuration()
+                let settings = configuration.memory
                 return Record(
                     [
                         ("Startup", .count(settings.startupBytes)), ("DynamicMemoryEnabled", .boolean(settings.dynamicMemoryEnabled)),
                         ("Minimum", .count(settings.minimumBytes)), ("Maximum", .count(settings.maximumBytes)),
-                        ("Buffer", .count(settings.buffer)), ("Priority", .count(settings.priority)), ("Name", .string("Memory")),
+                        ("Buffer", .count(settings.buffer)), ("Priority", .count(settings.priority)),
+                        ("ResourcePoolName", .string(machine.host.poolName(configuration.pools(.memory).first ?? nil))),
+                        ("MaximumPerNumaNode", .count(settings.dynamicMemoryEnabled ? settings.maximumBytes : settings.startupBytes)),
+                        ("Name", .string("Memory")),
                         ("Id", .string("\(machine.id)\\Memory")),
                     ] + commonFields(machine))
             })

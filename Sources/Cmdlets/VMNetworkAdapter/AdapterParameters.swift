@@ -5,13 +5,17 @@ import Persistence
 /// What the cmdlets on network adapters share.
 extension Parameter {
     /// -VMName, -VM, -ManagementOS and -ComputerName ….
-    static func adapterMachines(mandatory: Bool = true) -> [Parameter] {
-        [.partVMName(mandatory: mandatory), .vm(), .managementOS] + remote(sets: ["VMName", "ManagementOS"])
+    static func adapterMachines(mandatory: Bool = true, ofHost host: Parameter = .managementOS) -> [Parameter] {
+        [.partVMName(mandatory: mandatory), .vm(), host] + remote(sets: ["VMName", "ManagementOS"])
     }
 
     static let managementOS = Parameter(
+        "ManagementOS", .switched, "Adapters of the host on its virtual switches.", sets: ["ManagementOS"], mandatory: true)
+
+    /// -ManagementOS of the cmdlets on access rules.
+    static let noRulesOfHost = Parameter(
         "ManagementOS", .switched, "Adapters of the host.", sets: ["ManagementOS"], mandatory: true,
-        effect: .refused("the host has no virtual adapters; an internal switch gives it a network interface"))
+        effect: .refused("access rules are for machines; the host has its kernel's own"))
 
     static func vmNetworkAdapter(sets: [String] = ["ResourceObject"], many: Bool) -> Parameter {
         Parameter(
@@ -71,6 +75,10 @@ extension Invocation {
 
     /// Changes the target's adapters together and gives those that -Passthru asks for.
     func changeAdapters(of target: any LiveObject, _ change: (inout AdapterConfiguration) throws -> Void) throws {
+        if let host = target as? HostAdapterObject {
+            try host.adapter.configure(change)
+            return try passthru(target)
+        }
         let (machine, chosen) = try adapters(of: target)
         let new = try machine.configure { configuration in
             for index in configuration.adapters.indices where chosen.contains(where: { $0.id == configuration.adapters[index].id }) {

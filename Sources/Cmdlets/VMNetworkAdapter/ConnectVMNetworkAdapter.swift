@@ -26,9 +26,8 @@ extension Cmdlet {
                 sets: ["Object_SwitchObject", "Name_SwitchObject"],
                 mandatory: true, position: 2, pipeline: .byValue),
             Parameter(
-                "UseAutomaticConnection", .switched, "A switch of the resource pool.",
-                sets: ["Object_UseAutomaticConnection", "Name_UseAutomaticConnection"], mandatory: true,
-                effect: .refused("there are no resource pools")),
+                "UseAutomaticConnection", .switched, "A switch of the adapter's resource pool; the one that serves the fewest adapters.",
+                sets: ["Object_UseAutomaticConnection", "Name_UseAutomaticConnection"], mandatory: true),
             .passthru,
         ] + Parameter.remote(sets: byName),
         output: "VMNetworkAdapter",
@@ -38,6 +37,13 @@ extension Cmdlet {
         ],
         shouldProcess: true,
         body: .perTarget(parameters: ["VMName", "VMNetworkAdapter"]) { invocation, target in
+            if invocation.isOn("UseAutomaticConnection") {
+                let host = try target.virtualMachine().host
+                return try invocation.changeAdapters(of: target) { adapter in
+                    let connection = try host.automaticSwitch(inPool: adapter.pool)
+                    (adapter.switchId, adapter.switchName) = (connection.id, connection.name)
+                }
+            }
             var name = invocation.string("SwitchName") ?? ""
             if case .object(let object)? = invocation.argument("VMSwitch") { name = object.displayName }
             let connection = try target.virtualMachine().host.virtualSwitch(named: name)

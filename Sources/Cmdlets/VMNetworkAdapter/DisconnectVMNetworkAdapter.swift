@@ -13,6 +13,8 @@ extension Cmdlet {
         examples: [Example("Disconnect-VMNetworkAdapter web01", "Pulls all cables of web01.")],
         shouldProcess: true,
         body: .perTarget(parameters: ["VMName", "VMNetworkAdapter"]) { invocation, target in
+            // An adapter of the host lives on its switch and nowhere else.
+            _ = try target.virtualMachine()
             try invocation.changeAdapters(of: target) { ($0.switchId, $0.switchName) = (nil, nil) }
         })
 }

@@ -4,7 +4,7 @@ import Management
 extension Cmdlet {
     /// `Get-VMNetworkAdapter`.
     static let getVMNetworkAdapter = Cmdlet(
-        "Get", "VMNetworkAdapter", synopsis: "Gets the network adapters of virtual machines.",
+        "Get", "VMNetworkAdapter", synopsis: "Gets the network adapters of virtual machines, or of this host on its switches.",
         sets: ["VMName", "VMObject", "ManagementOS", "All", "VMSnapshot"].map { .init($0, isDefault: $0 == "VMName", shape: .many) },
         parameters: [
             .partVMName(), .vm(), .managementOS, .vmSnapshot,
@@ -12,15 +12,14 @@ extension Cmdlet {
             Parameter(
                 "Name", .string, "Name of the adapter; wildcards are accepted.", aliases: ["VMNetworkAdapterName"], position: 1,
                 wildcards: true),
-            Parameter(
-                "SwitchName", .string, "Only adapters on this switch.", sets: ["ManagementOS"],
-                effect: .refused("the host has no virtual adapters")),
+            Parameter("SwitchName", .string, "Only adapters on this switch.", sets: ["ManagementOS"]),
             Parameter("All", .switched, "The adapters of all machines.", sets: ["All"], mandatory: true),
         ] + Parameter.remote(sets: ["VMName", "ManagementOS", "All"]),
         output: "VMNetworkAdapter",
         examples: [
             Example("Get-VMNetworkAdapter web01", "The adapters of web01."),
             Example("(Get-VMNetworkAdapter web01)[1].IPAddresses", "The addresses that the guest reports for the first."),
+            Example("Get-VMNetworkAdapter -ManagementOS", "The adapters of this host; HostInterface is their name in its kernel."),
             Example("Get-VMNetworkAdapter -All | Where-Object SwitchName -eq inside", "Everything on the switch inside."),
         ],
         body: .perCall { invocation in
@@ -29,6 +28,12 @@ extension Cmdlet {
             func emit(_ target: any LiveObject) throws {
                 let (machine, adapters) = try invocation.adapters(of: target)
                 for adapter in adapters { try invocation.emit(.object(NetworkAdapterObject(machine, adapter))) }
+            }
+            if invocation.isOn("ManagementOS") {
+                for adapter in try HostAdapterObject.chosen(invocation.arguments, invocation.cmdlet, host) {
+                    try invocation.emit(.object(adapter))
+                }
+                return
             }
             if invocation.isOn("All") {
                 for machine in try host.machines() {
@@ -39,7 +44,7 @@ extension Cmdlet {
                 }
                 return
             }
-            for value in (invocation.list("VMName") ?? []) + (invocation.list("VM") ?? []) {
+            for value in try (invocation.list("VMName") ?? []) + (invocation.list("VM") ?? []) + invocation.pastMachines() {
                 do {
                     let type: ParameterType = .name(of: "VirtualMachine")
                     for target in try ObjectResolver.resolve(value, of: type, invocation.cmdlet, invocation.context, warn: { _ in }) {

@@ -46,7 +46,7 @@ extension Cmdlet {
             Parameter(
                 "MandatoryFeatureId", .string, "Features that a switch must have.", many: true,
                 effect: .refused("switches have no such features")),
-            .noPools,
+            .resourcePool(),
             Parameter("TestReplicaPoolName", .string, "For tests of replicas.", effect: .refused("there are no replicas")),
             Parameter("TestReplicaSwitchName", .string, "For tests of replicas.", effect: .refused("there are no replicas")),
             Parameter(
@@ -72,7 +72,15 @@ extension Cmdlet {
         ],
         shouldProcess: true,
         body: .perTarget(parameters: ["VMName", "VM", "VMNetworkAdapter"]) { invocation, target in
+            if target is HostAdapterObject {
+                try invocation.refuseForHost([
+                    "StaticMacAddress", "DynamicMacAddress", "MacAddressSpoofing", "MaximumBandwidth", "ResourcePoolName",
+                ])
+            }
             let mac = try invocation.macAddress("StaticMacAddress")
+            guard !(target is HostAdapterObject) else {
+                return try invocation.changeAdapters(of: target) { invocation.setGuards(&$0) }
+            }
             let (machine, chosen) = try invocation.adapters(of: target)
             guard mac == nil || !invocation.isOn("DynamicMacAddress"), mac == nil || chosen.count <= 1 else {
                 let why =
@@ -90,16 +98,25 @@ extension Cmdlet {
                     taken.insert(fresh[fresh.count - 1])
                 }
             }
+            let pool = try invocation.chosenPool(.ethernet)
             try invocation.changeAdapters(of: target) { adapter in
+                if let pool { adapter.pool = pool }
                 if let mac { (adapter.macAddress, adapter.dynamicMacAddress) = (mac, false) }
                 if let position = chosen.firstIndex(where: { $0.id == adapter.id }), fresh.indices.contains(position) {
                     (adapter.macAddress, adapter.dynamicMacAddress) = (fresh[position], true)
                 }
                 if let state = invocation.onOff("MacAddressSpoofing") { adapter.macAddressSpoofing = state }
-                if let state = invocation.onOff("DhcpGuard") { adapter.dhcpGuard = state }
-                if let state = invocation.onOff("RouterGuard") { adapter.routerGuard = state }
-                if let mode = invocation.string("PortMirroring") { adapter.portMirroring = mode }
+                invocation.setGuards(&adapter)
                 if let bits = invocation.integer("MaximumBandwidth") { adapter.maximumBandwidth = bits == 0 ? nil : UInt64(bits) }
             }
         })
+}
+
+extension Invocation {
+    /// What may be set of machines' adapters and of the host's.
+    fileprivate func setGuards(_ adapter: inout AdapterConfiguration) {
+        if let state = onOff("DhcpGuard") { adapter.dhcpGuard = state }
+        if let state = onOff("RouterGuard") { adapter.routerGuard = state }
+        if let mode = string("PortMirroring") { adapter.portMirroring = mode }
+    }
 }

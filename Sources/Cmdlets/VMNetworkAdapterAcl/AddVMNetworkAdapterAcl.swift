@@ -7,7 +7,7 @@ extension Cmdlet {
         details:
             "The rule with the most exact address decides; without one a frame passes. Meter counts, and lets pass. Rules hold at once, also for a running machine.",
         sets: ParameterSet.adapterSets(),
-        parameters: Parameter.adapterMachines() + [
+        parameters: Parameter.adapterMachines(ofHost: .noRulesOfHost) + [
             .vmNetworkAdapter(many: true), .longAdapterName, .aclAction(), .aclDirection(),
         ] + Parameter.aclAddresses() + [.passthru],
         output: "VMNetworkAdapterAclSetting",

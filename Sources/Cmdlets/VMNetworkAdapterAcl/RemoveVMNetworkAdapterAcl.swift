@@ -9,7 +9,7 @@ extension Cmdlet {
         "Remove", "VMNetworkAdapterAcl", synopsis: "Removes access rules from network adapters.",
         details: "The rules are named as they were added, or given as objects. A rule that no adapter has is an error.",
         sets: ParameterSet.adapterSets(byAddress + ["InputObjectParameter"]),
-        parameters: Parameter.adapterMachines() + [
+        parameters: Parameter.adapterMachines(ofHost: .noRulesOfHost) + [
             .vmNetworkAdapter(many: true), .longAdapterName, .aclAction(sets: byAddress), .aclDirection(sets: byAddress),
         ] + Parameter.aclAddresses(sets: byAddress) + [
             Parameter(

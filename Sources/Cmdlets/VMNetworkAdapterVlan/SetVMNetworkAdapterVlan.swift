@@ -33,6 +33,11 @@ extension Cmdlet {
         shouldProcess: true,
         body: .perTarget(parameters: ["VMName", "VM", "VMNetworkAdapter"]) { invocation, target in
             let vlan = try invocation.vlan()
+            if let host = target as? HostAdapterObject {
+                try host.adapter.configure { $0.vlan = vlan }
+                if invocation.isOn("Passthru") { try invocation.emit(.object(HostVlanSettingObject(host.adapter, name: host.displayName))) }
+                return
+            }
             let (machine, chosen) = try invocation.adapters(of: target)
             let new = try machine.configure { configuration in
                 for index in configuration.adapters.indices where chosen.contains(where: { $0.id == configuration.adapters[index].id }) {

@@ -15,7 +15,14 @@ final class VlanSettingObject: MachinePart {
 
     func fields(_ view: MachineView) -> [(name: String, value: Value)]? {
         guard let now = view.configuration.adapters.first(where: { $0.id == adapter.id }) else { return nil }
-        let vlan = now.vlan ?? .init(mode: "Untagged")
+        return Self.fields(of: now.vlan) + [
+            ("VMNetworkAdapterName", .string(now.name)), ("ParentAdapter", .object(NetworkAdapterObject(machine, now))),
+        ]
+    }
+
+    /// What a VLAN says of itself.
+    static func fields(of vlan: VirtualMachineConfiguration.VLAN?) -> [(name: String, value: Value)] {
+        let vlan = vlan ?? .init(mode: "Untagged")
         let allowed = vlan.allowedIds ?? []
         let list =
             switch vlan.mode {
@@ -27,7 +34,6 @@ final class VlanSettingObject: MachinePart {
             ("OperationMode", .string(vlan.mode)), ("Mode", .string(vlan.mode)), ("AccessVlanId", .count(vlan.accessId ?? 0)),
             ("NativeVlanId", .count(vlan.nativeId ?? 0)), ("AllowedVlanIdList", .list(allowed.map { .count($0) })),
             ("AllowedVlanIdListString", .string(VlanList.text(allowed))), ("VlanList", .string(list)),
-            ("VMNetworkAdapterName", .string(now.name)), ("ParentAdapter", .object(NetworkAdapterObject(machine, now))),
         ]
     }
 }

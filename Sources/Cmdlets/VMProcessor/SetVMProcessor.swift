@@ -31,9 +31,9 @@ extension Cmdlet {
                 effect: .noEffect("every virtual processor is a core")),
             Parameter("MaximumCountPerNumaNode", .integer(1...64), "Processors of one NUMA node.", effect: noTopology),
             Parameter("MaximumCountPerNumaSocket", .integer(1...64), "NUMA nodes of one socket.", effect: noTopology),
-            Parameter("ResourcePoolName", .string, "The resource pool.", effect: .refused("there are no resource pools")),
+            .resourcePool(),
             Parameter(
-                "Perfmon", .string, "Performance counters for the guest.", many: true,
+                "Perfmon", .string, "Performance counters for the guest.",
                 effect: .refused("the processor model has no performance counters")),
             Parameter(
                 "EnableHostResourceProtection", .boolean, "Slows down guests that use too much of the host.",
@@ -52,9 +52,11 @@ extension Cmdlet {
         shouldProcess: true,
         body: .perTarget(parameters: ["VMName", "VM", "VMProcessor"]) { invocation, target in
             let machine = try target.virtualMachine()
-            let settings = ["Count", "Maximum", "Reserve", "RelativeWeight", "Engine"]
+            let settings = ["Count", "Maximum", "Reserve", "RelativeWeight", "Engine", "ResourcePoolName"]
+            let pool = try invocation.chosenPool(.processor)
             if settings.contains(where: invocation.isGiven) {
                 try machine.configure { configuration in
+                    if let pool { configuration.setPool(pool, .processor) }
                     if let count = invocation.integer("Count") { configuration.processor.count = Int(count) }
                     if let maximum = invocation.integer("Maximum") { configuration.processor.maximum = Int(maximum) }
                     if let reserve = invocation.integer("Reserve") { configuration.processor.reserve = Int(reserve) }

@@ -13,6 +13,11 @@ extension ObjectType {
             .init("Maximum", "Int64", "Percent of a host processor that each may use."),
             .init("Reserve", "Int64", "Percent of a host processor reserved for each."),
             .init("RelativeWeight", "Int32", "Weight against other virtual machines."),
+            .init("ResourcePoolName", "String", "Its resource pool."),
+            .init("HwThreadCountPerCore", "Int64", "1: every virtual processor is a core."),
+            .init("MaximumCountPerNumaNode", "Int64", "Processors of its one NUMA node."),
+            .init("MaximumCountPerNumaSocket", "Int64", "1: it has one NUMA node."),
+            .init("EnableHostResourceProtection", "Boolean", "False: the host schedules the machine's process."),
             .init("Name", "String", "Processor."), .init("Id", "String", "Identifier of this part."),
         ] + ComponentObject.common)
 }
@@ -23,7 +28,8 @@ extension ComponentObject {
         ComponentObject(
             .vmProcessor, identity: machine.id.description, displayName: "Processor of \(machine.name)", machine: machine,
             read: {
-                let settings = try machine.configuration().processor
+                let configuration = try machine.configuration()
+                let settings = configuration.processor
                 return Record(
                     [
                         ("Count", .count(settings.count)), ("Engine", .string(settings.engine)), ("Model", .string(settings.model)),
@@ -31,6 +37,9 @@ extension ComponentObject {
                         ("CompatibilityForOlderOperatingSystemsEnabled", .boolean(false)),
                         ("ExposeVirtualizationExtensions", .boolean(false)), ("Maximum", .count(settings.maximum)),
                         ("Reserve", .count(settings.reserve)), ("RelativeWeight", .count(settings.relativeWeight)),
+                        ("HwThreadCountPerCore", .integer(1)), ("MaximumCountPerNumaNode", .count(settings.count)),
+                        ("ResourcePoolName", .string(machine.host.poolName(configuration.pools(.processor).first ?? nil))),
+                        ("MaximumCountPerNumaSocket", .integer(1)), ("EnableHostResourceProtection", .boolean(false)),
                         ("Name", .string("Processor")), ("Id", .string("\(machine.id)\\Processor")),
                     ] + commonFields(machine))
             })

@@ -13,7 +13,7 @@ extension Cmdlet {
         ],
         output: "VMScsiController",
         examples: [Example("(Get-VMScsiController web01 0).Drives", "The drives of the first controller.")],
-        body: .perTarget(parameters: ["VMName", "VM"]) { invocation, target in
+        body: .perTarget(parameters: ["VMName", "VM", "VMSnapshot"]) { invocation, target in
             let machine = try target.virtualMachine()
             let configuration = try machine.configuration()
             if let number = invocation.number("ControllerNumber") {

@@ -13,6 +13,9 @@ final class CheckpointObject: MachinePart {
         (self.machine, id, name) = (machine, checkpoint.id, checkpoint.name)
     }
 
+    /// The machine as it was then.
+    func past() throws -> any LiveObject { VirtualMachineObject(try machine.past(at: id)) }
+
     var type: ObjectType { .checkpoint }
     var identity: String { "\(machine.id)\\\(id)" }
     var displayName: String { name }

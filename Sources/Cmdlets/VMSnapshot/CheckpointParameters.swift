@@ -41,6 +41,11 @@ extension Invocation {
         }
     }
 
+    /// The machines as they were at the checkpoints of -VMSnapshot.
+    func pastMachines() throws -> [Value] {
+        try (list("VMSnapshot") ?? []).map { .object(try Self.checkpoint($0, cmdlet.name).past()) }
+    }
+
     /// The one checkpoint that the arguments mean. A name that several have is an error that lists them.
     func oneCheckpoint() throws -> CheckpointObject {
         if let given = list("VMSnapshot") { return try Self.checkpoint(given.first, cmdlet.name) }

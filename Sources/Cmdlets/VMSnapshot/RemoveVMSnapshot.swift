@@ -35,9 +35,10 @@ extension Cmdlet {
                 do {
                     guard try invocation.shouldProcess(invocation.plan(ids, machine), "Remove-VMSnapshot") else { continue }
                     let terminal = invocation.terminal
-                    defer { terminal.progress("Merging", fraction: nil) }
+                    let activity = "Merging the disks of \(machine.name)"
+                    defer { terminal.endProgress(activity) }
                     try machine.removeCheckpoints(ids, isCancelled: { (try? invocation.checkCancelled()) == nil }) {
-                        terminal.progress("Merging the disks of \(machine.name)", fraction: $0)
+                        terminal.show(Progress(activity, fraction: $0))
                     }
                 } catch {
                     try invocation.report(error)

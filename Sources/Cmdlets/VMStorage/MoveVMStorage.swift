@@ -41,7 +41,9 @@ extension Cmdlet {
             ),
             Parameter(
                 "Vhds", .table, "Disks by themselves: tables {SourceFilePath=…, DestinationFilePath=…}.", sets: multiple, many: true),
-            .noPools,
+            Parameter(
+                "ResourcePoolName", .string, "A pool that the disks are of afterwards.",
+                effect: .refused("a moved disk stays in its pool; Set-VMHardDiskDrive -ResourcePoolName changes that")),
             Parameter("RetainVhdCopiesOnSource", .switched, "Keeps the old files of images that others stand on."),
             Parameter("RemoveSourceUnmanagedVhds", .switched, "Deletes the old files of parents that the user made, too."),
             Parameter(
@@ -69,7 +71,7 @@ extension Cmdlet {
         body: .perTarget(parameters: ["Name", "VM"]) { invocation, target in
             let machine = try target.virtualMachine()
             try invocation.withTransferProgress("Moving the storage of \(machine.name)") { isCancelled, progress in
-                _ = try machine.moveStorage(to: invocation.storageDestinations(), isCancelled: isCancelled, progress: progress)
+                _ = try machine.moveStorage(to: invocation.storageDestinations(), isCancelled: isCancelled) { progress($0, 0) }
             }
         })
 }

@@ -26,7 +26,11 @@ extension Cmdlet {
         body: .perCall { invocation in
             let host = invocation.context.host
             let kinds = invocation.list("SwitchType").map { Set($0.map(\.text)) }
+            let pooled = try invocation.list("ResourcePoolName").map { names in
+                Set(try names.flatMap { try host.switches(in: host.resourcePool(named: $0.text, .ethernet)).map(\.id) })
+            }
             func emit(_ found: VirtualSwitch) throws {
+                if let pooled, !pooled.contains(found.id) { return }
                 if let kinds, try !kinds.contains(found.configuration().switchType.rawValue) { return }
                 try invocation.emit(.object(VirtualSwitchObject(found)))
             }

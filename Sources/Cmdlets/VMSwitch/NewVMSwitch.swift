@@ -10,6 +10,8 @@ extension Cmdlet {
         departures: [
             "-SwitchType NAT and -NatSubnet are ours; the real host needs an internal switch and New-NetNat.",
             "-NetAdapterName takes a bridge or a TAP device; a plain card must be put into a bridge first.",
+            "A team sends each machine's frames by one adapter (HyperVPort); its link is that of the cards in the bridge.",
+            "An external switch's bridge has this host on it in any case; -AllowManagementOS gives it an adapter on the switch besides.",
             "Names are unique within a store, without regard to letter case.",
         ],
         sets: [
@@ -32,9 +34,8 @@ extension Cmdlet {
                 "NatSubnet", .string, "With -SwitchType NAT: its network, like 192.168.100.0/24; without it a free one is chosen.",
                 sets: ["SwitchType"], ours: true),
             Parameter(
-                "AllowManagementOS", .boolean, "Whether this host is on the switch.",
-                sets: ["NetAdapterName", "NetAdapterInterfaceDescription"],
-                effect: .noEffect("the host is on the bridge's network in any case")),
+                "AllowManagementOS", .boolean, "Gives this host an adapter of its own on the switch.",
+                sets: ["NetAdapterName", "NetAdapterInterfaceDescription"]),
             Parameter("Notes", .string, "Free text.", allowsEmpty: true),
             Parameter(
                 "MinimumBandwidthMode", .enumeration("VMSwitchBandwidthMode", ["Default", "Weight", "Absolute", "None"]),
@@ -42,9 +43,10 @@ extension Cmdlet {
             Parameter("EnableIov", .boolean, "SR-IOV.", effect: Parameter.hardwarePath),
             Parameter("EnablePacketDirect", .boolean, "The packet direct path.", effect: Parameter.hardwarePath),
             Parameter(
-                "EnableEmbeddedTeaming", .boolean, "Teaming of several cards.",
-                effect: .refused("team cards on the host (a bond) and put the bond into a bridge")),
-        ] + Parameter.remote(sets: []).map(\.remoteByProperty),
+                "EnableEmbeddedTeaming", .boolean,
+                "Makes the adapters of -NetAdapterName a team: each machine's frames leave by one of them, and by another when its bridge has no link."
+            ),
+        ] + Parameter.remote(sets: [], sessionByProperty: true, computerByProperty: true, hasPSName: true),
         output: "VMSwitch",
         examples: [
             Example("New-VMSwitch inside -SwitchType Private", "A switch for virtual machines among themselves."),
@@ -56,11 +58,12 @@ extension Cmdlet {
             let name = invocation.string("Name") ?? ""
             let adapters = invocation.list("NetAdapterName") ?? []
             let kind = adapters.isEmpty ? SwitchConfiguration.Kind(rawValue: invocation.string("SwitchType") ?? "") ?? .private : .external
-            guard adapters.count <= 1 else {
+            // As in the module, several adapters are a team unless that is denied.
+            let isTeam = invocation.argument("EnableEmbeddedTeaming")?.booleanValue ?? (adapters.count > 1)
+            guard adapters.count <= 1 || isTeam, kind == .external || !isTeam else {
                 throw ErrorRecord(
-                    "New-VMSwitch -NetAdapterName takes one adapter; several would need teaming.", "TeamingNotSupported", .invalidArgument,
-                    target: name, action: "Team cards on the host (a bond), put the bond into a bridge and name the bridge.",
-                    cmdlet: "New-VMSwitch")
+                    "New-VMSwitch: \(adapters.isEmpty ? "a team needs -NetAdapterName" : "several adapters need -EnableEmbeddedTeaming $true").",
+                    "ParameterConflict", .invalidArgument, target: name, cmdlet: "New-VMSwitch")
             }
             guard kind == .nat || !invocation.isGiven("NatSubnet") else {
                 throw ErrorRecord(
@@ -71,17 +74,10 @@ extension Cmdlet {
             var specification = VirtualSwitchSpecification(name: name, switchType: kind)
             specification.notes = invocation.string("Notes") ?? ""
             specification.natSubnet = invocation.string("NatSubnet")
-            specification.netAdapterName = adapters.first?.text
-            try invocation.emit(.object(VirtualSwitchObject(try invocation.context.host.createSwitch(specification))))
+            specification.netAdapterNames = adapters.map(\.text)
+            specification.isTeam = isTeam
+            let made = try invocation.context.host.createSwitch(specification)
+            if invocation.isOn("AllowManagementOS") { try made.configure { $0.allow(host: true) } }
+            try invocation.emit(.object(VirtualSwitchObject(made)))
         })
-}
-
-extension Parameter {
-    /// The same, bound by property name too, as the switch cmdlets of the real module do.
-    var remoteByProperty: Parameter {
-        var copy = self
-        copy.pipeline = .byPropertyName
-        if name == "ComputerName" { copy.aliases = ["PSComputerName"] }
-        return copy
-    }
 }

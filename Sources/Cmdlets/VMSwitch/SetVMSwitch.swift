@@ -28,9 +28,7 @@ extension Cmdlet {
                 "NetAdapterInterfaceDescription", .string, "The host's bridge or TAP device, by description.",
                 sets: [nameSets[1], objectSets[1]], mandatory: true, position: 1,
                 effect: .refused("interfaces have names only here; use -NetAdapterName")),
-            Parameter(
-                "AllowManagementOS", .boolean, "Whether this host is on the switch.",
-                effect: .noEffect("the host is on an internal switch and on a bridge's network in any case, on others never")),
+            Parameter("AllowManagementOS", .boolean, "Gives this host an adapter on the switch, or takes all that it has there."),
             Parameter("Notes", .string, "Free text.", allowsEmpty: true),
             Parameter(
                 "DefaultFlowMinimumBandwidthAbsolute", .integer(0...Int64.max), "Reserved bandwidth.",
@@ -43,13 +41,7 @@ extension Cmdlet {
             Parameter("Extensions", .any, "Switch extensions.", many: true, effect: .refused("there are no switch extensions")),
             .passthru,
         ]
-            + Parameter.remote(sets: []).map { parameter in
-                guard parameter.name != "Credential" else { return parameter }
-                var copy = parameter
-                copy.aliases = parameter.name == "ComputerName" ? ["PSComputerName"] : []
-                if parameter.name == "CimSession" { copy.pipeline = .byPropertyName }
-                return copy
-            },
+            + Parameter.remote(sets: [], sessionByProperty: true, hasPSName: true),
         output: "VMSwitch",
         examples: [Example("Set-VMSwitch inside -Notes 'for the test network'", "Writes a note.")],
         shouldProcess: true,
@@ -59,8 +51,10 @@ extension Cmdlet {
                 if let type = invocation.string("SwitchType").flatMap(SwitchConfiguration.Kind.init(rawValue:)) {
                     configuration.switchType = type
                     if type != .nat { (configuration.natSubnet, configuration.mappings) = (nil, nil) }
-                    if type != .external { configuration.netAdapterName = nil }
+                    if type != .external { (configuration.netAdapterName, configuration.netAdapterNames) = (nil, nil) }
+                    if type == .private { configuration.hostAdapters = nil }
                 }
+                if let allowed = invocation.argument("AllowManagementOS")?.booleanValue { configuration.allow(host: allowed) }
                 if let subnet = invocation.string("NatSubnet") {
                     guard configuration.switchType == .nat else {
                         throw ErrorRecord(
@@ -73,6 +67,7 @@ extension Cmdlet {
                 }
                 if let adapter = invocation.string("NetAdapterName") {
                     (configuration.switchType, configuration.netAdapterName) = (.external, adapter)
+                    configuration.netAdapterNames = nil
                     (configuration.natSubnet, configuration.mappings) = (nil, nil)
                 }
             }

@@ -32,10 +32,12 @@ public final class VirtualSwitchObject: LiveObject {
         let values: [String: Value] = [
             "Name": .string(configuration.name), "Id": .string(identity), "SwitchType": .string(configuration.switchType.rawValue),
             "Notes": .string(configuration.notes), "NetAdapterInterfaceDescription": adapter.map { .string($0) } ?? .null,
-            "NetAdapterInterfaceDescriptions": adapter.map { .list([.string($0)]) } ?? .null,
+            "NetAdapterInterfaceDescriptions": configuration.uplinkNames.isEmpty
+                ? .null : .list(configuration.uplinkNames.map { .string($0) }),
             "NetAdapterName": adapter.map { .string($0) } ?? .null, "AllowManagementOS": .boolean(configuration.allowManagementOS),
             "BandwidthReservationMode": .string("None"), "IovEnabled": .boolean(false), "IovSupport": .boolean(false),
-            "EmbeddedTeamingEnabled": .boolean(false), "PacketDirectEnabled": .boolean(false), "PacketDirectInUse": .boolean(false),
+            "EmbeddedTeamingEnabled": .boolean(configuration.netAdapterNames != nil), "PacketDirectEnabled": .boolean(false),
+            "PacketDirectInUse": .boolean(false),
             "ComputerName": .string(LocalHost.name), "IsDeleted": .boolean(false),
             "NatSubnet": configuration.natSubnet.map { .string($0) } ?? .null, "PortCount": .count(status?.ports.count ?? 0),
             "HostInterface": status?.hostInterface.map { .string($0) } ?? .null,
@@ -51,7 +53,7 @@ public final class VirtualSwitchObject: LiveObject {
             .init("Name", "String", "Name, unique in the store without regard to letter case."),
             .init("SwitchType", "VMSwitchType", "Private, Internal, External or NAT."),
             .init("NetAdapterInterfaceDescription", "String", "External: the host's bridge or TAP device."),
-            .init("NetAdapterInterfaceDescriptions", "String[]", "As NetAdapterInterfaceDescription."),
+            .init("NetAdapterInterfaceDescriptions", "String[]", "All bridges or TAP devices of it."),
             .init("NetAdapterName", "String", "As NetAdapterInterfaceDescription."),
             .init("AllowManagementOS", "Boolean", "Whether this host itself is on it."),
             .init("Notes", "String", "Free text of its owner."),
@@ -59,7 +61,7 @@ public final class VirtualSwitchObject: LiveObject {
             .init("BandwidthReservationMode", "VMSwitchBandwidthMode", "None: no bandwidth is reserved."),
             .init("IovEnabled", "Boolean", "False: there is no SR-IOV."),
             .init("IovSupport", "Boolean", "False: there is no SR-IOV."),
-            .init("EmbeddedTeamingEnabled", "Boolean", "False: there is no teaming."),
+            .init("EmbeddedTeamingEnabled", "Boolean", "Whether its adapters are a team."),
             .init("PacketDirectEnabled", "Boolean", "False: there is no packet direct path."),
             .init("PacketDirectInUse", "Boolean", "False: there is no packet direct path."),
             .init("ComputerName", "String", "The host it is on."),
@@ -95,10 +97,9 @@ extension Parameter {
             pipeline: .byValue, many: many)
     }
 
-    static func switchPool(position: Int = 1) -> Parameter {
+    static func switchPool(_ summary: String = "Only switches of these resource pools.", position: Int = 1) -> Parameter {
         Parameter(
-            "ResourcePoolName", .string, "A resource pool.", position: position, many: true, effect: .refused("there are no resource pools")
-        )
+            "ResourcePoolName", .string, summary, position: position, many: true)
     }
 
     static let bandwidthReservation = Parameter.Effect.noEffect(

@@ -11,17 +11,13 @@ extension Cmdlet {
             "Comparing with another host (-DestinationHost) is refused: there is no migration yet.",
         ],
         sets: [
-            .init("NameSingleDestination", shape: .one), .init("Register", isDefault: true, shape: .one), .init("Copy", shape: .one),
+            .init("NameSingleDestination", shape: .one), .init("VMSingleDestination", shape: .one),
+            .init("NameSingleDestinationAndCimSession", shape: .one), .init("VMSingleDestinationAndCimSession", shape: .one),
+            .init("Register", isDefault: true, shape: .one), .init("Copy", shape: .one),
             .init("CompatibilityReport", shape: .one),
         ],
-        parameters: [
-            Parameter(
-                "Name", .string, "A machine to move.", sets: ["NameSingleDestination"], mandatory: true,
-                effect: .refused("there is no migration yet; -Path looks at an export")),
-            Parameter(
-                "DestinationHost", .string, "The host to move it to.", sets: ["NameSingleDestination"], mandatory: true,
-                effect: .refused("there is no migration yet; -Path looks at an export")),
-        ] + Parameter.importSource + [Parameter("Register", .switched, "As for Import-VM.", sets: ["Register"])] + Parameter.importCopy
+        parameters: migration + Parameter.importSource + [Parameter("Register", .switched, "As for Import-VM.", sets: ["Register"])]
+            + Parameter.importCopy
             + [.compatibilityReport, .asJob] + Parameter.remote(sets: ["Register", "Copy"]),
         output: "VMCompatibilityReport",
         examples: [
@@ -44,4 +40,31 @@ extension Cmdlet {
             }
             try invocation.emit(.object(CompatibilityReportObject(report)))
         })
+
+    /// What the module compares a machine with another host by.
+    private static var migration: [Parameter] {
+        let byName = ["NameSingleDestination", "NameSingleDestinationAndCimSession"]
+        let byObject = ["VMSingleDestination", "VMSingleDestinationAndCimSession"]
+        let any = byName + byObject
+        let effect = Parameter.Effect.refused("there is no migration yet; -Path looks at an export")
+        return [
+            Parameter(
+                "Name", .string, "A machine to move.", sets: byName, mandatory: true, position: 0, pipeline: .byValue, effect: effect),
+            Parameter(
+                "VM", .object("VirtualMachine"), "The machine to move.", sets: byObject, mandatory: true, position: 0, pipeline: .byValue,
+                effect: effect),
+            Parameter(
+                "DestinationHost", .string, "The host to move it to.", sets: [byName[0], byObject[0]], mandatory: true, position: 1,
+                effect: effect),
+            Parameter(
+                "DestinationCimSession", .string, "A session with that host.", sets: [byName[1], byObject[1]], mandatory: true, position: 1,
+                effect: effect),
+            Parameter("DestinationCredential", .string, "Who one is there.", sets: any, effect: effect),
+            Parameter("IncludeStorage", .switched, "Moves the disks, too.", sets: any, effect: effect),
+            Parameter("DestinationStoragePath", .path, "Where the disks go to.", sets: any, effect: effect),
+            Parameter("Vhds", .table, "Where each disk goes to.", sets: any, many: true, effect: effect),
+            Parameter("ResourcePoolName", .string, "The pool of processors there.", sets: any, effect: effect),
+            Parameter("RetainVhdCopiesOnSource", .switched, "Keeps parents' images.", sets: any, effect: effect),
+        ]
+    }
 }

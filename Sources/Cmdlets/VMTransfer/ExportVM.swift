@@ -116,10 +116,12 @@ extension Invocation {
 
     /// Shows progress while `body` works, and lets Ctrl-C stop it.
     func withTransferProgress<Result>(
-        _ activity: String, _ body: (@escaping @Sendable () -> Bool, @escaping @Sendable (Double) -> Void) throws -> Result
+        _ activity: String, _ body: (@escaping @Sendable () -> Bool, @escaping @Sendable (Double, UInt64) -> Void) throws -> Result
     ) throws -> Result {
         let terminal = terminal
-        defer { terminal.progress(activity, fraction: nil) }
-        return try body({ (try? self.checkCancelled()) == nil }, { terminal.progress(activity, fraction: $0) })
+        defer { terminal.endProgress(activity) }
+        return try body(
+            { (try? self.checkCancelled()) == nil },
+            { terminal.show(Progress(activity, fraction: $0, total: $1 > 0 ? Int64(clamping: $1) : nil)) })
     }
 }

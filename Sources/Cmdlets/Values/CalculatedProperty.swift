@@ -13,6 +13,8 @@ struct CalculatedProperty: Sendable {
     var width: Int?
     var isRightAligned: Bool?
     var isDescending: Bool?
+    /// .NET's format for the value: N2, yyyy-MM-dd, {0:P0}.
+    var format: String?
 
     private init(label: String, source: Source) { (self.label, self.source) = (label, source) }
 
@@ -46,7 +48,7 @@ struct CalculatedProperty: Sendable {
             case "align", "alignment": isRightAligned = field.value.text.lowercased() == "right"
             case "descending": isDescending = field.value.booleanValue
             case "ascending": isDescending = field.value.booleanValue.map { !$0 }
-            case "formatstring": break
+            case "formatstring": format = field.value.text
             default:
                 throw ErrorRecord(
                     "\(cmdlet.name): a calculated property has no “\(field.name)”; it has Name and Expression.", "PropertyInvalid",

@@ -1,8 +1,23 @@
 /// Comma-separated values as RFC 4180 has them, every field in quotation marks as PowerShell writes them.
 enum CSVText {
+    /// Which fields are quoted.
+    enum Quotes: String {
+        case always = "Always"
+        case asNeeded = "AsNeeded"
+        case never = "Never"
+    }
+
     /// One record with its line end.
-    static func line(_ fields: [String], delimiter: Character = ",") -> String {
-        fields.map { "\"" + $0.replacing("\"", with: "\"\"") + "\"" }.joined(separator: String(delimiter)) + "\n"
+    static func line(_ fields: [String], delimiter: Character = ",", quotes: Quotes = .always) -> String {
+        fields.map { field in
+            let isQuoted =
+                switch quotes {
+                case .always: true
+                case .asNeeded: field.contains { $0 == delimiter || $0 == "\"" || $0.isNewline }
+                case .never: false
+                }
+            return isQuoted ? "\"" + field.replacing("\"", with: "\"\"") + "\"" : field
+        }.joined(separator: String(delimiter)) + "\n"
     }
 }
 

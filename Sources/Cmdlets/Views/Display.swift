@@ -73,7 +73,7 @@ public final class Display {
         let values = pending
         pending = []
         let objects = Array(zip(values, try PropertyReader.snapshots(of: values)))
-        let text = ObjectText(properties: nil, width: sink.width)
+        let text = ObjectText(properties: nil, width: sink.width, usesColours: sink.usesColours)
         let pairs = objects.map { (value: $0.0, snapshot: $0.1) }
         switch format {
         case .csv:

@@ -5,30 +5,38 @@ struct ObjectText {
     var properties: [CalculatedProperty]?
     var showsHeader = true
     let width: Int?
+    var usesColours = false
 
     /// Objects of one type as a table; nil chooses the view's columns, else the properties of the first object.
     func table(_ objects: [(value: Value, snapshot: Record?)]) throws -> String {
         if properties == nil, let name = objects.first.map({ $0.value.typeName }), let view = ViewCatalogue.view(of: name) {
             return TableText(
-                columns: view.columns.map { .init(label: $0.label, isRightAligned: $0.isRightAligned) },
-                rows: objects.map { object in view.columns.map { $0.cell(object.snapshot ?? Record()) } }, showsHeader: showsHeader
+                columns: view.columns.map { .init(label: $0.label, isRightAligned: $0.isRightAligned, isState: $0.isState) },
+                rows: objects.map { object in view.columns.map { $0.cell(object.snapshot ?? Record()) } }, showsHeader: showsHeader,
+                usesColours: usesColours
             ).render(width: width)
         }
         let chosen = chosenProperties(objects)
         let cells = try objects.map { object in try chosen.map { try $0.evaluate(object.value, snapshot: object.snapshot) } }
+        func text(_ row: [Value]) -> [String] {
+            zip(row, chosen).map { value, property in property.format.map { NumberFormat.text(value, $0) } ?? CellText.text(value) }
+        }
         let columns = chosen.indices.map { column in
             TableText.Column(
                 label: chosen[column].label, isRightAligned: chosen[column].isRightAligned ?? isNumeric(cells.map { $0[column] }),
-                width: chosen[column].width)
+                width: chosen[column].width, isState: chosen[column].label.lowercased() == "state")
         }
-        return TableText(columns: columns, rows: cells.map { $0.map { CellText.text($0) } }, showsHeader: showsHeader).render(width: width)
+        return TableText(
+            columns: columns, rows: cells.map(text), showsHeader: showsHeader, usesColours: usesColours
+        ).render(width: width)
     }
 
     /// Objects as lists of their properties.
     func list(_ objects: [(value: Value, snapshot: Record?)]) throws -> String {
         let blocks = try objects.map { object in
             try chosenProperties([object]).map { property in
-                (property.label, CellText.text(try property.evaluate(object.value, snapshot: object.snapshot)))
+                let value = try property.evaluate(object.value, snapshot: object.snapshot)
+                return (property.label, property.format.map { NumberFormat.text(value, $0) } ?? CellText.text(value))
             }
         }
         return ListText(objects: blocks).render(width: width)

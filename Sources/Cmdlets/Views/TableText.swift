@@ -5,11 +5,14 @@ struct TableText {
         var isRightAligned: Bool
         /// A width the user asked for.
         var width: Int?
+        /// Its cells are states, shown in their colours where there are colours.
+        var isState = false
     }
 
     var columns: [Column]
     var rows: [[String]]
     var showsHeader = true
+    var usesColours = false
 
     /// Whole lines. `width`: the terminal's columns; nil: nothing is cut.
     func render(width: Int?) -> String {
@@ -26,7 +29,7 @@ struct TableText {
             text += line(
                 columns.indices.map { String(repeating: "-", count: min(widths[$0], CellText.width(columns[$0].label))) }, widths)
         }
-        for row in rows { text += line(row, widths) }
+        for row in rows { text += line(row, widths, usesColours: usesColours) }
         return text
     }
 
@@ -41,7 +44,7 @@ struct TableText {
         while total() > width, let last = widths.lastIndex(where: { $0 > 0 }), last > 0 { widths[last] = 0 }
     }
 
-    private func line(_ cells: [String], _ widths: [Int]) -> String {
+    private func line(_ cells: [String], _ widths: [Int], usesColours: Bool = false) -> String {
         var text = ""
         var isFirst = true
         for (column, cell) in cells.enumerated() where column < widths.count && widths[column] > 0 {
@@ -49,7 +52,8 @@ struct TableText {
             isFirst = false
             let cut = CellText.cut(cell, to: widths[column])
             let padding = String(repeating: " ", count: max(0, widths[column] - CellText.width(cut)))
-            text += columns[column].isRightAligned ? padding + cut : cut + padding
+            let shown = usesColours && columns[column].isState ? TextColour.of(state: cell)?.wrap(cut) ?? cut : cut
+            text += columns[column].isRightAligned ? padding + shown : shown + padding
         }
         while text.last == " " { text.removeLast() }
         return text + "\n"

@@ -4,11 +4,11 @@ public enum ViewCatalogue {
     public static func view(of typeName: String) -> View? { views[typeName] }
 
     private static let views: [String: View] = Dictionary(
-        uniqueKeysWithValues: [
+        uniqueKeysWithValues: (hostViews + [
             View(
                 "VirtualMachine",
                 [
-                    .property("Name"), .property("State"), .property("CPUUsage", label: "CPUUsage(%)", right: true),
+                    .property("Name"), .state("State"), .property("CPUUsage", label: "CPUUsage(%)", right: true),
                     .mebibytes("MemoryAssigned", label: "MemoryAssigned(M)"), .property("Uptime", right: true), .property("Status"),
                     .property("Version"),
                 ]),
@@ -125,8 +125,19 @@ public enum ViewCatalogue {
                     .property("Path"), .property("VhdFormat"), .property("VhdType"), .mebibytes("Size", label: "Size(M)"),
                     .mebibytes("FileSize", label: "FileSize(M)"), .property("ParentPath"),
                 ]),
+            View(
+                "Job",
+                [
+                    .property("Id", right: true), .property("Name"), .property("PSJobTypeName"), .state("State"),
+                    .property("HasMoreData"), .property("Location"), .property("Command"),
+                ]),
+            View(
+                "FileInfo",
+                [.property("Mode"), .property("LastWriteTime"), .property("Length", right: true), .property("Name")]),
+            View("HistoryInfo", [.property("Id", right: true), .property("Duration", right: true), .property("CommandLine")]),
+            View("MatchInfo", [.property("Filename"), .property("LineNumber", right: true), .property("Line")]),
             View("AliasInfo", [.property("Name"), .property("Definition")]),
             View("MemberDefinition", [.property("Name"), .property("MemberType"), .property("Definition"), .property("Summary")]),
             View("GroupInfo", [.property("Count", right: true), .property("Name"), .property("Group")]),
-        ].map { ($0.typeName, $0) })
+        ]).map { ($0.typeName, $0) })
 }

@@ -11,12 +11,13 @@ extension VirtualMachineConfiguration {
         controllers.append(SCSIController(id: source.id(except: taken)))
     }
 
-    /// Adds an adapter with the module's defaults: not connected, a MAC address from Microsoft's prefix that is none of `taken`.
-    /// Returns its id.
+    /// Adds an adapter with the module's defaults: not connected, a MAC address that is none of `taken`, from the host's range or, when
+    /// there is none or it is used up, from Microsoft's prefix. Returns its id.
     @discardableResult
-    public mutating func addAdapter(named name: String, except taken: Set<String>) -> GUID {
+    public mutating func addAdapter(named name: String, except taken: Set<String>, within range: ClosedRange<UInt64>? = nil) -> GUID {
         var source = IdentitySource(self)
-        let mac = newMacAddress(&source, except: taken)
+        let drawn = timeMode == .exact ? nil : range.flatMap { MACAddress.draw(within: $0, except: taken, using: &source) }
+        let mac = drawn ?? newMacAddress(&source, except: taken)
         var adapter = NetworkAdapter(id: source.id(except: Set(adapters.map(\.id))), macAddress: mac)
         adapter.name = name
         adapters.append(adapter)
@@ -68,6 +69,11 @@ extension VirtualMachineHost {
     /// MAC addresses of all VMs that can be read, so that a drawn one is nobody's.
     public func macAddresses() -> Set<String> {
         let machines = (try? machines()) ?? []
-        return Set(machines.flatMap { ((try? $0.configuration())?.adapters ?? []).map(\.macAddress) })
+        guard let store = try? store() else { return [] }
+        return Set(
+            machines.flatMap { machine in
+                known.summary(machine.id, at: store.configurationPath(machine.id))?.macAddresses
+                    ?? ((try? machine.configuration())?.adapters ?? []).map(\.macAddress)
+            })
     }
 }

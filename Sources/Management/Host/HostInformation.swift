@@ -18,6 +18,8 @@ public struct HostInformation: Sendable {
     public var processorArchitecture: String
     /// The host processor's own name.
     public var processorName: String
+    /// Clock of the first processor in megahertz, as its kernel tells; 0: it does not.
+    public var processorMegahertz: Double
     /// Kernel name and release.
     public var operatingSystem: String
 }

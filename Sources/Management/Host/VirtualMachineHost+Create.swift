@@ -52,10 +52,15 @@ extension VirtualMachineHost {
         configuration.controllers = []
         configuration.addController()
         for drive in specification.drives { try configuration.add(drive, controller: 0, location: nil) }
-        configuration.addAdapter(named: "Network Adapter", except: taken)
+        configuration.addAdapter(named: "Network Adapter", except: taken, within: try settings().macAddressRange)
         configuration.adapters[0].switchId = specification.connectedTo?.id
         configuration.adapters[0].switchName = specification.connectedTo?.name
         try configuration.check()
+        if let path = specification.path {
+            configuration.filesPath = path
+            configuration.snapshotFileLocation = path + "/Snapshots"
+            try Folder.make(path: path + "/Snapshots")
+        }
         for placed in configuration.drives where placed.drive.path != nil { try checkImage(placed.drive, for: configuration.name) }
         try BootFiles.check(configuration, old: nil)
         return configuration

@@ -8,12 +8,15 @@ extension VirtualMachineHost {
         uname(&names)
         let memory = Self.table("/proc/meminfo")
         func kilobytes(_ name: String) -> UInt64 { (memory[name]?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0) << 10 }
+        let processor = Self.table("/proc/cpuinfo")
         return HostInformation(
-            computerName: Self.text(of: names.nodename), storePath: storePath, virtualMachinePath: storePath + "/vms",
+            computerName: Self.text(of: names.nodename), storePath: storePath,
+            virtualMachinePath: (try? settings())?.virtualMachinePath ?? storePath + "/vms",
             virtualHardDiskPath: (try? virtualHardDiskPath()) ?? storePath + "/disks",
             logicalProcessorCount: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))),
             memoryCapacity: kilobytes("MemTotal"), memoryAvailable: kilobytes("MemAvailable"), hypervisorType: "Type1",
-            architecture: "Microkernel", processorArchitecture: "x86-64", processorName: Self.table("/proc/cpuinfo")["model name"] ?? "",
+            architecture: "Microkernel", processorArchitecture: "x86-64", processorName: processor["model name"] ?? "",
+            processorMegahertz: processor["cpu MHz"].flatMap { Double($0) } ?? 0,
             operatingSystem: Self.text(of: names.sysname) + " " + Self.text(of: names.release))
     }
 

@@ -4,8 +4,8 @@ import Persistence
 import Synchronization
 import WorkerProtocol
 
-/// One store and the VMs in it: what is on disk plus what the workers say. Nothing is cached but the handles, so any number of hosts,
-/// in any number of processes, see the same.
+/// One store and the VMs in it: what is on disk plus what the workers say. Nothing is believed but what is there now (see
+/// `KnownConfigurations`), so any number of hosts, in any number of processes, see the same.
 public final class VirtualMachineHost: Sendable {
     public let storePath: String
     let starter: any WorkerStarter
@@ -13,6 +13,7 @@ public final class VirtualMachineHost: Sendable {
         weak var machine: VirtualMachine?
     }
     private let handles = Mutex<[GUID: Weak]>([:])
+    let known = KnownConfigurations()
 
     /// Touches no file: a store that does not exist is an empty one, and is made with the first VM.
     public init(storePath: String, starter: any WorkerStarter) {
@@ -48,12 +49,19 @@ public final class VirtualMachineHost: Sendable {
 
     /// The VM of that very name, without regard to case. Throws `VMNotFound` with the nearest name.
     public func machine(named name: String) throws -> VirtualMachine {
+        if let machine = known.machine(named: name) { return machine }
         let key = VirtualMachineConfiguration.key(ofName: name)
         let all = try machines()
-        if let machine = all.first(where: { VirtualMachineConfiguration.key(ofName: $0.name) == key }) { return machine }
+        if let machine = all.first(where: { VirtualMachineConfiguration.key(ofName: $0.name) == key }) {
+            if let store = try store() { known.keep(machine, named: name, at: store.configurationPath(machine.id)) }
+            return machine
+        }
         throw ManagementError.notFound(
             String(name.prefix(120)), nearest: Spelling.nearest(to: name, among: all.map(\.name), limit: 1).first)
     }
+
+    /// The VM of that name if that is known without reading; nil: `machine(named:)` decides.
+    public func knownMachine(named name: String) -> VirtualMachine? { known.machine(named: name) }
 
     /// VMs whose names match a pattern of `* ? [a-z]`, sorted by name; none is no error.
     public func machines(matching pattern: String) throws -> [VirtualMachine] {
@@ -96,9 +104,14 @@ public final class VirtualMachineHost: Sendable {
 
     /// The VM's name; of one whose configuration cannot be read the last known one, else its id; nil when it is gone.
     func name(of id: GUID, in store: Store) throws -> String? {
+        let path = store.configurationPath(id)
+        if let summary = known.summary(id, at: path) { return summary.name }
         guard let folder = try store.machine(id) else { return nil }
         do {
-            return try folder.readConfiguration().name
+            let stamp = FileStamp(path: path)
+            let configuration = try folder.readConfiguration()
+            known.keep(configuration, stamp)
+            return configuration.name
         } catch {
             guard folder.folder.file.hasName else { return nil }
             return store.rememberedNames()[id.description] ?? id.description

@@ -10,6 +10,8 @@ public struct VirtualMachineSpecification: Sendable {
     /// 1 to 8.
     public var processorCount = 1
     public var notes = ""
+    /// The folder of its disks and checkpoints, absolute; made when it is missing. nil: the store's.
+    public var path: String?
     /// Direct Linux boot; paths are made absolute by `create`.
     public var firmware = VirtualMachineConfiguration.Firmware()
     public var timeMode = VirtualMachineConfiguration.TimeMode.real

@@ -47,6 +47,13 @@ extension VirtualMachine {
             isCancelled: isCancelled)
     }
 
+    /// Raises a non-maskable interrupt at the guest's first virtual processor. Throws `InvalidState` unless it runs.
+    public func injectNonMaskableInterrupt() throws {
+        let status = try status()
+        guard status.state == .running else { throw ManagementError.refused("interrupted", name, state: status.state) }
+        try askGuest(InterruptRequest())
+    }
+
     /// Sets pairs of the host in the guest's key-value exchange; a nil value removes the pair.
     public func setKeyValues(_ pairs: [(key: String, value: String?)]) throws {
         let changes = pairs.map { pair in pair.value.map { .set(key: pair.key, value: $0) } ?? KeyValueRequest.Change.remove(key: pair.key)

@@ -8,6 +8,8 @@ import WorkerProtocol
 public final class VirtualMachine: Sendable, Hashable {
     public let id: GUID
     public let host: VirtualMachineHost
+    /// The id as text.
+    public let identity: String
     private let lastName: Mutex<String>
     /// nil: a VM of the store. Else it is only planned: it has a configuration and nothing else, and its handle's id is no VM's.
     let plan: PlannedMachine?
@@ -18,6 +20,7 @@ public final class VirtualMachine: Sendable, Hashable {
     init(id: GUID, name: String, host: VirtualMachineHost, plan: PlannedMachine? = nil) {
         self.id = id
         self.host = host
+        identity = id.description
         self.plan = plan
         lastName = Mutex(name)
     }
@@ -40,6 +43,20 @@ public final class VirtualMachine: Sendable, Hashable {
 
     /// Whether it is only planned: to be seen and changed in a report of Compare-VM.
     public var isPlanned: Bool { plan != nil }
+
+    /// The VM's own id, also of one that is planned or as it was at a checkpoint.
+    public var machineId: GUID { plan?.configuration.id ?? id }
+
+    /// The checkpoint whose state this handle is about; nil: the present.
+    public var checkpoint: MachineCheckpoint? { plan?.checkpoint }
+
+    /// The VM as it was at a checkpoint: to be read, not to be changed. Throws `CheckpointNotFound`.
+    public func past(at id: GUID) throws -> VirtualMachine {
+        guard let checkpoint = try configuration().checkpoint(id) else { throw ManagementError.checkpointGone(name) }
+        return VirtualMachine(
+            id: id, name: name, host: host,
+            plan: PlannedMachine(checkpoint.configuration, checkpoint: MachineCheckpoint(id: id, name: checkpoint.name)))
+    }
 
     /// The VM's events, oldest first; the newest `last` of them.
     public func events(last: Int? = nil) throws -> [VirtualMachineEvent] {

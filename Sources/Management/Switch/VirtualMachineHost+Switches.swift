@@ -10,8 +10,9 @@ public struct VirtualSwitchSpecification: Sendable {
     public var notes = ""
     /// NAT; nil: a free network 192.168.x.0/24 is chosen.
     public var natSubnet: String?
-    /// External: a bridge or TAP device of this host.
-    public var netAdapterName: String?
+    /// External: a bridge or TAP device of this host, or several as a team.
+    public var netAdapterNames: [String] = []
+    public var isTeam = false
 
     public init(name: String, switchType: SwitchConfiguration.Kind) { (self.name, self.switchType) = (name, switchType) }
 }
@@ -50,7 +51,8 @@ extension VirtualMachineHost {
         var configuration = SwitchConfiguration(
             id: GUID(), name: specification.name, switchType: specification.switchType, creationTime: HostTime.wall())
         configuration.notes = specification.notes
-        configuration.netAdapterName = specification.netAdapterName
+        configuration.netAdapterName = specification.netAdapterNames.first
+        configuration.netAdapterNames = specification.isTeam ? specification.netAdapterNames : nil
         configuration.natSubnet = specification.natSubnet
         try configuration.check()
         if configuration.switchType == .nat, configuration.natSubnet == nil { configuration.natSubnet = try freeSubnet() }
@@ -76,6 +78,7 @@ extension VirtualMachineHost {
     /// Beyond the document's own rules: what this host can do.
     func check(_ configuration: SwitchConfiguration) throws {
         try configuration.check()
+        try checkHostAdapters(configuration)
         switch configuration.switchType {
         case .private: break
         case .nat:
@@ -103,20 +106,23 @@ extension VirtualMachineHost {
             }
         case .internal: try HostNetwork.checkPrivilege(for: "An internal switch")
         case .external:
-            let adapter = configuration.netAdapterName ?? ""
-            switch lv_interface_kind(adapter) {
-            case 1, 2: try HostNetwork.checkPrivilege(for: "An external switch")
-            case 0:
-                throw ManagementError(
-                    "NetAdapterUnusable", .invalidArgument, "“\(adapter)” is neither a bridge nor a TAP device.",
-                    action:
-                        "Make a bridge that holds it (ip link add br0 type bridge; ip link set \(adapter) master br0; move its addresses to br0) and name the bridge.",
-                    target: adapter)
-            default:
-                throw ManagementError(
-                    "NetAdapterNotFound", .objectNotFound, "There is no network interface “\(adapter)” on this host.",
-                    action: "ip link lists those that exist.", target: adapter)
-            }
+            for adapter in configuration.uplinkNames { try Self.checkUplink(adapter) }
+        }
+    }
+
+    private static func checkUplink(_ adapter: String) throws {
+        switch lv_interface_kind(adapter) {
+        case 1, 2: try HostNetwork.checkPrivilege(for: "An external switch")
+        case 0:
+            throw ManagementError(
+                "NetAdapterUnusable", .invalidArgument, "“\(adapter)” is neither a bridge nor a TAP device.",
+                action:
+                    "Make a bridge that holds it (ip link add br0 type bridge; ip link set \(adapter) master br0; move its addresses to br0) and name the bridge.",
+                target: adapter)
+        default:
+            throw ManagementError(
+                "NetAdapterNotFound", .objectNotFound, "There is no network interface “\(adapter)” on this host.",
+                action: "ip link lists those that exist.", target: adapter)
         }
     }
 

@@ -31,7 +31,7 @@ public final class CompatibilityReport: Sendable {
     /// `hashing`: reads every file. Errors of a folder that says nothing usable, or is of a newer version, are thrown.
     init(
         _ path: String, _ options: ImportOptions, host: VirtualMachineHost, hashing: Bool, isCancelled: @escaping () -> Bool,
-        progress: @escaping (Double) -> Void
+        progress: @escaping (Double, UInt64) -> Void
     ) throws {
         source = try ImportSource(path, diskSource: options.diskSource)
         (self.path, self.options, self.host) = (source.path, options, host)
@@ -48,7 +48,7 @@ public final class CompatibilityReport: Sendable {
     var configuration: VirtualMachineConfiguration { plan.configuration }
 
     private static func findDamage(
-        _ source: ImportSource, hashing: Bool, _ isCancelled: @escaping () -> Bool, _ progress: @escaping (Double) -> Void
+        _ source: ImportSource, hashing: Bool, _ isCancelled: @escaping () -> Bool, _ progress: @escaping (Double, UInt64) -> Void
     ) throws -> [String: ManagementError] {
         let total = Double(max(source.files.reduce(0) { $0 &+ $1.size }, 1))
         var done: UInt64 = 0
@@ -56,7 +56,7 @@ public final class CompatibilityReport: Sendable {
             isCancelled: isCancelled,
             didTransfer: {
                 done &+= $0
-                progress(min(1, Double(done) / total))
+                progress(min(1, Double(done) / total), UInt64(total))
             })
         var damage: [String: ManagementError] = [:]
         for file in source.files {

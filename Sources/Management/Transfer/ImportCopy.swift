@@ -24,7 +24,7 @@ final class ImportCopy {
     /// Copies what `configuration` names of the report's source, and lets it name the copies.
     init(
         _ report: CompatibilityReport, _ configuration: inout VirtualMachineConfiguration, store: Store, host: VirtualMachineHost,
-        isCancelled: @escaping () -> Bool, progress: @escaping (Double) -> Void
+        isCancelled: @escaping () -> Bool, progress: @escaping (Double, UInt64) -> Void
     ) throws {
         self.store = store
         let place = report.options.diskDestination.map { DiskOperations.absolutePath($0) } ?? Self.newPlace(configuration.name, host)
@@ -64,7 +64,7 @@ final class ImportCopy {
 
     private func copy(
         _ report: CompatibilityReport, _ configuration: inout VirtualMachineConfiguration, _ isCancelled: @escaping () -> Bool,
-        _ progress: @escaping (Double) -> Void
+        _ progress: @escaping (Double, UInt64) -> Void
     ) throws {
         let machine = store.machinePath(configuration.id)
         let source = report.source
@@ -76,7 +76,7 @@ final class ImportCopy {
             isCancelled: isCancelled,
             didTransfer: {
                 done &+= $0
-                progress(min(1, Double(done) / total))
+                progress(min(1, Double(done) / total), UInt64(total))
             })
         let memory = configuration.memoryPaths
         let boot = Self.bootPaths(configuration)

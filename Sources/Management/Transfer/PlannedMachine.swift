@@ -3,17 +3,36 @@ import Persistence
 import Synchronization
 import WorkerProtocol
 
-/// The configuration of a VM that is not there yet: what Compare-VM shows, and what cmdlets may change before it is imported.
+/// A checkpoint by its id and the name it had when it was asked for.
+public struct MachineCheckpoint: Sendable {
+    public var id: GUID
+    public var name: String
+}
+
+/// The configuration of a VM that is not there: one that is not imported yet, which Compare-VM shows and cmdlets may change before, or one
+/// as it was at a checkpoint, which nobody changes.
 final class PlannedMachine: Sendable {
     private let current: Mutex<VirtualMachineConfiguration>
 
-    init(_ configuration: VirtualMachineConfiguration) { current = Mutex(configuration) }
+    /// The checkpoint that it is of; nil: it is planned.
+    let checkpoint: MachineCheckpoint?
+
+    init(_ configuration: VirtualMachineConfiguration, checkpoint: MachineCheckpoint? = nil) {
+        current = Mutex(configuration)
+        self.checkpoint = checkpoint
+    }
 
     var configuration: VirtualMachineConfiguration { current.withLock { $0 } }
 
     func change(
         _ body: (VirtualMachineConfiguration) throws -> VirtualMachineConfiguration
     ) throws -> VirtualMachineConfiguration {
+        if let checkpoint {
+            throw ManagementError(
+                "CheckpointUnchangeable", .invalidOperation,
+                "What “\(configuration.name)” was at the checkpoint “\(checkpoint.name)” cannot be changed.",
+                action: "Change the machine itself, or go back to the checkpoint first: Restore-VMSnapshot.", target: checkpoint.name)
+        }
         let new = try body(configuration)
         current.withLock { $0 = new }
         return new

@@ -13,7 +13,7 @@ extension VirtualMachine {
     @discardableResult
     public func export(
         to place: String, capturing capture: LiveCapture = .savedState, isCancelled: @escaping @Sendable () -> Bool = { false },
-        progress: @escaping @Sendable (Double) -> Void = { _ in }
+        progress: @escaping @Sendable (Double, UInt64) -> Void = { _, _ in }
     ) throws -> String {
         let folder = try files().folder
         let name = try configuration().name
@@ -43,7 +43,7 @@ extension VirtualMachine {
     @discardableResult
     public func exportCheckpoint(
         _ id: GUID, to place: String, isCancelled: @escaping @Sendable () -> Bool = { false },
-        progress: @escaping @Sendable (Double) -> Void = { _ in }
+        progress: @escaping @Sendable (Double, UInt64) -> Void = { _, _ in }
     ) throws -> String {
         let folder = try files().folder
         let lock = try folder.lockConfiguration()
@@ -59,7 +59,7 @@ extension VirtualMachine {
     /// Files that may be read and are not written meanwhile: their VM does not run, or they belong to a checkpoint.
     private func export(
         _ configuration: VirtualMachineConfiguration, of folder: VirtualMachineFolder, to place: String,
-        _ isCancelled: @escaping () -> Bool, _ progress: @escaping (Double) -> Void
+        _ isCancelled: @escaping () -> Bool, _ progress: @escaping (Double, UInt64) -> Void
     ) throws -> String {
         let sources = try ExportSources(configuration, folder)
         let total = Double(max(sources.size, 1))
@@ -68,7 +68,7 @@ extension VirtualMachine {
             isCancelled: isCancelled,
             didTransfer: {
                 done += $0
-                progress(min(1, Double(done) / total))
+                progress(min(1, Double(done) / total), UInt64(total))
             })
         let export = try ExportFolder(place, name: configuration.name, transfer)
         var exported = sources.configuration
@@ -76,7 +76,7 @@ extension VirtualMachine {
         exported.mapPaths { relative[$0] ?? $0 }
         exported.forgetPlaces()
         try export.finish(exported)
-        progress(1)
+        progress(1, 0)
         let initiator = CurrentUser.initiator
         _ = try? EventLog(folder: folder.folder).append(
             VirtualMachineEvent(.notice, message: "Exported to “\(export.path)” by \(initiator.user).", initiator: initiator))

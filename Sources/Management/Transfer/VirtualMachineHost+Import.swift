@@ -9,7 +9,7 @@ extension VirtualMachineHost {
     /// Errors, beside those of reading: `ExportNotFound`, `ExportUnreadable`, `ExportNewer`, `ConfigurationNewer`.
     public func compare(
         _ path: String, _ options: ImportOptions = ImportOptions(), isCancelled: @escaping @Sendable () -> Bool = { false },
-        progress: @escaping @Sendable (Double) -> Void = { _ in }
+        progress: @escaping @Sendable (Double, UInt64) -> Void = { _, _ in }
     ) throws -> CompatibilityReport {
         try CompatibilityReport(path, options, host: self, hashing: true, isCancelled: isCancelled, progress: progress)
     }
@@ -20,7 +20,7 @@ extension VirtualMachineHost {
     /// Errors: what `compare` throws, and what its report names.
     public func importMachine(
         _ path: String, _ options: ImportOptions = ImportOptions(), isCancelled: @escaping @Sendable () -> Bool = { false },
-        progress: @escaping @Sendable (Double) -> Void = { _ in }
+        progress: @escaping @Sendable (Double, UInt64) -> Void = { _, _ in }
     ) throws -> VirtualMachine {
         let report = try CompatibilityReport(
             path, options, host: self, hashing: !options.copies, isCancelled: isCancelled, progress: progress)
@@ -30,13 +30,13 @@ extension VirtualMachineHost {
     /// Imports what a report has found to fit. Throws the first incompatibility that is left.
     public func importMachine(
         _ report: CompatibilityReport, isCancelled: @escaping @Sendable () -> Bool = { false },
-        progress: @escaping @Sendable (Double) -> Void = { _ in }
+        progress: @escaping @Sendable (Double, UInt64) -> Void = { _, _ in }
     ) throws -> VirtualMachine {
         try importMachine(report, isFresh: false, isCancelled, progress)
     }
 
     private func importMachine(
-        _ report: CompatibilityReport, isFresh: Bool, _ isCancelled: @escaping () -> Bool, _ progress: @escaping (Double) -> Void
+        _ report: CompatibilityReport, isFresh: Bool, _ isCancelled: @escaping () -> Bool, _ progress: @escaping (Double, UInt64) -> Void
     ) throws -> VirtualMachine {
         try check(report)
         if !isFresh, !report.options.copies { try verify(report.source, isCancelled, progress) }
@@ -55,7 +55,7 @@ extension VirtualMachineHost {
             try store.create(new, event: event) { try copy?.move(into: $0) }
             copy?.keep()
         }
-        progress(1)
+        progress(1, 0)
         return handle(new.id, name: new.name)
     }
 
@@ -69,7 +69,8 @@ extension VirtualMachineHost {
             target: report.path)
     }
 
-    private func verify(_ source: ImportSource, _ isCancelled: @escaping () -> Bool, _ progress: @escaping (Double) -> Void) throws {
+    private func verify(_ source: ImportSource, _ isCancelled: @escaping () -> Bool, _ progress: @escaping (Double, UInt64) -> Void) throws
+    {
         let transfer = FileTransfer(isCancelled: isCancelled)
         for file in source.files where file.sha256 != nil { try source.check(try transfer.transfer(try source.open(file)), file) }
     }

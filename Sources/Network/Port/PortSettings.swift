@@ -17,6 +17,10 @@ package struct PortSettings: Codable, Equatable, Sendable {
     /// Bits per second that the guest may send; nil: no limit.
     package var maximumBandwidth: UInt64?
     package var accessRules: [PortAccessRule] = []
+    /// Name of the uplink that its frames leave by, where the switch has several; nil: the switch chooses.
+    package var teamMember: String?
+    /// nil: none.
+    package var extendedRules: [PortExtendedRule]?
     /// False: the cable is out; the link is down and frames are dropped both ways.
     package var isConnected = true
 
@@ -53,6 +57,29 @@ package struct PortAccessRule: Codable, Equatable, Sendable {
 
     package init(action: String, direction: String, localAddress: String? = nil, remoteAddress: String? = nil) {
         (self.action, self.direction, self.localAddress, self.remoteAddress) = (action, direction, localAddress, remoteAddress)
+    }
+}
+
+/// An entry of a port's extended access control list: what passes by address, protocol and port.
+package struct PortExtendedRule: Codable, Equatable, Sendable {
+    package var isAllowing: Bool
+    /// To the guest; else from it.
+    package var isInbound: Bool
+    /// An address with optional prefix; nil: any.
+    package var localAddress: String?
+    package var remoteAddress: String?
+    /// First and last; nil: any.
+    package var localPorts: ClosedRange<Int>?
+    package var remotePorts: ClosedRange<Int>?
+    /// Number of the protocol; nil: any.
+    package var transport: Int?
+    /// The greatest of those that match decides.
+    package var weight: Int
+    /// Seconds for which the answers of a connection that it let through pass after its last frame; nil: it keeps no connections.
+    package var idleTimeout: Int?
+
+    package init(isAllowing: Bool, isInbound: Bool, weight: Int) {
+        (self.isAllowing, self.isInbound, self.weight) = (isAllowing, isInbound, weight)
     }
 }
 

@@ -25,6 +25,11 @@ package struct FrameSummary: Sendable {
     package var isFromRouter = false
     /// The headers go on beyond what was read, or are cut: what is in them is not known.
     package var isObscure = false
+    /// Number of the protocol above IP; nil: there is none, or it was not read.
+    package var transport: Int?
+    /// TCP and UDP; nil: there are none, as in all fragments but the first.
+    package var sourcePort: Int?
+    package var destinationPort: Int?
     private var isFragment = false
 
     /// `head` is the frame's beginning without a tag: at least 14 bytes.
@@ -60,6 +65,7 @@ package struct FrameSummary: Sendable {
         network = .ipv4
         source.low = UInt64(Self.word(head, 26)) << 16 | UInt64(Self.word(head, 28))
         destination.low = UInt64(Self.word(head, 30)) << 16 | UInt64(Self.word(head, 32))
+        transport = Int(head[23])
         // Fragments but the first carry no ports.
         guard Self.word(head, 20) & 0x1FFF == 0 else { return }
         readTransport(head, number: Int(head[23]), at: 14 + Int(head[14] & 15) * 4)
@@ -91,11 +97,13 @@ package struct FrameSummary: Sendable {
     }
 
     private mutating func readTransport(_ head: UnsafeRawBufferPointer, number: Int, at: Int) {
-        guard [1, 17, 58].contains(number) else { return }
+        transport = number
+        guard [1, 6, 17, 58].contains(number) else { return }
         guard at + 4 <= head.count else {
             isObscure = true
             return
         }
+        if number == 6 || number == 17 { (sourcePort, destinationPort) = (Self.word(head, at), Self.word(head, at + 2)) }
         switch (number, network) {
         case (17, .ipv4): isFromDHCPServer = Self.word(head, at) == 67
         case (17, .ipv6): isFromDHCPServer = Self.word(head, at) == 547

@@ -18,6 +18,7 @@ package struct LearningSwitch: Sendable {
         var counters = Counters()
         /// Bytes counted by the access list's entries.
         var metered: [UInt64]
+        var flows = FlowTable()
     }
 
     /// A frame on its way out.
@@ -31,6 +32,7 @@ package struct LearningSwitch: Sendable {
 
     private var ports: [Port?] = []
     package private(set) var table = ForwardingTable()
+    private var team = UplinkTeam()
     private var mirrorDestinations: [Int] = []
     private var anyNeedsHeaders = false
 
@@ -48,6 +50,7 @@ package struct LearningSwitch: Sendable {
     package mutating func remove(_ number: Int) {
         guard ports.indices.contains(number) else { return }
         ports[number] = nil
+        team.pin(number, to: nil)
         table.forget(port: number)
         survey()
     }
@@ -55,6 +58,7 @@ package struct LearningSwitch: Sendable {
     /// New settings of a living port. Meters begin anew when the access list changed; learned addresses are forgotten.
     package mutating func configure(_ number: Int, _ rules: PortRules, keepingMeters: Bool) {
         guard ports.indices.contains(number), ports[number] != nil else { return }
+        if ports[number]?.rules.extendedList.isEmpty == false || !rules.extendedList.isEmpty { ports[number]?.flows = FlowTable() }
         ports[number]?.rules = rules
         if !keepingMeters { ports[number]?.metered = .init(repeating: 0, count: rules.accessList.count) }
         table.forget(port: number)
@@ -65,6 +69,12 @@ package struct LearningSwitch: Sendable {
         mirrorDestinations = ports.indices.filter { ports[$0]?.rules.mirroring == .destination }
         anyNeedsHeaders = ports.contains { $0?.rules.needsHeaders ?? false }
     }
+
+    /// Which ports are uplinks to the same network, and which of them work.
+    package mutating func setTeam(_ members: [Int], working: [Int]) { team.set(members: members, working: working) }
+
+    /// Gives a port's frames one of the uplinks; nil: the switch chooses.
+    package mutating func pin(_ port: Int, to uplink: Int?) { team.pin(port, to: uplink) }
 
     package func counters(_ number: Int) -> Counters { ports[number]?.counters ?? Counters() }
     package func metered(_ number: Int) -> [UInt64] { ports[number]?.metered ?? [] }
@@ -86,7 +96,14 @@ package struct LearningSwitch: Sendable {
     ) -> Mirrored? {
         deliveries.removeAll(keepingCapacity: true)
         guard ports.indices.contains(from), let source = ports[from]?.rules else { return nil }
-        guard let network = admit(frame, tag: tag, bytes: bytes, from: from, source) else {
+        guard let network = admit(frame, tag: tag, bytes: bytes, from: from, source, now) else {
+            ports[from]?.counters.droppedSent += 1
+            return nil
+        }
+        // What a port of ours sent, and another switch led back.
+        if team.isTeam, team.members.contains(from), let known = table.port(of: frame.source.mac, network: network, now: now),
+            !team.members.contains(known)
+        {
             ports[from]?.counters.droppedSent += 1
             return nil
         }
@@ -98,10 +115,12 @@ package struct LearningSwitch: Sendable {
         let priority = (tag ?? 0) & 0xF000
         let destination = frame.destination.mac
         if !destination.isGroup, let known = table.port(of: destination, network: network, now: now) {
-            if known != from { deliver(frame, bytes, network, priority, to: known, &mirrored, &deliveries) }
+            if let known = team.target(from: from, known: known), known != from {
+                deliver(frame, bytes, network, priority, to: known, now, &mirrored, &deliveries)
+            }
         } else {
-            for number in ports.indices where number != from {
-                deliver(frame, bytes, network, priority, to: number, &mirrored, &deliveries)
+            for number in ports.indices where number != from && team.floods(from: from, to: number) {
+                deliver(frame, bytes, network, priority, to: number, now, &mirrored, &deliveries)
             }
         }
         guard mirrored else { return nil }
@@ -110,23 +129,23 @@ package struct LearningSwitch: Sendable {
         return mark
     }
 
-    private mutating func admit(_ frame: FrameSummary, tag: UInt16?, bytes: Int, from: Int, _ rules: PortRules) -> Int? {
+    private mutating func admit(_ frame: FrameSummary, tag: UInt16?, bytes: Int, from: Int, _ rules: PortRules, _ now: UInt64) -> Int? {
         guard rules.isConnected, let network = rules.networkIn(tag: tag) else { return nil }
         if !rules.spoofing, frame.source.mac != rules.mac { return nil }
         if rules.dhcpGuard, frame.isFromDHCPServer || frame.isObscure { return nil }
         if rules.routerGuard, frame.isFromRouter || frame.isObscure { return nil }
-        guard passes(frame, bytes, rules, port: from, inbound: false) else { return nil }
+        guard passes(frame, bytes, rules, port: from, inbound: false, now) else { return nil }
         return network
     }
 
     private mutating func deliver(
-        _ frame: FrameSummary, _ bytes: Int, _ network: Int, _ priority: UInt16, to number: Int, _ mirrored: inout Bool,
+        _ frame: FrameSummary, _ bytes: Int, _ network: Int, _ priority: UInt16, to number: Int, _ now: UInt64, _ mirrored: inout Bool,
         _ deliveries: inout [Delivery]
     ) {
         guard let rules = ports[number]?.rules, rules.isConnected, let tag = rules.tagOut(network: network, priority: priority) else {
             return
         }
-        guard passes(frame, bytes, rules, port: number, inbound: true) else {
+        guard passes(frame, bytes, rules, port: number, inbound: true, now) else {
             ports[number]?.counters.droppedReceived += 1
             return
         }
@@ -134,13 +153,25 @@ package struct LearningSwitch: Sendable {
         deliveries.append(Delivery(port: number, tag: tag, isMirror: false))
     }
 
-    private mutating func passes(_ frame: FrameSummary, _ bytes: Int, _ rules: PortRules, port: Int, inbound: Bool) -> Bool {
+    private mutating func passes(_ frame: FrameSummary, _ bytes: Int, _ rules: PortRules, port: Int, inbound: Bool, _ now: UInt64) -> Bool {
+        guard passesExtended(frame, rules, port: port, inbound: inbound, now) else { return false }
         guard !rules.accessList.isEmpty else { return true }
         // Addresses that cannot be read may be denied ones.
         if frame.isObscure { return false }
         let decision = rules.decide(frame, inbound: inbound)
         if decision.isAllowed, let meter = decision.meter { ports[port]?.metered[meter] += UInt64(bytes) }
         return decision.isAllowed
+    }
+
+    /// The extended list, which lets answers of connections through that a stateful rule of it let out.
+    private mutating func passesExtended(_ frame: FrameSummary, _ rules: PortRules, port: Int, inbound: Bool, _ now: UInt64) -> Bool {
+        guard !rules.extendedList.isEmpty else { return true }
+        if frame.isObscure { return false }
+        let flow = Flow(frame, inbound: inbound)
+        if let flow, ports[port]?.flows.knows(flow, now: now) == true { return true }
+        guard let rule = rules.extendedRule(for: frame, inbound: inbound) else { return true }
+        if rule.isAllowing, let timeout = rule.idleTimeout, let flow { ports[port]?.flows.note(flow, timeout: timeout, now: now) }
+        return rule.isAllowing
     }
 
     private func mirror(_ mark: Mirrored, from: Int, _ deliveries: inout [Delivery]) {

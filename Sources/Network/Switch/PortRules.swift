@@ -13,6 +13,8 @@ package struct PortRules: Sendable {
     package let routerGuard: Bool
     package let isConnected: Bool
     let accessList: [AccessEntry]
+    /// The greatest weight first.
+    let extendedList: [ExtendedEntry]
     private let allowed: Set<Int>
 
     /// Throws a `NetworkError` that names what cannot be.
@@ -39,7 +41,8 @@ package struct PortRules: Sendable {
             try check(id, 1...4094)
             allowed = []
         case .trunk(let native, let ids):
-            try check(native, 0...4094)
+            // 4095: untagged frames belong nowhere.
+            try check(native, 0...4095)
             for id in ids { try check(id, 1...4094) }
             allowed = Set(ids)
         }
@@ -62,6 +65,17 @@ package struct PortRules: Sendable {
             }
             return entry
         }
+        let extended = settings.extendedRules ?? []
+        guard extended.count <= 1024 else {
+            throw refuse("AccessRulesTooMany", "it has \(extended.count) extended access rules.", "Use at most 1024.")
+        }
+        extendedList = try extended.sorted { $0.weight > $1.weight }.map { rule in
+            guard let entry = ExtendedEntry(rule) else {
+                throw refuse(
+                    "AccessRuleInvalid", "the extended rule of weight \(rule.weight) is not understood.", "Use addresses like 10.0.0.0/8.")
+            }
+            return entry
+        }
         (self.mac, vlan, maximumBandwidth) = (mac, settings.vlan, settings.maximumBandwidth.flatMap { $0 == 0 ? nil : $0 })
         (spoofing, dhcpGuard, routerGuard) = (settings.macAddressSpoofing, settings.dhcpGuard, settings.routerGuard)
         isConnected = settings.isConnected
@@ -70,12 +84,12 @@ package struct PortRules: Sendable {
     /// An uplink's port: nothing is forbidden. With `trunk` it carries every network with its tag.
     package init(uplinkTrunk trunk: Bool) {
         (mac, mirroring, maximumBandwidth, spoofing, dhcpGuard, routerGuard) = (nil, .none, nil, true, false, false)
-        (isConnected, accessList) = (true, [])
+        (isConnected, accessList, extendedList) = (true, [], [])
         vlan = trunk ? .trunk(native: 0, allowed: []) : .untagged
         allowed = trunk ? Set(1...4094) : []
     }
 
-    var needsHeaders: Bool { dhcpGuard || routerGuard || !accessList.isEmpty }
+    var needsHeaders: Bool { dhcpGuard || routerGuard || !accessList.isEmpty || !extendedList.isEmpty }
 
     /// The network that a frame with this tag belongs to when it comes in here; 0: the untagged one; nil: it may not come in.
     func networkIn(tag: UInt16?) -> Int? {
@@ -84,7 +98,7 @@ package struct PortRules: Sendable {
         switch vlan {
         case .untagged: return id == 0 ? 0 : nil
         case .access(let own): return id == 0 ? own : nil
-        case .trunk(let native, _): return id == 0 ? native : allowed.contains(id) ? id : nil
+        case .trunk(let native, _): return id == 0 ? (native == 4095 ? nil : native) : allowed.contains(id) ? id : nil
         }
     }
 

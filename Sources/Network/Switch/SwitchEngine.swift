@@ -3,10 +3,10 @@ import CHost
 import Glibc
 import Synchronization
 
-/// A running switch: one thread that moves frames between the ports' rings and the uplink as `LearningSwitch` says.
+/// A running switch: one thread that moves frames between the ports' rings, the uplink and the host's adapters as `LearningSwitch` says.
 ///
 /// ```
-/// loop:  what others ask (perform) → frames of each port, a turn each → frames of the uplink → signals → nothing left: wait
+/// loop:  what others ask (perform) → frames of each port, a turn each → frames of uplink and host → signals → nothing left: wait
 /// ```
 /// A frame is copied once, from ring to ring. Its first bytes are copied out before they are looked at and go on from that copy, so what
 /// was checked is what is delivered, whatever the sender does to the ring meanwhile.
@@ -32,9 +32,15 @@ package final class SwitchEngine: @unchecked Sendable {
     private var core = LearningSwitch()
     private var ports: [Int: Port] = [:]
     private var order: [Int] = []
-    private var uplink: (any Uplink)?
-    private var uplinkPort: Int?
+    /// The uplink and the host's adapters by their port numbers.
+    private var outlets: [Int: any Uplink] = [:]
+    private var outletOrder: [Int] = []
+    /// Ports of the uplinks by their names, in the order they were given.
+    private var uplinks: [(name: String, port: Int)] = []
+    private var hostAdapters: [GUID: (port: Int, teamMember: String?)] = [:]
     private var capture: CaptureFile?
+    /// All frames that come in, before any rule is applied.
+    private var wholeCapture: CaptureFile?
     private var polled: [pollfd] = []
     private var deliveries: [LearningSwitch.Delivery] = []
     private let head: UnsafeMutableRawPointer
@@ -94,6 +100,7 @@ package final class SwitchEngine: @unchecked Sendable {
         let number = core.add(rules)
         port.bucket = rules.maximumBandwidth.map { TokenBucket(bitsPerSecond: $0, now: HostTime.monotonic()) }
         ports[number] = port
+        pin(number, to: settings.teamMember)
         survey()
         return number
     }
@@ -106,6 +113,7 @@ package final class SwitchEngine: @unchecked Sendable {
             port.bucket = rules.maximumBandwidth.map { TokenBucket(bitsPerSecond: $0, now: HostTime.monotonic()) }
         }
         port.settings = settings
+        pin(number, to: settings.teamMember)
         survey()
     }
 
@@ -116,11 +124,67 @@ package final class SwitchEngine: @unchecked Sendable {
     }
 
     /// Puts another uplink in the place of the one before; nil: none.
-    package func setUplink(_ new: (any Uplink)?) {
-        if let uplinkPort { core.remove(uplinkPort) }
-        uplink = new
-        uplinkPort = new.map { core.add(PortRules(uplinkTrunk: $0.carriesTags)) }
+    package func setUplink(_ new: (any Uplink)?) { setUplinks(new.map { [("", $0)] } ?? []) }
+
+    /// Puts these uplinks, which lead to the same network, in the place of those before.
+    package func setUplinks(_ new: [(name: String, uplink: any Uplink)]) {
+        for (_, port) in uplinks {
+            core.remove(port)
+            outlets[port] = nil
+        }
+        uplinks = new.map { name, uplink in
+            let port = core.add(PortRules(uplinkTrunk: uplink.carriesTags))
+            outlets[port] = uplink
+            return (name, port)
+        }
+        core.setTeam(uplinks.map(\.port), working: uplinks.map(\.port))
+        pinAll()
         survey()
+    }
+
+    private func pinAll() {
+        for (number, port) in ports { pin(number, to: port.settings.teamMember) }
+        for adapter in hostAdapters.values { pin(adapter.port, to: adapter.teamMember) }
+    }
+
+    /// Says which uplinks have a link.
+    package func setWorking(_ names: Set<String>) {
+        core.setTeam(uplinks.map(\.port), working: uplinks.filter { names.contains($0.name) }.map(\.port))
+    }
+
+    private func pin(_ number: Int, to member: String?) {
+        core.pin(number, to: member.flatMap { name in uplinks.first { $0.name == name }?.port })
+    }
+
+    /// Makes the host's adapters these, all of them or nothing: TAP devices that come, go, and keep their state when only rules change.
+    package func setHostAdapters(_ new: [HostAdapterPort]) throws {
+        var made: [GUID: TAPUplink] = [:]
+        for adapter in new where hostAdapters[adapter.id] == nil { made[adapter.id] = try TAPUplink(internalNamed: adapter.interface) }
+        for (id, old) in hostAdapters where !new.contains(where: { $0.id == id }) {
+            core.remove(old.port)
+            (outlets[old.port], hostAdapters[id]) = (nil, nil)
+        }
+        for adapter in new {
+            if let old = hostAdapters[adapter.id] {
+                core.configure(old.port, adapter.rules, keepingMeters: false)
+                hostAdapters[adapter.id]?.teamMember = adapter.teamMember
+            } else if let device = made[adapter.id] {
+                let port = core.add(adapter.rules)
+                outlets[port] = device
+                hostAdapters[adapter.id] = (port, adapter.teamMember)
+            }
+        }
+        pinAll()
+        survey()
+    }
+
+    /// Writes every frame that comes in into `capture.pcap` from now on, or no more.
+    package func setCapture(_ isOn: Bool) {
+        guard isOn, captureFolder >= 0 else {
+            wholeCapture = nil
+            return
+        }
+        if wholeCapture == nil { wholeCapture = CaptureFile(folder: captureFolder, name: "capture.pcap") }
     }
 
     /// Settings, counters and meters of the ports, in no order.
@@ -128,13 +192,14 @@ package final class SwitchEngine: @unchecked Sendable {
         ports.map { ($1.settings, core.counters($0), core.metered($0)) }
     }
 
-    package var uplinkCounters: LearningSwitch.Counters { uplinkPort.map { core.counters($0) } ?? .init() }
+    package var uplinkCounters: LearningSwitch.Counters { uplinks.first.map { core.counters($0.port) } ?? .init() }
 
     /// The NAT uplink, to open and close forwarded ports; nil on other switches.
-    package var nat: NATUplink? { uplink as? NATUplink }
+    package var nat: NATUplink? { uplinks.first.flatMap { outlets[$0.port] } as? NATUplink }
 
     private func survey() {
         order = ports.keys.sorted()
+        outletOrder = outlets.keys.sorted()
         if core.hasMirrorSource, captureFolder >= 0 {
             if capture == nil { capture = CaptureFile(folder: captureFolder, name: "mirror.pcap") }
         } else {
@@ -159,10 +224,14 @@ package final class SwitchEngine: @unchecked Sendable {
                 port.isTouched = false
                 port.end.flush()
             }
-            if !isBusy { capture?.flush() }
+            if !isBusy {
+                capture?.flush()
+                wholeCapture?.flush()
+            }
             wait(milliseconds: isBusy ? 0 : pause)
         }
         capture?.flush()
+        wholeCapture?.flush()
     }
 
     /// One turn for everybody. Whether more waits, and for how long nothing will (-1: until a signal).
@@ -179,8 +248,9 @@ package final class SwitchEngine: @unchecked Sendable {
                 isBusy = true
             }
         }
-        if let uplink, let from = uplinkPort {
-            if uplink.receive(limit: Self.turn.frames, { header, bytes in forward(header, bytes, from: from, now) }) { isBusy = true }
+        for number in outletOrder {
+            guard let outlet = outlets[number] else { continue }
+            if outlet.receive(limit: Self.turn.frames, { header, bytes in forward(header, bytes, from: number, now) }) { isBusy = true }
         }
         return (isBusy, pause)
     }
@@ -218,6 +288,7 @@ package final class SwitchEngine: @unchecked Sendable {
             takeTag(&header, &count, whole: frame.count - 4)
         }
         let bytes = UnsafeRawBufferPointer(start: head, count: count)
+        wholeCapture?.append(bytes, rest, tag: header.tag, wallTime: HostTime.wall())
         let summary = FrameSummary(bytes, isWhole: rest.isEmpty)
         let mirrored = core.forward(
             summary, tag: header.tag, bytes: count + rest.count, from: from, now: now / 1_000_000_000, &deliveries)
@@ -236,8 +307,7 @@ package final class SwitchEngine: @unchecked Sendable {
     }
 
     private func send(_ header: FrameHeader, _ segments: UnsafeBufferPointer<iovec>, to number: Int) -> Bool {
-        if number == uplinkPort { return uplink?.send(header, segments) ?? false }
-        guard let port = ports[number] else { return false }
+        guard let port = ports[number] else { return outlets[number]?.send(header, segments) ?? false }
         port.isTouched = true
         return port.end.send(header, segments)
     }
@@ -252,7 +322,7 @@ package final class SwitchEngine: @unchecked Sendable {
         header.fit(frame: whole)
     }
 
-    /// Waits for signals, the uplink, letters. A port whose memory is spoilt is not waited for: its worker will be told by its connection.
+    /// Waits for signals, the uplink, the host's adapters, letters. A port whose memory is spoilt is not waited for: its worker will be told by its connection.
     private func wait(milliseconds: Int32) {
         var milliseconds = milliseconds
         polled.removeAll(keepingCapacity: true)
@@ -262,7 +332,12 @@ package final class SwitchEngine: @unchecked Sendable {
             polled.append(pollfd(fd: port.end.isBroken || port.isLeft ? -1 : port.wake, events: Int16(POLLIN), revents: 0))
         }
         let own = polled.count
-        uplink?.prepare(&polled, milliseconds: &milliseconds)
+        var shares: [Range<Int>] = []
+        for number in outletOrder {
+            let begin = polled.count
+            outlets[number]?.prepare(&polled, milliseconds: &milliseconds)
+            shares.append(begin..<polled.count)
+        }
         let ready = poll(&polled, nfds_t(polled.count), milliseconds)
         if ready > 0 {
             if polled[0].revents != 0 { lv_signal_take(wakeReader) }
@@ -272,7 +347,7 @@ package final class SwitchEngine: @unchecked Sendable {
                 if Int32(entry.revents) & (POLLHUP | POLLERR | POLLNVAL) != 0 { ports[number]?.isLeft = true }
             }
         }
-        uplink?.service(polled[own...])
+        for (number, share) in zip(outletOrder, shares) { outlets[number]?.service(polled[share]) }
     }
 }
 

@@ -1,8 +1,10 @@
 import CEdit
 import CLua
 import Glibc
+import Synchronization
 
-/// One line of input at a time on a terminal: editing, history and completion by libedit.
+/// One chunk of input at a time on a terminal: editing over several lines, history, completion, paste. libedit draws and edits, in a
+/// buffer whose lines we keep; what comes from other threads meanwhile is shown above it (LineEditor+Screen).
 final class LineEditor {
     enum Line {
         case text(String)
@@ -13,69 +15,231 @@ final class LineEditor {
     }
 
     /// Candidates for the text before the cursor, and where in it (in bytes) the word that they replace begins.
-    typealias Completer = (_ text: String) -> (start: Int, candidates: [String])
+    typealias Completion = (_ text: String) -> (start: Int, candidates: [Candidate])
 
-    private let editor: OpaquePointer
-    private let history: OpaquePointer
-    private let historyPath: String?
-    private let completer: Completer
-    private static let historySize: Int32 = 2000
+    let editor: OpaquePointer
+    let history: LineHistory
+    let completion: Completion
+    /// Whether Enter hands the text over; else it begins another line.
+    private let isWhole: (_ text: String) -> Bool
+    /// The terminal understands more than writing: it can move the cursor, and marks what is pasted.
+    let isCapable: Bool
+    let notices = LineNotices()
+    var signals = EditingSignals()
+    /// Pasted texts that are too long to be edited, by the words that stand for them.
+    var setAside: [String: String] = [:]
+    private(set) var prompt = ""
+    private(set) var isReading = false
 
     /// Opens the editor on the standard streams; nil when libedit cannot. History is kept in `historyPath` between runs.
-    init?(historyPath: String?, completer: @escaping Completer) {
+    init?(historyPath: String?, isWhole: @escaping (String) -> Bool, completion: @escaping Completion) {
         setlocale(LC_CTYPE, "")
-        guard let history = history_init(), let editor = lv_edit_open("lunavisor") else { return nil }
-        (self.history, self.editor, self.historyPath, self.completer) = (history, editor, historyPath, completer)
-        lv_history_size(history, Self.historySize)
-        if let historyPath { _ = lv_history_load(history, historyPath) }
+        guard let history = LineHistory(path: historyPath), let editor = lv_edit_open("lunavisor") else { return nil }
+        (self.history, self.editor, self.completion, self.isWhole) = (history, editor, completion, isWhole)
+        let kind = getenv("TERM").map { String(cString: $0) } ?? ""
+        isCapable = !kind.isEmpty && kind != "dumb" && kind != "unknown"
         let data = Unmanaged.passUnretained(self).toOpaque()
         lv_edit_setup(
-            editor, history, data,
-            { editor in LineEditor.of(editor)?.promptPointer },
-            { editor, character in LineEditor.readCharacter(editor, character) })
-        lv_edit_add(editor, "lunavisor-complete", "Completes the word before the cursor") { editor, _ in
-            LineEditor.of(editor)?.complete() ?? UInt8(CC_ERROR)
-        }
-        lv_edit_bind(editor, "^I", "lunavisor-complete")
-        lv_edit_bind(editor, "^R", "em-inc-search-prev")
+            editor, history.list, data,
+            { editor in LineEditor.of(editor)?.promptBuffer },
+            { editor, character in LineEditor.of(editor)?.readCharacter(character) ?? -1 })
+        bindKeys()
     }
 
     deinit {
         el_end(editor)
-        history_end(history)
         promptBuffer.deallocate()
     }
 
-    private static func of(_ editor: OpaquePointer?) -> LineEditor? {
+    static func of(_ editor: OpaquePointer?) -> LineEditor? {
         guard let editor, let data = lv_edit_data(editor) else { return nil }
         return Unmanaged<LineEditor>.fromOpaque(data).takeUnretainedValue()
     }
 
-    /// libedit keeps the pointer while it draws, so the text has a place of its own.
-    private let promptBuffer = UnsafeMutablePointer<CChar>.allocate(capacity: 64)
-    private var promptPointer: UnsafeMutablePointer<CChar>? { promptBuffer }
+    // MARK: Keys
 
-    /// Reads a line.
+    /// Private codes by which our commands call libedit's.
+    private enum Inner {
+        static let newLine = "\u{1e}", previous = "\u{10}", next = "\u{0e}"
+    }
+
+    private func bindKeys() {
+        lv_edit_add(editor, "lunavisor-complete", "Completes the word before the cursor") { editor, _ in
+            LineEditor.of(editor)?.complete() ?? UInt8(CC_ERROR)
+        }
+        lv_edit_add(editor, "lunavisor-enter", "Hands the text over, or begins another line") { editor, _ in
+            LineEditor.of(editor)?.enter() ?? UInt8(CC_ERROR)
+        }
+        lv_edit_add(editor, "lunavisor-line", "Begins another line") { editor, _ in
+            LineEditor.of(editor)?.beginLine() ?? UInt8(CC_ERROR)
+        }
+        lv_edit_add(editor, "lunavisor-up", "The line above, or the entry before") { editor, _ in
+            LineEditor.of(editor)?.moveUp() ?? UInt8(CC_ERROR)
+        }
+        lv_edit_add(editor, "lunavisor-down", "The line below, or the entry after") { editor, _ in
+            LineEditor.of(editor)?.moveDown() ?? UInt8(CC_ERROR)
+        }
+        lv_edit_add(editor, "lunavisor-home", "The start of the line") { editor, _ in
+            LineEditor.of(editor)?.moveHome() ?? UInt8(CC_ERROR)
+        }
+        lv_edit_add(editor, "lunavisor-end", "The end of the line") { editor, _ in
+            LineEditor.of(editor)?.moveToEnd() ?? UInt8(CC_ERROR)
+        }
+        lv_edit_add(editor, "lunavisor-paste", "Takes what is pasted as it is") { editor, _ in
+            LineEditor.of(editor)?.paste() ?? UInt8(CC_ERROR)
+        }
+        lv_edit_bind(editor, Inner.newLine, "ed-newline")
+        for key in ["^M", "^J"] { lv_edit_bind(editor, key, "lunavisor-enter") }
+        lv_edit_bind(editor, "\\e^M", "lunavisor-line")
+        lv_edit_bind(editor, "^I", "lunavisor-complete")
+        lv_edit_bind(editor, "^R", "em-inc-search-prev")
+        for key in ["\\e[A", "\\eOA"] { lv_edit_bind(editor, key, "lunavisor-up") }
+        for key in ["\\e[B", "\\eOB"] { lv_edit_bind(editor, key, "lunavisor-down") }
+        lv_edit_bind(editor, "\\e[200~", "lunavisor-paste")
+        lv_edit_bind(editor, "\\e[3~", "ed-delete-next-char")
+        for key in ["^A", "\\e[H", "\\eOH", "\\e[1~"] { lv_edit_bind(editor, key, "lunavisor-home") }
+        for key in ["^E", "\\e[F", "\\eOF", "\\e[4~"] { lv_edit_bind(editor, key, "lunavisor-end") }
+        for key in ["\\e[1;5D", "\\eb"] { lv_edit_bind(editor, key, "ed-prev-word") }
+        for key in ["\\e[1;5C", "\\ef"] { lv_edit_bind(editor, key, "em-next-word") }
+    }
+
+    /// The text before and behind the cursor.
+    var text: (before: String, behind: String) {
+        guard let info = el_line(editor), let start = info.pointee.buffer else { return ("", "") }
+        func decode(_ from: UnsafePointer<CChar>, _ count: Int) -> String {
+            guard count > 0 else { return "" }
+            return from.withMemoryRebound(to: UInt8.self, capacity: count) {
+                String(decoding: UnsafeBufferPointer(start: $0, count: count), as: UTF8.self)
+            }
+        }
+        guard let cursor = info.pointee.cursor, let end = info.pointee.lastchar else { return ("", "") }
+        return (decode(start, cursor - start), decode(cursor, end - cursor))
+    }
+
+    /// Moves the cursor by characters as libedit counts them.
+    func move(_ count: Int) { _ = el_cursor(editor, Int32(count)) }
+
+    /// Puts text at the cursor.
+    func insert(_ text: String) -> UInt8 { UInt8(el_insertstr(editor, text) == 0 ? CC_REFRESH : CC_ERROR) }
+
+    /// Deletes that many characters before the cursor.
+    func delete(_ count: Int) { if count > 0 { el_deletestr(editor, Int32(count)) } }
+
+    private func enter() -> UInt8 {
+        let (before, behind) = text
+        let all = before + behind
+        // Two empty lines end what cannot be completed, so that its error is seen; one may stand in any program.
+        let lines = before.split(separator: "\n", omittingEmptySubsequences: false)
+        let isGivenUp = behind.isEmpty && lines.count > 2 && lines.suffix(2).allSatisfy { $0.allSatisfy { $0 == " " } }
+        guard isGivenUp || isWhole(expanded(all)) else { return beginLine() }
+        if behind.isEmpty { outdent() }
+        move(behind.unicodeScalars.count)
+        el_push(editor, Inner.newLine)
+        return UInt8(CC_REFRESH)
+    }
+
+    /// Another line at the cursor, as far in as the one above says.
+    private func beginLine() -> UInt8 {
+        let next = LineIndentation.of(text.before).next
+        outdent()
+        return insert("\n" + String(repeating: " ", count: next))
+    }
+
+    /// `end` and kin stand where their beginning stands.
+    private func outdent() {
+        let line = LineIndentation.of(text.before)
+        guard line.outdent > 0 else { return }
+        move(line.outdent - line.length)
+        delete(line.outdent)
+        move(line.length - line.outdent)
+    }
+
+    private func moveUp() -> UInt8 {
+        let before = text.before
+        guard let place = before.lastIndex(of: "\n") else {
+            el_push(editor, Inner.previous)
+            return UInt8(CC_NORM)
+        }
+        let column = before[before.index(after: place)...].unicodeScalars.count
+        let above = before[..<place].split(separator: "\n", omittingEmptySubsequences: false).last?.unicodeScalars.count ?? 0
+        move(-(column + 1 + max(0, above - column)))
+        return UInt8(CC_CURSOR)
+    }
+
+    private func moveDown() -> UInt8 {
+        let (before, behind) = text
+        guard let place = behind.firstIndex(of: "\n") else {
+            el_push(editor, Inner.next)
+            return UInt8(CC_NORM)
+        }
+        let column = before.split(separator: "\n", omittingEmptySubsequences: false).last?.unicodeScalars.count ?? 0
+        let below = behind[behind.index(after: place)...].prefix { $0 != "\n" }.unicodeScalars.count
+        move(behind[..<place].unicodeScalars.count + 1 + min(column, below))
+        return UInt8(CC_CURSOR)
+    }
+
+    private func moveHome() -> UInt8 {
+        let before = text.before
+        let start = before.lastIndex(of: "\n").map { before.index(after: $0) } ?? before.startIndex
+        move(-before[start...].unicodeScalars.count)
+        return UInt8(CC_CURSOR)
+    }
+
+    private func moveToEnd() -> UInt8 {
+        move(text.behind.prefix { $0 != "\n" }.unicodeScalars.count)
+        return UInt8(CC_CURSOR)
+    }
+
+    // MARK: Reading
+
+    /// libedit keeps the pointer while it draws, so the text has a place of its own.
+    private let promptBuffer = UnsafeMutablePointer<CChar>.allocate(capacity: LineEditor.promptCapacity)
+    private static let promptCapacity = 256
+
+    /// Reads a chunk.
     func read(prompt text: String) -> Line {
+        prompt = text
         var place = 0
-        for byte in text.utf8.prefix(63) {
+        for byte in text.utf8.prefix(Self.promptCapacity - 1) {
             promptBuffer[place] = CChar(bitPattern: byte)
             place += 1
         }
         promptBuffer[place] = 0
+        setAside = [:]
         _ = lv_lua_take_signal()
+        begin()
         var count: Int32 = 0
-        guard let line = el_gets(editor, &count), count > 0 else {
-            if lv_lua_last_signal() == SIGINT { return .interrupted }
-            return .end
-        }
-        var result = String(cString: line)
+        let line = el_gets(editor, &count)
+        let result = line.flatMap { count > 0 ? String(cString: $0) : nil }
+        if result == nil { moveBelow() }
+        end()
+        guard var result else { return lv_lua_last_signal() == SIGINT ? .interrupted : .end }
         while result.hasSuffix("\n") || result.hasSuffix("\r\n") { result.removeLast() }
-        return .text(result)
+        return .text(expanded(result))
     }
 
-    /// One character from the terminal, decoded from UTF-8. -1 ends the line: a signal came.
-    private static func readCharacter(_ editor: OpaquePointer?, _ target: UnsafeMutablePointer<wchar_t>?) -> Int32 {
+    private func begin() {
+        isReading = true
+        signals.catchThem()
+        notices.open()
+        if isCapable { write("\u{1b}[?2004h") }
+    }
+
+    private func end() {
+        if isCapable { write("\u{1b}[?2004l") }
+        signals.release()
+        isReading = false
+        let late = notices.close()
+        if !late.isEmpty { write(late) }
+    }
+
+    /// Writes to the terminal behind libedit's back, in order with what it writes.
+    func write(_ text: String) {
+        lv_edit_write(text)
+    }
+
+    /// One character from the terminal, decoded from UTF-8. -1 ends the reading: a signal came.
+    private func readCharacter(_ target: UnsafeMutablePointer<wchar_t>?) -> Int32 {
         guard let target else { return -1 }
         guard let first = readByte() else { return -1 }
         guard let first else { return 0 }
@@ -88,116 +252,37 @@ final class LineEditor {
                 scalar = scalar << 6 | UInt32(byte & 0x3f)
             }
         }
-        target.pointee = wchar_t(scalar)
+        // What is no character, as of a terminal that speaks another code, is shown as such.
+        target.pointee = wchar_t(Unicode.Scalar(scalar) == nil ? 0xfffd : scalar)
         return 1
     }
 
+    private var buffer: [UInt8] = []
+    private var taken = 0
+
     /// nil: a signal came; .some(nil): the input ended.
-    private static func readByte() -> UInt8?? {
+    func readByte() -> UInt8?? {
+        if taken < buffer.count {
+            defer { taken += 1 }
+            return .some(buffer[taken])
+        }
         while true {
             if lv_lua_last_signal() != 0 { return nil }
+            attend()
             // A signal between that look and the wait would not end it, so the wait is looked up from now and then.
-            var polled = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
-            guard poll(&polled, 1, 200) > 0 else { continue }
-            var byte: UInt8 = 0
-            let count = Glibc.read(0, &byte, 1)
-            if count == 1 { return .some(byte) }
-            if count == 0 { return .some(nil) }
-            if errno == EINTR {
-                if lv_lua_last_signal() != 0 { return nil }
-                continue
+            var polled = [pollfd(fd: 0, events: Int16(POLLIN), revents: 0), pollfd(fd: notices.wakes, events: Int16(POLLIN), revents: 0)]
+            guard poll(&polled, 2, 200) > 0, polled[0].revents != 0 else { continue }
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            let count = Glibc.read(0, &bytes, bytes.count)
+            if count > 0 {
+                (buffer, taken) = (Array(bytes[..<count]), 1)
+                return .some(bytes[0])
             }
+            if count < 0, errno == EINTR || errno == EAGAIN { continue }
             return .some(nil)
         }
     }
 
-    // MARK: History
-
-    /// Keeps an entry, also for the next run.
-    func remember(_ line: String) {
-        guard !line.isEmpty else { return }
-        lv_history_enter(history, line)
-        guard let historyPath else { return }
-        Self.makeFolder(of: historyPath)
-        _ = lv_history_save(history, historyPath)
-        chmod(historyPath, 0o600)
-    }
-
-    func clearHistory() {
-        lv_history_clear(history)
-        if let historyPath { _ = lv_history_save(history, historyPath) }
-    }
-
-    /// The entries, the oldest first.
-    var entries: [String] {
-        var result: [String] = []
-        while let entry = lv_history_entry(history, Int32(result.count)) { result.append(String(cString: entry)) }
-        return result.reversed().map { $0.hasSuffix("\n") ? String($0.dropLast()) : $0 }
-    }
-
-    private static func makeFolder(of path: String) {
-        var end = path.startIndex
-        while let slash = path[end...].firstIndex(of: "/") {
-            if slash != path.startIndex { mkdir(String(path[..<slash]), 0o700) }
-            end = path.index(after: slash)
-        }
-    }
-
-    /// `$XDG_STATE_HOME/lunavisor/history` or `~/.local/state/lunavisor/history`; nil without a home.
-    static func defaultHistoryPath() -> String? {
-        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) }.flatMap { $0.hasPrefix("/") ? $0 : nil } }
-        if let state = variable("XDG_STATE_HOME") { return state + "/lunavisor/history" }
-        return variable("HOME").map { $0 + "/.local/state/lunavisor/history" }
-    }
-
-    // MARK: Completion
-
-    private func complete() -> UInt8 {
-        guard let info = el_line(editor) else { return UInt8(CC_ERROR) }
-        let length = info.pointee.cursor - info.pointee.buffer
-        let text = info.pointee.buffer.withMemoryRebound(to: UInt8.self, capacity: length) {
-            String(decoding: UnsafeBufferPointer(start: $0, count: length), as: UTF8.self)
-        }
-        let (start, candidates) = completer(text)
-        guard !candidates.isEmpty else { return UInt8(CC_ERROR) }
-        let typed = String(decoding: Array(text.utf8)[min(start, text.utf8.count)...], as: UTF8.self)
-        let common = Self.commonPrefix(candidates)
-        if candidates.count == 1 || common.utf8.count > typed.utf8.count {
-            var replacement = candidates.count == 1 ? candidates[0] : common
-            if candidates.count == 1, let last = replacement.last, !"/:.(".contains(last) { replacement += " " }
-            el_deletestr(editor, Int32(typed.count))
-            el_insertstr(editor, replacement)
-            return UInt8(CC_REFRESH)
-        }
-        show(candidates)
-        return UInt8(CC_REDISPLAY)
-    }
-
-    /// The candidates below the line, in columns.
-    private func show(_ candidates: [String]) {
-        var size = winsize()
-        let width = ioctl(1, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
-        let column = (candidates.map(\.count).max() ?? 1) + 2
-        let perLine = max(1, width / column)
-        var text = "\n"
-        for (place, candidate) in candidates.prefix(200).enumerated() {
-            text += candidate + String(repeating: " ", count: column - candidate.count)
-            if place % perLine == perLine - 1 { text += "\n" }
-        }
-        if !text.hasSuffix("\n") { text += "\n" }
-        if candidates.count > 200 { text += "… \(candidates.count - 200) more\n" }
-        print(text, terminator: "")
-        fflush(nil)
-    }
-
-    /// What all begin with, in any letter case; the first one's spelling.
-    static func commonPrefix(_ candidates: [String]) -> String {
-        guard let first = candidates.first else { return "" }
-        var length = first.count
-        for other in candidates.dropFirst() {
-            let same = zip(first.lowercased(), other.lowercased()).prefix { $0 == $1 }.count
-            length = min(length, same)
-        }
-        return String(first.prefix(length))
-    }
+    /// Forgets what was typed ahead: after Ctrl-C it belongs to nothing.
+    func forgetTypedAhead() { (buffer, taken) = ([], 0) }
 }

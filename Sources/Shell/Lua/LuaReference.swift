@@ -34,6 +34,8 @@ class LuaReference: OpaqueValue, @unchecked Sendable {
 /// A Lua function as a cmdlet's block.
 final class LuaBlock: LuaReference, ScriptBlock, @unchecked Sendable {
     private weak var interpreter: Interpreter?
+    /// The interpreter it belongs to; nil when that has ended.
+    var owner: Interpreter? { interpreter }
 
     init(_ reference: Int32, _ sourceText: String, _ interpreter: Interpreter) {
         self.interpreter = interpreter

@@ -61,7 +61,9 @@ struct NativeCall {
         case LV_KIND_OBJECT, LV_KIND_ERROR:
             switch interpreter.objects[lv_payload(state, index)] {
             case .live(let object): return .object(object)
-            case .opaque(let value): return .opaque(value)
+            case .opaque(let value):
+                if let block = value as? CarriedBlock { return .block(block) }
+                return .opaque(value)
             case .failure(let failure): return .opaque(failure)
             case nil: return .null
             }

@@ -14,6 +14,8 @@ enum NativeOperation: Int32, CaseIterable {
     case compile, readFile, print, exit
     case environment, setEnvironment, preference, setPreference, errors, scriptArguments
     case missingValue
+    /// A block that goes to an interpreter of its own; `cmdlet{…}` and `param{…}`.
+    case carriedBlock, declareCmdlet, bindParameters
     case reportTest
 
     /// Their names in Lua.

@@ -21,6 +21,7 @@ enum Prelude {
         local type, select, rawget, rawset, rawequal, tostring, tonumber = type, select, rawget, rawset, rawequal, tostring, tonumber
         local setmetatable, getmetatable, next, ipairs, error = setmetatable, debug.getmetatable, next, ipairs, error
         local concat, pack, unpack, lower = table.concat, table.pack, table.unpack, string.lower
+        local dump_code = string.dump
         local getupvalue, setupvalue, open, globals = debug.getupvalue, debug.setupvalue, io.open, _G
         local op = {}
         for name, number in next, operation do op[name] = native(number) end
@@ -292,17 +293,19 @@ enum Prelude {
         support.op, support.e, support.d = op.comparison, evaluate, display
         function support.H(head)
             return function(stages)
-                stages.head, stages.hasHead = head, true
+                stages.head, stages.hasHead, stages[0] = head, true, true
                 return evaluate(stages)
             end
         end
         function support.D(head)
             return function(stages)
-                stages.head, stages.hasHead = head, true
+                stages.head, stages.hasHead, stages[0] = head, true, true
                 return display(stages)
             end
         end
         function support.id(value) return value end
+        support.job, support.using = op.carriedBlock, {}
+        cmdlet, param = op.declareCmdlet, op.bindParameters
         local environment, set_environment = op.environment, op.setEnvironment
         support.env = setmetatable({}, { __index = function(_, name) return environment(name) end,
             __newindex = function(_, name, value) set_environment(name, value) end })
@@ -366,8 +369,9 @@ enum Prelude {
             local refusal = refuse_binary(chunk, mode, name or "string")
             if refusal then return nil, refusal end
             local result, message = compiled(chunk, name or chunk)
-            if result and select("#", ...) > 0 then use_environment(result, (...)) end
-            return result, message
+            if not result then return nil, message end
+            if select("#", ...) > 0 then use_environment(result, (...)) end
+            return result
         end
         function loadfile(path, mode, ...)
             local text, name
@@ -384,8 +388,9 @@ enum Prelude {
             local refusal = refuse_binary(text, mode, tostring(path))
             if refusal then return nil, refusal end
             local result, message = compiled(text, name)
-            if result and select("#", ...) > 0 then use_environment(result, (...)) end
-            return result, message
+            if not result then return nil, message end
+            if select("#", ...) > 0 then use_environment(result, (...)) end
+            return result
         end
         local loadfile = loadfile
         function dofile(path)
@@ -453,6 +458,31 @@ enum Prelude {
                 return list(result)
             end,
             list = list,
+            -- The values of a job's `$using:` names.
+            using = function(values)
+                support.using = {}
+                for name, value in record_pairs(values) do support.using[name] = value end
+            end,
+            -- A function as compiled code, and what its upvalues are.
+            dump = function(body)
+                local names, place = {}, 1
+                while true do
+                    local name, value = getupvalue(body, place)
+                    if name == nil then break end
+                    if name == "_ENV" or rawequal(value, globals) then
+                        names[place] = "_ENV"
+                    elseif rawequal(value, support) then
+                        names[place] = "support"
+                    else
+                        raise("CannotCarry", "The function uses “" .. name .. "”, a local of the script, which is not there in another interpreter.",
+                            "Give its value by -ArgumentList, or write a block with $using:" .. name .. ".")
+                    end
+                    place = place + 1
+                end
+                local good, code = rawpcall(dump_code, body)
+                if not good then return nil, list{} end
+                return code, list(names)
+            end,
         }
         """#
 }

@@ -70,7 +70,14 @@ struct ReplyWriter {
             tag(LV_TAG_TIME)
             append(time.unixNanoseconds)
         case .block(let block):
-            if let block = block as? LuaBlock { reference(block) } else { tag(LV_TAG_NIL) }
+            if let block = block as? LuaBlock {
+                reference(block)
+            } else if let carried = block as? CarriedBlock {
+                tag(LV_TAG_OBJECT)
+                append(objects.identifier(of: carried))
+            } else {
+                tag(LV_TAG_NIL)
+            }
         case .opaque(let opaque):
             if let kept = opaque as? LuaReference {
                 reference(kept)

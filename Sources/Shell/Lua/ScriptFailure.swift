@@ -2,7 +2,7 @@ import Basics
 import Cmdlets
 
 /// The error object of `language.md`: an error with the place in the script where it arose.
-final class ScriptFailure: OpaqueValue, Error, @unchecked Sendable {
+final class ScriptFailure: PortableValue, Error, @unchecked Sendable {
     let record: ErrorRecord
     /// The chunk's name as messages show it; empty: none.
     let source: String

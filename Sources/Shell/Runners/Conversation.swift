@@ -2,87 +2,107 @@ import CLua
 import Cmdlets
 import Glibc
 
-/// The REPL: reads lines until they make a chunk, runs it, shows its values.
+/// The REPL: reads chunks, runs them, shows their values.
 public final class Conversation {
     private let session: Session
     private let version: String
+    /// The store, where it is not the one that this user has without saying so.
+    private let store: String?
     private var editor: LineEditor?
-    /// Lines of a chunk that is not complete yet.
-    private var pending: [String] = []
 
-    public init(session: Session, version: String) { (self.session, self.version) = (session, version) }
+    /// `store`: a name for the prompt; nil: it is the usual one.
+    public init(session: Session, version: String, store: String?) { (self.session, self.version, self.store) = (session, version, store) }
 
     /// Runs until Ctrl-D or `exit`; the exit code.
     public func run() -> Int32 {
         let completer = Completer(session: session)
-        editor = LineEditor(historyPath: LineEditor.defaultHistoryPath()) { completer.candidates($0) }
+        editor = LineEditor(
+            historyPath: LineHistory.defaultPath(), isWhole: { [unowned self] in isWhole($0) }, completion: { completer.candidates($0) })
         guard let editor else {
             session.terminal.writeError("This terminal cannot be edited on; give the program as a file or with -c.\n")
             return 1
         }
         lv_lua_catch_signals(session.interpreter.lua)
-        defer { lv_lua_catch_signals(nil) }
+        let terminal = session.terminal as? StandardTerminal
+        terminal?.setNotices(editor.notices)
+        defer {
+            session.endJobs()
+            terminal?.setNotices(nil)
+            lv_lua_catch_signals(nil)
+        }
         if !session.options.isQuiet {
             session.terminal.write("Lunavisor \(version), store \(session.host.storePath)\nhelp explains, Tab completes, Ctrl-D leaves.\n")
         }
+        let prompt = store.map { "\($0)> " } ?? "> "
         while true {
             session.interpreter.clearInterrupt()
-            switch editor.read(prompt: pending.isEmpty ? "> " : ">> ") {
+            switch editor.read(prompt: prompt) {
             case .end:
                 session.terminal.write("\n")
                 return 0
             case .interrupted:
                 session.terminal.write("^C\n")
-                pending = []
+                editor.forgetTypedAhead()
                 session.interpreter.clearInterrupt()
-            case .text(let line):
-                editor.remember(line)
-                if let code = take(line) { return code }
+            case .text(let text):
+                if text.allSatisfy({ $0.isWhitespace }) { continue }
+                editor.history.add(text)
+                if let result = command(text) {
+                    if let code = result.leaves { return code }
+                } else if let code = execute(text) {
+                    return code
+                }
             }
         }
     }
 
-    /// One line; the exit code when it leaves.
-    private func take(_ line: String) -> Int32? {
-        if pending.isEmpty {
-            if line.allSatisfy({ $0 == " " || $0 == "\t" }) { return nil }
-            if let result = command(line) { return result.leaves }
-        }
-        pending.append(line)
-        let text = pending.joined(separator: "\n")
-        if line.isEmpty || !isIncomplete(text) {
-            pending = []
-            return execute(text)
-        }
-        return nil
+    /// A name for the prompt: the folder's own, and enough of those above to be told from others at a glance.
+    public static func promptName(of storePath: String) -> String {
+        let parts = storePath.split(separator: "/")
+        guard let last = parts.last else { return storePath }
+        // `…/lab/lunavisor` says as little as the usual store's name.
+        let name = last == "lunavisor" && parts.count > 1 ? "\(parts[parts.count - 2])/\(last)" : String(last)
+        return name.count > 24 ? "…" + name.suffix(23) : name
+    }
+
+    /// Whether Enter runs the text: it is a program, or will not become one.
+    private func isWhole(_ text: String) -> Bool {
+        text.allSatisfy { $0.isWhitespace } || isCommand(text) || !isIncomplete(text)
     }
 
     // MARK: Words of the REPL
 
     /// `exit quit help ? clear history`, unless a variable has that name; nil: the line is none of them.
     private func command(_ line: String) -> (leaves: Int32?, Void)? {
+        guard isCommand(line) else { return nil }
         let words = line.split(separator: " ").map(String.init)
-        guard let first = words.first, !session.sessionNames.contains(first) else { return nil }
+        guard let first = words.first else { return nil }
         switch first {
-        case "exit", "quit":
-            guard words.count <= 2 else { return nil }
-            guard words.count == 2 else { return (0, ()) }
-            guard let code = Int32(words[1]) else { return nil }
-            return (code & 255, ())
-        case "help", "?":
-            guard words.count <= 2 else { return nil }
-            if words.count == 2, words[1].hasPrefix("=") || words[1].hasPrefix("(") { return nil }
-            help(words.count == 2 ? words[1] : nil)
-            return (nil, ())
-        case "clear":
-            guard words.count == 1 else { return nil }
-            session.terminal.write("\u{1b}[2J\u{1b}[H")
-            return (nil, ())
-        case "history":
-            guard words.count == 1 else { return nil }
-            for (place, entry) in (editor?.entries ?? []).enumerated() { session.terminal.write("\(place + 1)  \(entry)\n") }
-            return (nil, ())
+        case "exit", "quit": return (words.count == 2 ? (Int32(words[1]) ?? 0) & 255 : 0, ())
+        case "help", "?": help(words.count == 2 ? words[1] : nil)
+        case "clear": if editor?.isCapable ?? false { session.terminal.write("\u{1b}[2J\u{1b}[H") }
+        case "history": showHistory()
         default: return nil
+        }
+        return (nil, ())
+    }
+
+    private func isCommand(_ text: String) -> Bool {
+        let words = text.split(separator: " ").map(String.init)
+        guard let first = words.first, !session.sessionNames.contains(first), !text.contains("\n") else { return false }
+        switch first {
+        case "exit", "quit": return words.count == 1 || words.count == 2 && Int32(words[1]) != nil
+        case "help", "?": return words.count == 1 || words.count == 2 && !words[1].hasPrefix("=") && !words[1].hasPrefix("(")
+        case "clear", "history": return words.count == 1
+        default: return false
+        }
+    }
+
+    private func showHistory() {
+        for (place, entry) in (editor?.history.entries ?? []).enumerated() {
+            let number = "\(place + 1)  "
+            let lines = entry.split(separator: "\n", omittingEmptySubsequences: false)
+            session.terminal.write(number + lines.joined(separator: "\n" + String(repeating: " ", count: number.count)) + "\n")
         }
     }
 
@@ -118,6 +138,9 @@ public final class Conversation {
 
     /// Runs a chunk: as statements, or as an expression whose values are shown.
     private func execute(_ text: String) -> Int32? {
+        let began = Timestamp.now()
+        (session.terminal as? StandardTerminal)?.noteInput("> \(text)\n")
+        defer { session.history.append(HistoryEntry(text: text, began: began, ended: Timestamp.now())) }
         let state = session.interpreter.state
         let top = lua_gettop(state)
         defer { lua_settop(state, top) }

@@ -33,14 +33,22 @@ public enum ProgramRunner {
                     source: Session.shownName(name)))
             return 1
         }
-        return exitCode(session.run(program, name: name), session)
+        let code = exitCode(session.run(program, name: name), session)
+        return session.endJobs() && code == 0 ? 1 : code
     }
 
     /// The exit code of `language.md` for a program that ended so; shows its error.
     static func exitCode(_ outcome: Outcome, _ session: Session) -> Int32 {
-        fflush(nil)
+        // What Lua's own io library still holds goes out here.
+        let problem = fflush(nil) == 0 ? nil : String(cString: strerror(errno))
         switch outcome {
-        case .finished: return (session.terminal as? StandardTerminal)?.isOutputClosed ?? false ? 141 : 0
+        case .finished:
+            let terminal = session.terminal as? StandardTerminal
+            if terminal?.isOutputClosed ?? false { return 141 }
+            // What was written is not there: a script that went well all the same has not done its work.
+            guard let problem = terminal?.outputProblem ?? problem else { return 0 }
+            session.terminal.writeError("lunavisor: standard output: \(problem).\n")
+            return 1
         case .failed(let failure):
             session.show(failure)
             return 1

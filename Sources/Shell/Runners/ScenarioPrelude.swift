@@ -9,6 +9,8 @@ enum ScenarioPrelude {
             error("scenarios need Debian's package lua-luassert (sudo apt-get install lua-luassert)", 0)
         end
         assert = assert_library
+        local getinfo, randomseed = debug.getinfo, math.randomseed
+        local file, first_seed, is_list = report("file"), report("seed"), report("listing")
 
         local function group(name, parent)
             return { name = name, parent = parent, entries = {}, before = {}, after = {}, setup = {}, teardown = {} }
@@ -63,6 +65,66 @@ enum ScenarioPrelude {
             finalizers[#finalizers + 1] = body
         end
 
+        -- Calls body; of a failure also the line of this file that was running.
+        local function call_body(body)
+            local line
+            local function note(problem)
+                for level = 2, 80 do
+                    local place = getinfo(level, "Sl")
+                    if not place then break end
+                    if place.source == file and place.currentline > 0 then
+                        line = place.currentline
+                        break
+                    end
+                end
+                return problem
+            end
+            local good, problem = guarded_call(function()
+                local fine, trouble = xpcall(body, note)
+                if not fine then error(trouble, 0) end
+            end)
+            return good, problem, line
+        end
+
+        -- Fixtures: a machine that is made ready once, and of which each case gets a clone.
+        local releases = {}
+        local function prepare(name, body)
+            local vm = body()
+            if type(vm) ~= "userdata" then error("the function of the fixture “" .. name .. "” must return a virtual machine", 0) end
+            local is_running = vm.State == "Running"
+            Set_VM{ VM = vm, CheckpointType = "Standard" }
+            local checkpoint = Checkpoint_VM{ VM = vm, SnapshotName = name, Passthru = true }
+            if is_running then Stop_VM{ VM = vm, TurnOff = true, Force = true } end
+            return { checkpoint = checkpoint, is_running = is_running }
+        end
+        function fixture(name, body)
+            outside("fixture"); needs_text("fixture", name); needs_body("fixture", body)
+            local ready, problem
+            local count = 0
+            return function()
+                if not running then error("the machine of a fixture is taken inside a case", 2) end
+                if problem ~= nil then error(problem, 0) end
+                if not ready then
+                    local good, result = pcall(prepare, name, body)
+                    if not good then
+                        problem = result
+                        error(result, 0)
+                    end
+                    ready = result
+                end
+                count = count + 1
+                local clone = New_VM{ Name = name .. "-" .. count, FromCheckpoint = ready.checkpoint }
+                releases[#releases + 1] = function()
+                    if clone.State ~= "Off" then Stop_VM{ VM = clone, TurnOff = true, Force = true } end
+                    -- What the case attached is the case's; nothing is to be said of it.
+                    for _, drive in ipairs(Get_VMHardDiskDrive(clone)) do pcall(Remove_VMHardDiskDrive, drive) end
+                    Remove_VM{ VM = clone, Force = true }
+                end
+                if ready.is_running then Start_VM(clone) end
+                return clone
+            end
+        end
+
         local function path_of(entry, parent)
             local names = { entry.name }
             while parent and parent.name do
@@ -82,46 +144,68 @@ enum ScenarioPrelude {
         local stopped = false
         local function run_case(entry, parent)
             local name = path_of(entry, parent)
+            if not report("wanted", name) then return end
+            if is_list then return report("list", name) end
             if entry.pending then return report("pending", name, entry.pending) end
             report("start", name)
-            finalizers = {}
+            finalizers, releases = {}, {}
             running = true
-            local good, problem = guarded_call(function()
+            -- A case draws the same numbers whether it runs alone or with others.
+            local mix = 0
+            for place = 1, #name do mix = (mix * 31 + name:byte(place)) & 0x7fffffff end
+            randomseed(first_seed, mix)
+            local good, problem, line = call_body(function()
                 each_outward(parent, "before", function(body) body() end)
                 entry.body()
             end)
+            local function is_pending() return type(problem) == "table" and rawget(problem, "pending") ~= nil end
+            if not good and not is_pending() then report("failing", name) end
             local function clean(body)
-                local fine, trouble = guarded_call(body)
-                if not fine and good then good, problem = false, trouble end
+                local fine, trouble, place = call_body(body)
+                if not fine and good then good, problem, line = false, trouble, place end
             end
             mask(1)
             for place = #finalizers, 1, -1 do clean(finalizers[place]) end
             each_inward(parent, "after", clean)
+            for place = #releases, 1, -1 do clean(releases[place]) end
             mask(-1)
             running, finalizers = false, nil
             if unwinding() then return end
             if good then
                 report("pass", name)
-            elseif type(problem) == "table" and problem.pending then
+            elseif is_pending() then
                 report("pending", name, problem.pending)
             else
-                report("fail", name, problem)
+                report("fail", name, problem, line)
             end
         end
+        local function has_wanted(node)
+            for _, entry in ipairs(node.entries) do
+                if entry.case then
+                    if report("wanted", path_of(entry, node)) then return true end
+                elseif has_wanted(entry) then
+                    return true
+                end
+            end
+            return false
+        end
         local function run_group(node)
-            local good, problem = guarded_call(function() for _, body in ipairs(node.setup) do body() end end)
+            if not has_wanted(node) then return end
+            local setup, teardown = node.setup, node.teardown
+            if is_list then setup, teardown = {}, {} end
+            local good, problem, line = call_body(function() for _, body in ipairs(setup) do body() end end)
             if good then
                 for _, entry in ipairs(node.entries) do
                     if unwinding() or report("stopped") then break end
                     if entry.case then run_case(entry, node) else run_group(entry) end
                 end
             elseif not unwinding() then
-                report("fail", (node.name and path_of(node, node.parent) or "file") .. ": setup", problem)
+                report("fail", (node.name and path_of(node, node.parent) or "file") .. ": setup", problem, line)
             end
             mask(1)
-            for place = #node.teardown, 1, -1 do
-                local fine, trouble = guarded_call(node.teardown[place])
-                if not fine then report("fail", (node.name and path_of(node, node.parent) or "file") .. ": teardown", trouble) end
+            for place = #teardown, 1, -1 do
+                local fine, trouble, at = call_body(teardown[place])
+                if not fine then report("fail", (node.name and path_of(node, node.parent) or "file") .. ": teardown", trouble, at) end
             end
             mask(-1)
         end

@@ -4,221 +4,186 @@ import Cmdlets
 import Glibc
 import Management
 
-/// `lunavisor test`: each file in a store of its own, a readable report, and an exit code.
+/// `lunavisor test`: each file in a process and a store of its own, several at once when asked; a readable report, TAP and JUnit files,
+/// and an exit code.
 public final class ScenarioRunner {
-    /// How results are printed.
-    public enum Report: String, CaseIterable, Sendable { case text, tap }
+    private let options: ScenarioOptions
+    private var results = ScenarioResults()
+    private var listed = 0
+    private var wasStopped = false
+    private var running: [ScenarioProcess] = []
+    /// Lines about the files that run, printed when a file has ended where several run at once.
+    private var held: [ObjectIdentifier: [String]] = [:]
+    private var complete: Set<ObjectIdentifier> = []
+    /// The case that each file is in.
+    private var current: [ObjectIdentifier: String] = [:]
 
-    private let options: SessionOptions
-    private let starter: any WorkerStarter
-    private let report: Report
-    private var passed = 0
-    private var failed = 0
-    private var pending = 0
-    private var number = 0
-    private var isStopped = false
+    public init(_ options: ScenarioOptions) { self.options = options }
 
-    public init(options: SessionOptions, starter: any WorkerStarter, report: Report) {
-        (self.options, self.starter, self.report) = (options, starter, report)
-    }
-
-    /// Runs the files (and the `*.lua` files of folders). 0: all passed; 1: a failure or a file that does not load; 2: no test was
-    /// found; 130: Ctrl-C.
-    public func run(_ paths: [String]) -> Int32 {
-        let files = paths.flatMap(Self.files)
-        if report == .tap { print("TAP version 13") }
+    /// 0: all passed; 1: a failure or a file that does not load; 2: no test was found; 128 and the signal: stopped.
+    public func run() -> Int32 {
+        // Before a night's work: can its results be written?
+        for path in [options.tap, options.junit].compactMap({ $0 }) where path != "-" {
+            guard write("", to: path) else { return 2 }
+        }
+        lv_lua_catch_signals(nil)
+        _ = lv_lua_take_signal()
         let start = HostTime.seconds()
-        for file in files where !isStopped { runFile(file) }
-        let total = passed + failed + pending
-        if report == .tap {
-            print("1..\(number)")
+        let seed = options.seed ?? UInt32.random(in: 0...UInt32.max)
+        let files = options.files
+        var waiting = (0..<max(1, options.repeats)).flatMap { round in files.map { (file: $0, seed: seed &+ UInt32(round)) } }[...]
+        while !waiting.isEmpty && !wasStopped || !running.isEmpty {
+            while !wasStopped, running.count < max(1, options.jobs), let next = waiting.popFirst() { begin(next.file, next.seed) }
+            collect()
+        }
+        return finish(HostTime.seconds() - start)
+    }
+
+    private func finish(_ seconds: Double) -> Int32 {
+        let count = results.cases.count
+        if options.lists {
+            say("\(listed) \(listed == 1 ? "case" : "cases")")
         } else {
-            print("\(passed) passed, \(failed) failed, \(pending) pending, \(Self.shown(HostTime.seconds() - start))")
+            say("\(results.passed) passed, \(results.failed) failed, \(results.skipped) pending, \(Self.shown(seconds))")
         }
-        fflush(nil)
-        if isStopped { return 128 + (lv_lua_last_signal() == 0 ? SIGINT : lv_lua_last_signal()) }
-        if failed > 0 { return 1 }
-        return total == 0 ? 2 : 0
+        var isWritten = true
+        if let tap = options.tap { isWritten = write(results.tap, to: tap) && isWritten }
+        if let junit = options.junit { isWritten = write(results.junit, to: junit) && isWritten }
+        if wasStopped { return 128 + max(SIGINT, lv_lua_last_signal()) }
+        if results.failed > 0 || !isWritten { return 1 }
+        return count == 0 && listed == 0 ? 2 : 0
     }
 
-    /// A file as it is; a folder's scripts, sorted.
-    private static func files(_ path: String) -> [String] {
-        guard let folder = opendir(path) else { return [path] }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name.hasSuffix(".lua") { names.append(name) }
-        }
-        return names.sorted().map { path.hasSuffix("/") ? path + $0 : "\(path)/\($0)" }
-    }
+    // MARK: Files
 
-    // MARK: One file
+    private var isAlone: Bool { options.jobs <= 1 }
 
-    private func runFile(_ path: String) {
-        if report == .text { print(path) }
-        var template = Array(((getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp") + "/lunavisor-test-XXXXXX").utf8CString)
-        guard mkdtemp(&template) != nil else {
-            return fail(path, "No folder can be made for the store: \(String(cString: strerror(errno)))")
-        }
-        let store = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let host = VirtualMachineHost(storePath: store, starter: starter)
+    private func begin(_ file: String, _ seed: UInt32) {
+        if isAlone { say(file) }
         do {
-            var options = options
-            options.scriptName = path
-            let session = try Session(host: host, options: options)
-            lv_lua_catch_signals(session.interpreter.lua)
-            defer { lv_lua_catch_signals(nil) }
-            let text = try FileText.read(path)
-            let runner = ScenarioFile(runner: self, session: session, host: host)
-            runner.run(text, path)
-        } catch { fail(path, ErrorRecord(error).message) }
-        let left = Self.stopAll(host)
-        if left { FolderRemoval.remove(store) }
-    }
-
-    /// Turns off what still runs; true when nothing does any more.
-    static func stopAll(_ host: VirtualMachineHost, except kept: Set<String> = []) -> Bool {
-        let machines = (try? host.machines()) ?? []
-        var isClean = true
-        for machine in machines where !kept.contains(machine.id.description) {
-            guard Self.isRunning(machine) else { continue }
-            do { try machine.turnOff(force: true) } catch { isClean = false }
+            let arguments = ["test", "--quiet"] + options.arguments(for: file, seed: seed)
+            running.append(try ScenarioProcess(file, seed: seed, arguments: arguments, isAlone: isAlone, keepsOutputFree: reportsToOutput))
+        } catch {
+            results.add(.init(file: file, name: file, seconds: 0, end: .failed(ErrorRecord(error).message)))
+            show("  FAIL  \(file)\n        \(ErrorRecord(error).message)", nil)
         }
-        return isClean
     }
 
-    static func isRunning(_ machine: VirtualMachine) -> Bool {
-        guard let status = try? machine.status() else { return false }
-        return ![.off, .saved, .offCritical].contains(status.state)
+    /// Waits for something to be told, and takes it.
+    private func collect() {
+        var polled = running.map { pollfd(fd: $0.reports, events: Int16(POLLIN), revents: 0) }
+        if poll(&polled, nfds_t(polled.count), 200) < 0, errno != EINTR { return }
+        let signal = lv_lua_take_signal()
+        if signal != 0 {
+            // The first one lets each case clean up, the second cuts that short.
+            wasStopped = true
+            for process in running { process.signal(signal) }
+        }
+        for process in running {
+            guard let records = process.records() else {
+                end(process)
+                continue
+            }
+            for record in records { take(record, process) }
+        }
     }
 
-    // MARK: Report
+    private func take(_ record: ScenarioRecord, _ process: ScenarioProcess) {
+        let key = ObjectIdentifier(process)
+        switch record {
+        case .listed(let name):
+            listed += 1
+            show("  \(name)", process)
+        case .started(let name): current[key] = name
+        case .passed(let name, let seconds):
+            results.add(.init(file: process.file, name: name, seconds: seconds, end: .passed))
+            show("  pass  \(name) (\(Self.shown(seconds)))", process)
+            current[key] = nil
+        case .skipped(let name, let reason):
+            results.add(.init(file: process.file, name: name, seconds: 0, end: .skipped(reason)))
+            show("  skip  \(name): \(reason)", process)
+            current[key] = nil
+        case .failed(let name, let seconds, let text):
+            fail(name, seconds, text, process)
+            current[key] = nil
+        case .stopped:
+            wasStopped = true
+            complete.insert(key)
+        case .ended: complete.insert(key)
+        }
+    }
 
-    fileprivate func pass(_ name: String, _ seconds: Double) {
-        passed += 1
-        number += 1
-        print(report == .tap ? "ok \(number) - \(name)" : "  pass  \(name) (\(Self.shown(seconds)))")
+    private func fail(_ name: String, _ seconds: Double, _ text: String, _ process: ScenarioProcess) {
+        let isCase = name != process.file && !name.hasSuffix(": setup") && !name.hasSuffix(": teardown")
+        let again = ScenarioOptions.command(file: process.file, name: isCase ? name : nil, seed: process.seed)
+        let text = text + "\nto run it again: \(again)"
+        results.add(.init(file: process.file, name: name, seconds: seconds, end: .failed(text)))
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { "\n        \($0)" }
+        show("  FAIL  \(name)" + lines.joined(), process)
+    }
+
+    private func end(_ process: ScenarioProcess) {
+        running.removeAll { $0 === process }
+        let key = ObjectIdentifier(process)
+        let killer = process.end()
+        if !complete.contains(key), !wasStopped {
+            let name = current[key] ?? process.file
+            fail(name, 0, "The file's process ended before its cases had: \(killer ?? "it exited").", process)
+        }
+        if !isAlone {
+            say(([process.file] + (held[key] ?? [])).joined(separator: "\n"))
+            let printed = process.printed()
+            if !printed.isEmpty {
+                say("  printed:")
+                for line in printed.split(separator: "\n", omittingEmptySubsequences: true) { say("    \(line)") }
+            }
+        }
+        (held[key], current[key]) = (nil, nil)
+        complete.remove(key)
+    }
+
+    // MARK: Output
+
+    /// A report was asked for on standard output.
+    private var reportsToOutput: Bool { options.tap == "-" || options.junit == "-" }
+
+    /// A line of the report, at once or when its file has ended.
+    private func show(_ line: String, _ process: ScenarioProcess?) {
+        if let process, !isAlone { held[ObjectIdentifier(process), default: []].append(line) } else { say(line) }
+    }
+
+    private func say(_ line: String) {
+        // Standard output belongs to a report that was asked for there.
+        if reportsToOutput { return }
+        print(line)
         fflush(nil)
     }
 
-    fileprivate func skip(_ name: String, _ reason: String) {
-        pending += 1
-        number += 1
-        print(report == .tap ? "ok \(number) - \(name) # SKIP \(reason)" : "  skip  \(name): \(reason)")
+    private func write(_ text: String, to path: String) -> Bool {
+        if path == "-" {
+            print(text, terminator: "")
+            fflush(nil)
+            return true
+        }
+        let file = fopen(path, "w")
+        var isWritten = file != nil
+        if let file {
+            isWritten = fputs(text, file) >= 0
+            isWritten = fclose(file) == 0 && isWritten
+        }
+        if !isWritten {
+            fflush(nil)
+            let message = "lunavisor: The results cannot be written to “\(path)”: \(String(cString: strerror(errno))).\n"
+            _ = Array(message.utf8).withUnsafeBytes { Glibc.write(2, $0.baseAddress, $0.count) }
+        }
+        return isWritten
     }
-
-    fileprivate func fail(_ name: String, _ text: String) {
-        failed += 1
-        number += 1
-        let mark = report == .tap ? "# " : "        "
-        print(report == .tap ? "not ok \(number) - \(name)" : "  FAIL  \(name)")
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) { print(mark + line) }
-        fflush(nil)
-    }
-
-    fileprivate func stop() { isStopped = true }
-    fileprivate var wasStopped: Bool { isStopped }
 
     private static func shown(_ seconds: Double) -> String { NumberText.fixed(seconds, digits: 2) + " s" }
 }
 
-/// One scenario file while it runs.
-final class ScenarioFile {
-    private unowned let runner: ScenarioRunner
-    private let session: Session
-    private let host: VirtualMachineHost
-    private var start = 0.0
-    private var runningBefore: Set<String> = []
-
-    init(runner: ScenarioRunner, session: Session, host: VirtualMachineHost) {
-        (self.runner, self.session, self.host) = (runner, session, host)
-    }
-
-    func run(_ text: [UInt8], _ path: String) {
-        session.scenario = self
-        defer { session.scenario = nil }
-        let state = session.interpreter.state
-        let top = lua_gettop(state)
-        defer { lua_settop(state, top) }
-        let outcome = session.guarded {
-            try session.loadScenarioPrelude()
-            // stack: run
-            try session.compile(text, name: "@\(path)")
-            _ = try session.interpreter.callOnStack(arguments: 0, results: 0)
-            _ = try session.interpreter.callOnStack(arguments: 0, results: 0)
-        }
-        switch outcome {
-        case .finished: break
-        case .failed(let failure): runner.fail(path, Self.text(failure))
-        case .interrupted: runner.stop()
-        case .exit(let code): runner.fail(path, "os.exit(\(code)) was called in a scenario.")
-        }
-    }
-
-    /// What the vocabulary in Lua tells: start, pass, fail, pending; `stopped` asks.
-    func report(_ event: String, _ name: String, _ call: NativeCall) -> Bool {
-        switch event {
-        case "stopped": return session.interpreter.shouldStop || runner.wasStopped
-        case "start":
-            start = HostTime.seconds()
-            runningBefore = Set(((try? host.machines()) ?? []).filter(ScenarioRunner.isRunning).map { $0.id.description })
-        case "pass":
-            runner.pass(name, HostTime.seconds() - start)
-            endCase()
-        case "pending": runner.skip(name, call.text(3) ?? "no reason")
-        default:
-            var text = call.text(3) ?? "failed"
-            if case .opaque(let value)? = try? call.value(3), let failure = value as? ScriptFailure { text = Self.text(failure) }
-            runner.fail(name, text + consoles())
-            endCase()
-        }
-        return false
-    }
-
-    private func endCase() { _ = ScenarioRunner.stopAll(host, except: runningBefore) }
-
-    private static func text(_ failure: ScriptFailure) -> String {
-        failure.displayText + (failure.record.recommendedAction.map { "\n\($0)" } ?? "")
-    }
-
-    /// The last lines of each console and the events, kept with a failure.
-    private func consoles() -> String {
-        var text = ""
-        for machine in (try? host.machines()) ?? [] {
-            if let events = try? machine.events(last: 5), !events.isEmpty {
-                text += "\nevents of \(machine.name):"
-                for event in events { text += "\n  \(event.message)" }
-            }
-            if let console = try? machine.console().tail(lines: 20), !console.bytes.isEmpty {
-                text += "\nconsole of \(machine.name):"
-                for line in console.text.split(whereSeparator: \.isNewline) { text += "\n  \(line)" }
-            }
-        }
-        return text
-    }
-}
-
-/// Removing a test's store.
-package enum FolderRemoval {
-    package static func remove(_ path: String) {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return }
-        guard status.st_mode & S_IFMT == S_IFDIR, let folder = opendir(path) else {
-            unlink(path)
-            return
-        }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        closedir(folder)
-        for name in names { remove("\(path)/\(name)") }
-        rmdir(path)
+extension ErrorRecord {
+    static func processFailed(_ code: Int32) -> ErrorRecord {
+        ErrorRecord("No process could be started: \(String(cString: strerror(code))).", "ProcessFailed", .resourceUnavailable)
     }
 }

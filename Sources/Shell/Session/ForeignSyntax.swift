@@ -19,6 +19,7 @@ enum ForeignSyntax {
             return "In Lua: x = x \(sign1) 1"
         }
         if text.contains("++") { return "In Lua: x = x + 1" }
+        if text.contains("@(") { return "A list is written {a, b} in Lua, and a, b in the command form." }
         if text.contains(" -f ") || text.contains("\" -f") { return "In Lua: string.format(\"%s\", x)" }
         for (word, lua) in [("-eq", "=="), ("-ne", "~="), ("-gt", ">"), ("-lt", "<"), ("-ge", ">="), ("-le", "<=")]
         where words.contains(Substring(word)) {

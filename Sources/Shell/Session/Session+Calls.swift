@@ -6,6 +6,7 @@ import Cmdlets
 extension Session {
     /// Function form: `Get-VM("web*")`, `Get_VM{ … }`.
     func callCmdlet(_ name: String, _ call: NativeCall) throws -> NativeResult {
+        if call.count == 1, let text = call.string(1), let value = try directAnswer(name, text) { return .values([value]) }
         let (source, line) = call.place
         let cmdlet = catalogue.cmdlet(named: name)
         var arguments: [RawArgument] = []
@@ -93,8 +94,42 @@ extension Session {
         }
     }
 
+    /// `Get-VM x` and its like, without binding and pipeline; nil: the call goes the usual way.
+    private func directAnswer(_ name: String, _ text: String) throws -> Value? {
+        let direct: Cmdlet.Direct
+        if let known = directCalls[name] {
+            direct = known
+        } else {
+            guard let found = catalogue.cmdlet(named: name)?.direct else { return nil }
+            directCalls[name] = found
+            direct = found
+        }
+        if interpreter.shouldStop { throw Cancellation() }
+        return direct(context, text)
+    }
+
+    /// The same for a command of one stage with one argument, as the translator writes it.
+    private func directCommand(_ call: NativeCall) throws -> Value? {
+        let (state, top) = (call.state, lua_gettop(call.state))
+        defer { lua_settop(state, top) }
+        guard call.kind(1) == LV_KIND_TABLE, lua_rawlen(state, 1) == 3 else { return nil }
+        // Place 0 is taken where something is fed in.
+        guard lua_rawgeti(state, 1, 0) == LUA_TNIL else { return nil }
+        lua_rawgeti(state, 1, 3)
+        guard call.kind(-1) == LV_KIND_TABLE, lua_rawlen(state, -1) == 2 else { return nil }
+        lua_rawgeti(state, -1, 1)
+        // A value, or a bare word.
+        guard let kind = call.integer(-1), kind == 1 || kind == 5 else { return nil }
+        lua_rawgeti(state, -2, 2)
+        guard let text = call.string(-1) else { return nil }
+        lua_rawgeti(state, 1, 1)
+        guard let name = call.string(-1) else { return nil }
+        return try directAnswer(name, text)
+    }
+
     /// Command form: the table that the translator wrote (CommandArguments.swift).
     func runCommand(_ call: NativeCall, display: Bool) throws -> NativeResult {
+        if !display, let value = try directCommand(call) { return .values([value]) }
         let (source, _) = call.place
         guard call.kind(1) == LV_KIND_TABLE else { return .nothing }
         var stages: [CommandCall] = []
@@ -122,6 +157,11 @@ extension Session {
         frames.append(frame)
         defer { frames.removeLast() }
         guard display else { return .values([try runStages(stages, input, sink: nil).value]) }
+        if output != nil {
+            // A job keeps what it would show.
+            _ = try runStages(stages, input) { self.give($0) }
+            return .nothing
+        }
         let shown = Display(context)
         do {
             let result = try runStages(stages, input) { try shown.show($0) }
@@ -172,10 +212,19 @@ extension Session {
         return arguments
     }
 
+    /// Ends the program when standard output takes no more.
+    func checkOutput() throws {
+        guard let terminal = terminal as? StandardTerminal else { return }
+        if terminal.isOutputClosed { throw OutputClosed() }
+        guard let problem = terminal.outputProblem else { return }
+        throw ErrorRecord(
+            "Standard output takes no more: \(problem).", "OutputFailed", .writeError, action: "Make room, or write to another place.")
+    }
+
     private func runStages(_ stages: [CommandCall], _ input: PipelineInput, sink: ((Value) throws -> Void)?) throws -> PipelineResult {
         do {
             let result = try Pipeline.run(stages, input: input, context: context, sink: sink)
-            if let terminal = terminal as? StandardTerminal, terminal.isOutputClosed { throw OutputClosed() }
+            try checkOutput()
             return result
         } catch let error as Cancellation {
             throw error

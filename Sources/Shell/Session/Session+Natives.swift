@@ -48,7 +48,7 @@ extension Session: NativeHandler {
         case .readFile: return .nothing
         case .print:
             terminal.writeOutput(call.string(1) ?? "")
-            if let terminal = terminal as? StandardTerminal, terminal.isOutputClosed { throw OutputClosed() }
+            try checkOutput()
             return .nothing
         case .exit: return .exit(Int32(truncatingIfNeeded: call.integer(1) ?? 1) & 255)
         case .environment: return .values([environment(call.string(1) ?? "").map { .string($0) } ?? .null])
@@ -63,8 +63,13 @@ extension Session: NativeHandler {
         case .errors: return .values([.list(errors.map { .opaque($0) })])
         case .scriptArguments: return .values([.list(options.arguments.map { .string($0) })])
         case .missingValue: throw missingInText(call)
+        case .carriedBlock: return .values([.block(try carriedBlock(call))])
+        case .declareCmdlet:
+            try declareCmdlet(call)
+            return .nothing
+        case .bindParameters: return try bindParameters(call)
         case .reportTest:
-            return .values([.boolean(scenario?.report(call.string(1) ?? "", call.string(2) ?? "", call) ?? false)])
+            return .values([scenario?.report(call.string(1) ?? "", call.string(2) ?? "", call) ?? .boolean(false)])
         }
     }
 
@@ -168,6 +173,28 @@ extension Session: NativeHandler {
         return ErrorRecord(
             "\(what) in a double-quoted string has no value.", "ValueMissing", .invalidArgument,
             action: nearest.map { "Did you mean $\($0)?" } ?? "Assign it first, or quote the string with single quotes.")
+    }
+
+    /// The block of a job: its text, line, name of the support table, words of the user, and its `$using:` names with their values.
+    private func carriedBlock(_ call: NativeCall) throws -> CarriedBlock {
+        let words = call.string(4) ?? "{ … }"
+        var using = Record()
+        for place in stride(from: Int64(1), to: Int64(lua_rawlen(call.state, 5)), by: 2) {
+            let top = lua_gettop(call.state)
+            defer { lua_settop(call.state, top) }
+            lua_rawgeti(call.state, 5, place)
+            lua_rawgeti(call.state, 5, place + 1)
+            let name = call.string(top + 1) ?? ""
+            if call.kind(top + 2) == LV_KIND_MISSING, case .missing(_, let nearest) = try missing(call, top + 2) {
+                throw ErrorRecord(
+                    "`$using:\(name)`: “\(name)” has no value (nil).\(nearest.map { " Did you mean “\($0)”?" } ?? "")", "ValueMissing",
+                    .invalidArgument, target: name, action: "Assign it before the job is started.")
+            }
+            using[name] = try call.value(top + 2).portable("`$using:\(name)`")
+        }
+        return CarriedBlock(
+            .text(call.string(1) ?? "", line: Int(call.integer(2) ?? 1), support: call.string(3) ?? "_lv"), source: "@" + call.place.source,
+            using: using, sourceText: words)
     }
 
     // MARK: Durations and times

@@ -46,10 +46,20 @@ public final class Session: @unchecked Sendable {
     var sources: [String: [Substring]] = [:]
     /// Names that chunks of the REPL assigned.
     var sessionNames: Set<String> = []
+    /// Ways around binding, by names as they were written (Session+Calls).
+    var directCalls: [String: Cmdlet.Direct] = [:]
     /// Functions of the prelude that the session calls.
     private var functions: [String: LuaReference] = [:]
     /// The scenario that runs, for its reports.
     weak var scenario: ScenarioFile?
+    /// Jobs that the script started.
+    let jobs = JobTable()
+    /// In a job's own session: who receives what it gives.
+    var output: (any JobOutput)?
+    /// What was typed at the prompt.
+    var history: [HistoryEntry] = []
+    /// `param{…}` is asked for its help page, which is left here, with the comment at the script's head; nil: it binds.
+    var describing: (comment: String, page: String)?
     private(set) lazy var context: SessionContext = SessionContext(self)
     private static let keptErrors = 256
 
@@ -114,6 +124,12 @@ public final class Session: @unchecked Sendable {
         _ = try interpreter.callOnStack(arguments: 2, results: 0)
     }
 
+    /// Pushes a function of the prelude.
+    func pushPrelude(_ name: String) -> Bool {
+        guard let function = functions[name] else { return false }
+        return lv_push_reference(state, function.reference)
+    }
+
     /// Calls a function of the prelude.
     func callPrelude(_ name: String, _ arguments: [Value]) throws -> Value {
         guard let function = functions[name] else { return .null }
@@ -138,10 +154,10 @@ public final class Session: @unchecked Sendable {
     // MARK: Loading
 
     /// Pushes plain Lua as a function.
-    private func load(_ text: [UInt8], _ name: String) throws {
+    func load(_ text: [UInt8], _ name: String, mode: String = "t") throws {
         // An empty array has no address; a blank means the same to Lua.
         let text = text.isEmpty ? [32] : text
-        let status = text.withUnsafeBytes { luaL_loadbufferx(state, $0.bindMemory(to: CChar.self).baseAddress, text.count, name, "t") }
+        let status = text.withUnsafeBytes { luaL_loadbufferx(state, $0.bindMemory(to: CChar.self).baseAddress, text.count, name, mode) }
         guard status == LUA_OK else {
             defer { lv_drop(state, 1) }
             throw LoadFailure(message: NativeCall(interpreter: interpreter, state: state).string(-1) ?? "not enough memory")

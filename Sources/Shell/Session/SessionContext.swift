@@ -18,15 +18,19 @@ final class SessionContext: ExecutionContext, @unchecked Sendable {
     let terminal: any Terminal
     let outputFormat: OutputFormat
     let host: VirtualMachineHost
+    let jobs: JobTable
+    let carrier: (any BlockCarrier)?
     private let interpreter: Interpreter
 
     init(_ session: Session) {
         self.session = session
         (catalogue, terminal, outputFormat) = (session.catalogue, session.terminal, session.options.outputFormat)
         (host, interpreter) = (session.host, session.interpreter)
+        (jobs, carrier) = (session.jobs, SessionCarrier(session))
     }
 
     var preferences: Preferences { session.preferences.values }
+    var history: [HistoryEntry] { session.history }
 
     var writableFolders: [String]? {
         guard session.options.isRestricted else { return nil }

@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import Cmdlets
 import Glibc
@@ -8,8 +9,13 @@ final class StandardTerminal: Terminal {
     private struct State {
         /// The reader of standard output went away.
         var isOutputClosed = false
-        var showsProgress = false
-        var progressLength = 0
+        /// What the system said when standard output took no more: a full disk.
+        var outputProblem: String?
+        /// The file of Start-Transcript.
+        var transcript: (descriptor: Int32, path: String)?
+        var bar = ProgressBar()
+        /// Takes what is written while the REPL's line is edited.
+        var notices: LineNotices?
     }
 
     private let state = Mutex(State())
@@ -19,11 +25,18 @@ final class StandardTerminal: Terminal {
     /// Host messages go to standard error, so that standard output holds JSON only.
     private let hostToError: Bool
     private let colours: Bool
+    let usesColours: Bool
 
     init(quiet: Bool, hostToError: Bool, colours: Bool) {
         (isQuiet, self.hostToError) = (quiet, hostToError)
-        self.colours = colours && isatty(2) == 1
+        let kind = getenv("TERM").map { String(cString: $0) } ?? ""
+        let isDumb = kind.isEmpty || kind == "dumb"
+        self.colours = colours && isatty(2) == 1 && !isDumb
+        usesColours = colours && isatty(1) == 1 && !isDumb
     }
+
+    /// From now on texts that come while a line is edited go there.
+    func setNotices(_ notices: LineNotices?) { state.withLock { $0.notices = notices } }
 
     var isInteractive: Bool { isatty(0) == 1 && isErrorTerminal }
 
@@ -37,6 +50,9 @@ final class StandardTerminal: Terminal {
     /// True once a write to standard output failed because nobody reads it.
     var isOutputClosed: Bool { state.withLock { $0.isOutputClosed } }
 
+    /// Why standard output takes no more; nil: it does.
+    var outputProblem: String? { state.withLock { $0.outputProblem } }
+
     func writeOutput(_ text: String) { write(text, to: 1) }
 
     func write(_ text: String) {
@@ -47,10 +63,67 @@ final class StandardTerminal: Terminal {
 
     private func write(_ text: String, to descriptor: Int32) {
         state.withLock { state in
+            if isatty(descriptor) == 1, state.notices?.post(text) ?? false { return }
             // Lua's own io library has a buffer of its own before ours.
             fflush(nil)
-            clearProgress(&state)
+            erase(&state)
+            keep(text, &state)
             send(text, descriptor, &state)
+            // What goes on stays in sight below the text.
+            if text.hasSuffix("\n"), let line = state.bar.redrawn(width: errorWidth) { send(line, 2, &state) }
+        }
+    }
+
+    // MARK: Transcript
+
+    func startTranscript(_ path: String, isAppending: Bool, isNew: Bool) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (isAppending ? O_APPEND : O_TRUNC) | (isNew ? O_EXCL : 0), 0o600)
+        guard descriptor >= 0 else {
+            throw ErrorRecord(
+                "Start-Transcript cannot write “\(path)”: \(String(cString: strerror(errno))).", "FileWriteFailed", .writeError,
+                target: path,
+                cmdlet: "Start-Transcript")
+        }
+        state.withLock { state in
+            if let old = state.transcript { close(old.descriptor) }
+            state.transcript = (descriptor, path)
+        }
+    }
+
+    func stopTranscript() -> String? {
+        state.withLock { state in
+            guard let transcript = state.transcript else { return nil }
+            close(transcript.descriptor)
+            state.transcript = nil
+            return transcript.path
+        }
+    }
+
+    /// What was typed belongs to the transcript, too.
+    func noteInput(_ text: String) { state.withLock { keep(text, &$0) } }
+
+    /// Adds to the transcript, without the colours; a full disk ends it and says so.
+    private func keep(_ text: String, _ state: inout State) {
+        guard let transcript = state.transcript else { return }
+        var plain = text
+        while let escape = plain.firstRange(of: "\u{1b}["), let end = plain[escape.upperBound...].firstIndex(where: { $0.isLetter }) {
+            plain.removeSubrange(escape.lowerBound...end)
+        }
+        let bytes = Array(plain.utf8)
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.write(transcript.descriptor, $0.baseAddress?.advanced(by: written), bytes.count - written)
+            }
+            if count < 0 {
+                if errno == EINTR { continue }
+                let problem = String(cString: strerror(errno))
+                close(transcript.descriptor)
+                state.transcript = nil
+                send("WARNING: The transcript has ended: \(problem).\n", 2, &state)
+                return
+            }
+            written += count
         }
     }
 
@@ -68,6 +141,9 @@ final class StandardTerminal: Terminal {
                         continue
                     }
                     if errno == EPIPE, descriptor == 1 { state.isOutputClosed = true }
+                    if errno != EPIPE, descriptor == 1, state.outputProblem == nil {
+                        state.outputProblem = String(cString: strerror(errno))
+                    }
                     return
                 }
                 rest = UnsafeRawBufferPointer(rebasing: rest[written...])
@@ -111,23 +187,38 @@ final class StandardTerminal: Terminal {
     }
 
     func progress(_ activity: String, fraction: Double?) {
+        guard let fraction else { return endProgress(activity) }
+        show(Progress(activity, fraction: fraction))
+    }
+
+    func show(_ progress: Progress) {
         guard isErrorTerminal, !isQuiet else { return }
         state.withLock { state in
-            clearProgress(&state)
-            guard let fraction, fraction < 1 else { return }
-            let filled = Int((max(0, fraction) * 30).rounded())
-            let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled)
-            let line = "\(activity) [\(bar)] \(Int(fraction * 100)) %"
+            guard !(state.notices?.isOpen ?? false), let line = state.bar.shown(progress, at: HostTime.seconds(), width: errorWidth) else {
+                return
+            }
+            fflush(nil)
             send(line, 2, &state)
-            state.showsProgress = true
-            state.progressLength = line.count
         }
     }
 
-    private func clearProgress(_ state: inout State) {
-        guard state.showsProgress else { return }
-        state.showsProgress = false
-        send("\r" + String(repeating: " ", count: state.progressLength) + "\r", 2, &state)
+    func endProgress(_ activity: String) {
+        guard isErrorTerminal, !isQuiet else { return }
+        state.withLock { state in
+            erase(&state)
+            state.bar.end(activity)
+        }
+    }
+
+    /// Columns of the terminal that diagnostics go to.
+    private var errorWidth: Int {
+        var size = winsize()
+        return ioctl(2, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    }
+
+    private func erase(_ state: inout State) {
+        let erasing = state.bar.erased()
+        if !erasing.isEmpty { send(erasing, 2, &state) }
     }
 
     func raw(_ body: (_ readByte: (_ timeoutMilliseconds: Int32) -> UInt8?) throws -> Void) throws {

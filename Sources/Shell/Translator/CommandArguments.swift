@@ -264,10 +264,15 @@ struct CommandArguments {
 
     /// White space, line ends and comments after a comma.
     private mutating func skipLines() {
-        var ahead = lexer
-        ahead.position = place
-        _ = ahead.skipSpace()
-        place = ahead.position
+        while true {
+            var ahead = lexer
+            ahead.position = place
+            _ = ahead.skipSpace()
+            place = ahead.position
+            // A backtick after a comma says what is so already.
+            guard byte(place) == 96, LuaLexer.isLineEnd(byte(place + 1)) else { return }
+            place += 1
+        }
     }
 
     /// One value; `words`: a bare word is written so that it becomes a number when it is spelled like one.
@@ -285,7 +290,8 @@ struct CommandArguments {
         case 40:
             try parseParenthesised(at: place)
         case 123:
-            place = try parser.parseBlock(at: place)
+            let isApart = parser.options.knowledge.runsApart(stage.name, parameter)
+            place = try isApart ? parser.parseBlockApart(at: place) : parser.parseBlock(at: place)
         case 36:
             if byte(place + 1) == 40 {
                 parser.drop(to: place + 1)

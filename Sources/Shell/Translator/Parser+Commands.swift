@@ -74,9 +74,11 @@ extension Parser {
         copied = place + 1
         blockDepth += 1
         nesting += 1
+        scopes.append([])
         defer {
             blockDepth -= 1
             nesting -= 1
+            scopes.removeLast()
         }
         resume(at: place + 1)
         try nested { try parseBlockBody() }

@@ -260,6 +260,7 @@ extension Parser {
         case .name:
             if let reference = commandReference(at: token.start) { return try parseReference(reference, context) }
             let name = text(of: token)
+            try checkReach(name, token.start)
             advance()
             return Expression(isAssignable: true, name: name, path: name, isHead: true)
         case .variable: return try parseVariable()
@@ -321,9 +322,7 @@ extension Parser {
                 emitSupport("env[\"\(name)\"]")
                 return Expression(isAssignable: true, path: "env:\(name)", isVariablePath: true, isHead: true)
             }
-            if scope == "using" {
-                throw failure(place, "`$using:\(name)` belongs to the block of a job, and jobs are not there yet.")
-            }
+            if scope == "using" { return try emitUsing(name, place) }
         }
         switch name.lowercased() {
         case "true", "false":
@@ -348,6 +347,7 @@ extension Parser {
             guard Keyword.byName[name] == nil else {
                 throw failure(place, "`$\(name)` would be Lua's word `\(name)`.", "Give the variable another name.")
             }
+            try checkReach(name, place)
             emit(name)
             return Expression(isAssignable: true, name: name, path: name, isVariablePath: true, isHead: true)
         }

@@ -18,9 +18,13 @@ extension Parser {
     }
 
     /// Statements of an inner block of Lua, up to its closing keyword.
-    func parseInner() throws {
+    func parseInner(_ locals: Set<String> = []) throws {
         nesting += 1
-        defer { nesting -= 1 }
+        scopes.append(locals)
+        defer {
+            nesting -= 1
+            scopes.removeLast()
+        }
         try parseStatements()
     }
 
@@ -50,9 +54,14 @@ extension Parser {
         case .keyword(.for): try parseFor(start)
         case .keyword(.repeat):
             advance()
-            try parseInner()
+            // The condition sees the locals of the body.
+            scopes.append([])
+            nesting += 1
+            try parseStatements()
+            nesting -= 1
             try expect(.until, closing: start)
             endStatement(try parseCondition())
+            scopes.removeLast()
         case .keyword(.function): try parseFunctionStatement(start)
         case .keyword(.local): try parseLocal()
         case .symbol(.hash):
@@ -116,7 +125,7 @@ extension Parser {
             }
         }
         try expect(.do)
-        try parseInner()
+        try parseInner(Set(variables))
         try expect(.end, closing: start)
     }
 
@@ -130,24 +139,33 @@ extension Parser {
 
     private func parseFunctionStatement(_ start: Int) throws {
         advance()
+        let place = token.start
         let name = try expectName()
         declare(name)
+        try checkReach(name, place)
         while accept(.dot) { _ = try expectName() }
-        if accept(.colon) { _ = try expectName() }
-        try parseFunctionBody(start)
+        var locals: Set<String> = []
+        if accept(.colon) {
+            _ = try expectName()
+            locals.insert("self")
+        }
+        try parseFunctionBody(start, locals)
     }
 
     /// `(parameters) … end`, after `function` and its name.
-    func parseFunctionBody(_ start: Int) throws {
+    func parseFunctionBody(_ start: Int, _ locals: Set<String> = []) throws {
+        var locals = locals
         try expect(.openParenthesis)
         while !token.isSymbol(.closeParenthesis) {
             if accept(.dots) { break }
             acceptDollar()
-            declare(try expectName())
+            let name = try expectName()
+            declare(name)
+            locals.insert(name)
             if !accept(.comma) { break }
         }
         try expect(.closeParenthesis)
-        try parseInner()
+        try parseInner(locals)
         try expect(.end, closing: start)
     }
 
@@ -160,6 +178,7 @@ extension Parser {
         if accept(.function) {
             let name = token
             declare(try expectName())
+            scopes[scopes.count - 1].insert(text(of: name))
             if isSessions { replace(start, name.start, "function ", "\(support).scope.") }
             try parseFunctionBody(start)
             return
@@ -169,6 +188,9 @@ extension Parser {
             flush(to: start)
             drop(to: token.start)
         }
+        var locals: Set<String> = []
+        // A local is there only behind its statement: `local x = x`.
+        defer { scopes[scopes.count - 1].formUnion(locals) }
         var count = 0
         repeat {
             acceptDollar()
@@ -176,7 +198,9 @@ extension Parser {
                 flush(to: token.start)
                 emitSupport("scope.")
             }
-            declare(try expectName())
+            let name = try expectName()
+            declare(name)
+            locals.insert(name)
             count += 1
             if token.isSymbol(.less) {
                 let attribute = token.start
@@ -265,9 +289,37 @@ extension Parser {
             try parseCommandStatement(reference)
             return
         }
+        try refuseLiteralHead()
         let start = mark()
         let first = try parseSuffixed(ExpressionContext(commas: .lists))
         try finishExpressionStatement(first, start, isFirst: isFirst)
+    }
+
+    /// `"a" | Write-Output` and `"a", "b" | …`: PowerShell begins a pipeline so, Lua no statement.
+    private func refuseLiteralHead() throws {
+        var ahead = lexer
+        var here = token
+        var words: [String] = []
+        while words.count < 20 {
+            switch here.kind {
+            case .number, .string, .size: words.append(lexer.text(here.start, min(here.end, here.start + 30)))
+            default: return
+            }
+            here = ahead.next()
+            guard here.isSymbol(.comma) else { break }
+            here = ahead.next()
+        }
+        guard here.isSymbol(.pipe), stageReference(after: here.end, hasCommand: false) != nil else { return }
+        let list = words.joined(separator: ", ")
+        let range = words[0].split(separator: ".", omittingEmptySubsequences: true)
+        if words.count == 1, words[0].contains(".."), range.count == 2 {
+            throw failure(
+                token.start, "A pipeline may not begin with a plain value.",
+                "Lua counts with a loop: for i = \(range[0]), \(range[1]) do … end")
+        }
+        throw failure(
+            token.start, "A pipeline may not begin with a plain value.",
+            "Put it in parentheses: \(words.count == 1 ? "(\(list))" : "({\(list)})") | …")
     }
 
     /// The statement that begins with `first`, which stands at `start` of the output: a call, a pipeline or an assignment.

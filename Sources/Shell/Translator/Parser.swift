@@ -26,6 +26,10 @@ final class Parser {
     var assignedNames: Set<String> = []
     var startsWithCommand = false
     var stop: Translator.Stop?
+    /// Names of the locals in the blocks around the place that is read, the innermost last.
+    var scopes: [Set<String>] = [[]]
+    /// Inside a block that runs in another interpreter: the first of `scopes` that belongs to it, and the `$using:` names in it.
+    var apart: (scope: Int, using: [String])?
     private var lineStarts: [Int] = []
     /// Lua itself refuses programs nested deeper than 200 levels (LUAI_MAXCCALLS).
     private static let deepest = 195
@@ -35,6 +39,7 @@ final class Parser {
         lexer = LuaLexer(source)
         token = Token(kind: .end, start: 0, end: 0, isSpaced: false, startsLine: true)
         lineStarts = Self.lineStarts(of: source)
+        if options.isInteractive { scopes[0] = options.knownNames }
     }
 
     var translation: Translator.Translation {

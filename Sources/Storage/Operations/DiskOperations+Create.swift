@@ -92,3 +92,15 @@ extension DiskOperations {
         }
     }
 }
+
+extension DiskOperations {
+    /// Bytes of a floppy disk of 80 cylinders, two heads and 18 sectors.
+    static let floppySize: UInt64 = 80 * 2 * 18 * 512
+
+    /// Makes an empty floppy disk's image; what is there already is an error.
+    public func createFloppy(_ path: String) throws {
+        let new = try NewImageFile(path)
+        try new.file.truncate(to: Self.floppySize)
+        try new.finish()
+    }
+}

@@ -14,6 +14,8 @@ final class ConsolePort: @unchecked Sendable {
     private let reader: ConsoleRing.Reader?
     private var input: [UInt8] = []
     private var attachments: [Attachment] = []
+    /// The thread that ends the VM takes it away.
+    private let listener = Mutex<PortListener?>(nil)
     /// Milliseconds until input is offered to the guest again.
     private var patience: Int32 = 5
 
@@ -75,6 +77,15 @@ final class ConsolePort: @unchecked Sendable {
         attachments.append(Attachment(socket: socket, next: end - min(end, UInt64(clamping: max(replay, 0)))))
     }
 
+    /// Takes consoles from that socket from now on, and from none that it had before.
+    func listen(_ listener: PortListener?) {
+        let old = self.listener.withLock { current in
+            defer { current = listener }
+            return current
+        }
+        old?.close()
+    }
+
     /// Sends attached consoles what they can take.
     func pumpAttachments() {
         for attachment in attachments { fill(attachment) }
@@ -105,11 +116,15 @@ final class ConsolePort: @unchecked Sendable {
         attachments.map {
             let listens = input.count < ProtocolLimits.queuedInput / 2
             return pollfd(fd: $0.socket.descriptor, events: Int16((listens ? POLLIN : 0) | ($0.output.isEmpty ? 0 : POLLOUT)), revents: 0)
-        }
+        } + (listener.withLock { $0 }.map { [pollfd(fd: $0.file.descriptor, events: Int16(POLLIN), revents: 0)] } ?? [])
     }
 
     /// True when the descriptor is one of this port's consoles.
     func ready(_ poll: pollfd) -> Bool {
+        if let listener = listener.withLock({ $0 }), listener.file.descriptor == poll.fd {
+            if let socket = listener.accept() { attachments.append(Attachment(socket: socket, next: end)) }
+            return true
+        }
         guard let attachment = attachments.first(where: { $0.socket.descriptor == poll.fd }) else { return false }
         if Int32(poll.revents) & (POLLIN | POLLHUP | POLLERR) != 0 {
             var buffer = [UInt8](repeating: 0, count: max(1, min(4096, ProtocolLimits.queuedInput - input.count)))

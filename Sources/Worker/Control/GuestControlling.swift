@@ -18,6 +18,8 @@ package protocol GuestControlling: AnyObject, Sendable {
     func freeze(_ request: FreezeRequest) throws
     /// Types at the guest's keyboard.
     func type(_ request: KeyboardRequest) throws
+    /// Raises a non-maskable interrupt at the first virtual processor.
+    func interrupt() throws
     /// A DVD drive without a medium.
     func isEmpty(_ drive: DrivePlace) -> Bool
 }

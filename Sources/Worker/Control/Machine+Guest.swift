@@ -60,6 +60,11 @@ extension Machine: GuestControlling {
     }
 
     package func type(_ request: KeyboardRequest) throws {
+        guard configuration.consoleSupport ?? true else {
+            throw WorkerError(
+                "KeyboardRefused", .invalidOperation, "“\(configuration.name)” has no keyboard.",
+                action: "Give it one while it is off: Enable-VMConsoleSupport \(configuration.name)", target: configuration.name)
+        }
         let keyboard = stack.integration.keyboard
         let isTyped = stack.control.perform {
             stack.log(.keyboard, request)
@@ -70,6 +75,13 @@ extension Machine: GuestControlling {
             throw WorkerError(
                 "KeyboardRefused", .invalidArgument, "This cannot be typed at the keyboard of “\(configuration.name)”.",
                 action: "Use characters of a US keyboard, few enough that the guest keeps up.", target: configuration.name)
+        }
+    }
+
+    package func interrupt() throws {
+        stack.control.perform {
+            stack.log(.interrupt, [String]())
+            partition.processors.first?.apic.accept(request: .nonMaskable, vector: 0)
         }
     }
 

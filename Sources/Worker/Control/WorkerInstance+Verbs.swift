@@ -54,6 +54,10 @@ extension WorkerInstance {
                 configuration: configuration, partitionId: options.partitionId, kernel: kernel.descriptor,
                 initialRamdisk: initialRamdisk?.descriptor, devices: devices, folder: folder.folder.descriptor), self)
         phase.withLock { $0.machine = machine }
+        meter.follow(configuration.metering, in: folder.folder)
+        do { use(try makeListeners(from: nil, to: configuration)) } catch {
+            log.note(VirtualMachineEvent(.notice, level: .warning, message: TransportedError(error).message))
+        }
         for port in ports { port.beginSession() }
         if configuration.timeMode == .exact { try inputs.begin(in: folder.folder, anew: !folder.isSaved(configuration)) }
         guard folder.isSaved(configuration) else {
@@ -154,14 +158,18 @@ extension WorkerInstance {
         let changes = difference.changes.filter { $0 != .settings }
         if changes.contains(where: \.concernsDrive) { try refuseWhileMerging("given or deprived of a drive") }
         guard changes.isEmpty || guest != nil else { throw hasNoGuest() }
+        let listeners = try makeListeners(from: old, to: new)
         // Written first: a full disk must not leave a machine that is not as its document says.
         try write(new)
         do {
             if !changes.isEmpty { try guest?.apply(changes, devices) }
         } catch {
+            for (_, listener) in listeners { listener?.close() }
             try write(old)
             throw error
         }
+        use(listeners)
+        if new.metering != old.metering { meter.follow(new.metering, in: folder.folder) }
         name.withLock { $0 = new.name }
         guard new.name != old.name else { return }
         log.note(VirtualMachineEvent(.renamed, message: "Renamed from “\(old.name)” by \(initiator.user).", initiator: initiator))
@@ -240,11 +248,13 @@ extension WorkerInstance {
             defer { (phase.machine, phase.closed) = (nil, phase.machine) }
             return phase.machine
         }
+        if folder.folder.file.hasName { meter.save(in: folder.folder) }
         // Before the disks are closed under it.
         phase.withLock { $0.merging }?.stop()
         machine?.close()
         // The machine has told everything; a medium that the guest ejected shall not be back at the next start.
         recordEjections()
+        for port in ports.withLock({ $0 }) { port.listen(nil) }
         // Before anybody hears that the VM has ended: its images are free for others then.
         devices.closeAll()
         record.withLock { record in

@@ -78,6 +78,7 @@ package final class WorkerInstance: Sendable {
     let ports = Mutex<[ConsolePort]>([])
     let log: SharedEventLog
     let inputs = InputLog()
+    let meter = UsageMeter()
     let record = Mutex<RunRecord?>(nil)
     private let readyPipe: Mutex<OpenFile?>
 

@@ -39,6 +39,12 @@ extension WorkerService {
         case KeyboardRequest.name:
             let request = try ProtocolCodec.parameters(KeyboardRequest.self, of: frame.body)
             guestLater(frame, head, connection) { try $1.type(request) }
+        case InterruptRequest.name:
+            let initiator = connection.initiator
+            guestLater(frame, head, connection) { instance, guest in
+                try guest.interrupt()
+                instance.noteInterrupt(by: initiator)
+            }
         case FileCopyRequest.name:
             guard let file = connection.claimDescriptor() else { throw ProtocolError.malformed("no file to copy") }
             let request = try ProtocolCodec.parameters(FileCopyRequest.self, of: frame.body)
@@ -108,6 +114,13 @@ extension WorkerInstance {
         let name = name.withLock { $0 }
         return WorkerError(
             "IntegrationServiceMissing", .notImplemented, "“\(name)” (\(state.rawValue)) has no guest that could be asked.", target: name)
+    }
+
+    func noteInterrupt(by initiator: VirtualMachineEvent.Initiator) {
+        let who = "\(initiator.user) (\(initiator.program ?? "process") \(initiator.processId))"
+        log.note(
+            VirtualMachineEvent(
+                .interrupted, level: .warning, message: "A non-maskable interrupt was injected by \(who).", initiator: initiator))
     }
 
     func noteShutdown(_ request: ShutdownRequest, by initiator: VirtualMachineEvent.Initiator) {

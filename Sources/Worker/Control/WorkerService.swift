@@ -91,6 +91,11 @@ final class WorkerService: ControlService {
                 try $0.removeCheckpoints(request, by: initiator)
                 return try ProtocolCodec.encode(Done())
             }
+        case MeteringRequest.name:
+            let request = try ProtocolCodec.parameters(MeteringRequest.self, of: frame.body)
+            later(frame, head, connection, queue: instance.readings) { instance, _ in
+                try ProtocolCodec.encode(try instance.usage(resets: request.resets))
+            }
         case ConsoleSendRequest.name:
             let request = try ProtocolCodec.parameters(ConsoleSendRequest.self, of: frame.body)
             try reply(ConsoleSendRequest.Taken(count: try port(request.port).take(request.bytes)))
@@ -211,6 +216,7 @@ final class WorkerService: ControlService {
 
     func pump(_ server: ControlServer) -> Int32 {
         instance.checkFolder()
+        instance.pumpMeter()
         let ports = instance.ports.withLock { $0 }
         let machine = instance.phase.withLock { $0.machine }
         var patience: Int32 = min(1_000, endWaits(server))

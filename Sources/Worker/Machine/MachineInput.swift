@@ -28,6 +28,8 @@ package struct MachineInput: Codable, Equatable, Sendable {
         case socketEnd
         /// A request to the guest, or a change of its devices, as JSON.
         case shutdown, keyValues, addresses, freeze, keyboard, configuration
+        /// A non-maskable interrupt of the user's.
+        case interrupt
         /// A file for the guest: the request as JSON, each piece of the file, the user's wish to stop.
         case fileCopy, fileBytes, fileCancelled
         /// The machine went on after it stood.

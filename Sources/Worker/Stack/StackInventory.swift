@@ -48,7 +48,7 @@ extension VirtualizationStack {
         for service in IntegrationService.allCases where configuration.isEnabled(service) {
             if let device = integration.device(named: service.rawValue) { offer(device) }
         }
-        _ = server.add(integration.keyboard)
+        if configuration.consoleSupport ?? true { _ = server.add(integration.keyboard) }
         let dynamic = DynamicMemoryService(settings: configuration.memory.serviceSettings, memory: world.memory, pump: control)
         dynamicMemory = dynamic
         _ = server.add(dynamic)

@@ -36,7 +36,7 @@ enum ConfigurationCase {
 
     static func virtualSwitch(_ document: [UInt8]) {
         guard let configuration = try? SwitchFolder.decode(document, path: "x"), (try? configuration.check()) != nil else { return }
-        _ = configuration.hostInterfaceName
+        _ = configuration.adaptersOfHost.map { SwitchConfiguration.interfaceName(of: $0.id) }
         if let text = configuration.natSubnet, let subnet = try? NATSubnet(text) {
             _ = (subnet.mask, subnet.gateway, subnet.nameServer, subnet.firstLease)
             for mapping in configuration.mappings ?? [] { _ = NATSubnet.address(mapping.internalAddress).map { subnet.contains($0) } }

@@ -1,0 +1,108 @@
+-- The life of a virtual machine: made, started, paused, saved, reset, renamed, stopped, removed; and what each state refuses.
+local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
+    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+
+local function guest(name)
+    return New-VM{
+        Name = name, MemoryStartupBytes = 128MB, NoVHD = true,
+        KernelPath = cache .. "/vmlinuz", InitialRamdiskPath = cache .. "/initrd.img",
+        KernelArguments = "console=ttyS0 quiet panic=-1 cryptomgr.notests",
+    }
+end
+
+-- The identifier of the error that an action ends with.
+local function refusal(action)
+    local good, problem = pcall(action)
+    assert.is_false(good, "it was not refused")
+    return problem.FullyQualifiedErrorId
+end
+
+describe("a virtual machine", function()
+    -- It boots once; each case gets a clone that goes on from there.
+    local booted = fixture("booted", function()
+        local vm = guest("original")
+        Start-VM(vm)
+        Wait-VM{ VM = vm, For = "Console", Pattern = "guest# ", Timeout = 300 }
+        return vm
+    end)
+
+    local function answers(vm, number)
+        Send-VMConsole(vm, "echo answer-$((" .. number .. " * 2))\n")
+        Wait-VM{ VM = vm, For = "Console", Pattern = "answer-" .. number * 2, Timeout = 60 }
+    end
+
+    it("is there once it is made, and gone once it is removed", function()
+        local vm = guest("made")
+        assert.are.equal("Off", vm.State)
+        assert.are.equal(vm, Get-VM("MADE"))
+        assert.are.equal("VMNameExists", refusal(function() guest("Made") end))
+        Remove-VM{ VM = vm, Force = true }
+        assert.are.equal("VMNotFound", refusal(function() Get-VM("made") end))
+        assert.is_true(vm.IsDeleted)
+    end)
+
+    it("runs, pauses and goes on", function()
+        local vm = booted()
+        answers(vm, 21)
+        Suspend-VM(vm)
+        assert.are.equal("Paused", vm.State)
+        local before = vm.Uptime
+        Start-Sleep(0.3)
+        assert.are.equal(before.TotalSeconds, vm.Uptime.TotalSeconds)
+        Resume-VM(vm)
+        answers(vm, 22)
+    end)
+
+    it("goes on in a new process after it was saved", function()
+        local vm = booted()
+        local worker = vm.WorkerProcessId
+        Send-VMConsole(vm, "echo kept >/tmp/kept\n")
+        answers(vm, 31)
+        Save-VM(vm)
+        assert.are.equal("Saved", vm.State)
+        Start-VM(vm)
+        assert.are_not.equal(worker, vm.WorkerProcessId)
+        Send-VMConsole(vm, "cat /tmp/kept | tr a-z A-Z\n")
+        Wait-VM{ VM = vm, For = "Console", Pattern = "KEPT", Timeout = 60 }
+    end)
+
+    it("loses its saved state only when told", function()
+        local vm = booted()
+        Save-VM(vm)
+        Remove-VMSavedState(vm)
+        assert.are.equal("Off", vm.State)
+    end)
+
+    it("boots again after a reset", function()
+        local vm = booted()
+        local before = Get-Date
+        Restart-VM{ VM = vm, Force = true }
+        assert.are.equal("Running", vm.State)
+        Wait-VM{ VM = vm, For = "Console", Pattern = "== ready ==", Since = before, Timeout = 300 }
+    end)
+
+    it("is renamed while it runs", function()
+        local vm = booted()
+        Rename-VM(vm, "other")
+        assert.are.equal("other", vm.Name)
+        assert.are.equal(vm, Get-VM("other"))
+        answers(vm, 41)
+    end)
+
+    it("refuses what its state forbids, and says what to do", function()
+        local vm = booted()
+        assert.are.equal("InvalidState", refusal(function() Set-VMProcessor{ VM = vm, Count = 4 } end))
+        assert.are.equal("InvalidState", refusal(function() Remove-VM{ VM = vm, Force = true } end))
+        answers(vm, 51)
+        Stop-VM{ VM = vm, TurnOff = true, Force = true }
+        assert.are.equal("InvalidState", refusal(function() Suspend-VM(vm) end))
+    end)
+
+    it("stops when its guest powers off", function()
+        local vm = booted()
+        Send-VMConsole(vm, "poweroff\n")
+        Wait-VM{ VM = vm, For = "Off", Timeout = 120 }
+        assert.are.equal("Off", vm.State)
+        assert.are.equal(0, #(Get-VMEvent(vm):Where(function(e) return e.Level == "Critical" end)))
+    end)
+end)

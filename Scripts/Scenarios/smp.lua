@@ -1,0 +1,59 @@
+-- Several virtual processors: the guest finds them, all of them work, they interrupt each other, and they are saved together.
+local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
+    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+
+describe("a guest with four processors #smp", function()
+    local asked = 0
+
+    local booted = fixture("four", function()
+        local vm = New-VM{
+            Name = "original", MemoryStartupBytes = 192MB, NoVHD = true,
+            KernelPath = cache .. "/vmlinuz", InitialRamdiskPath = cache .. "/initrd.img",
+            KernelArguments = "console=ttyS0 quiet panic=-1 cryptomgr.notests",
+        }
+        Set-VMProcessor{ VM = vm, Count = 4 }
+        Start-VM(vm)
+        Wait-VM{ VM = vm, For = "Console", Pattern = "guest# ", Timeout = 300 }
+        return vm
+    end)
+
+    -- What commands print in the guest.
+    local function ask(vm, commands, seconds)
+        asked = asked + 1
+        local mark = "mark" .. asked
+        Send-VMConsole(vm, 'echo begin""' .. mark .. "; { " .. commands .. '; } 2>&1; echo end""' .. mark .. "\n")
+        Wait-VM{ VM = vm, For = "Console", Pattern = "end" .. mark, Timeout = seconds or 120 }
+        local text = table.concat(Receive-VMConsole(vm), "\n")
+        return text:match("begin" .. mark .. "\n(.-)\n?end" .. mark)
+    end
+
+    it("finds all of them", function()
+        local vm = booted()
+        assert.are.equal("4", ask(vm, "nproc"))
+        assert.are.equal(4, #Get-VirtualProcessor(vm))
+    end)
+
+    it("does work on each of them", function()
+        local vm = booted()
+        for number = 0, 3 do
+            assert.are.equal("sum 5050", ask(vm, "taskset -c " .. number
+                .. " sh -c 's=0; i=0; while [ $i -lt 100 ]; do i=$((i+1)); s=$((s+i)); done; echo sum $s'"))
+        end
+    end)
+
+    it("interrupts one processor from another", function()
+        local vm = booted()
+        local function count() return tonumber(ask(vm, "awk '/^ *(RES|CAL):/ { n += $2 + $3 + $4 + $5 } END { print n }' /proc/interrupts")) end
+        local before = count()
+        ask(vm, "for c in 0 1 2 3; do taskset -c $c sh -c 'for i in 1 2 3 4 5; do usleep 1000; done' & done; wait")
+        assert.is_true(count() > before)
+    end)
+
+    it("is saved and restored while all of them work", function()
+        local vm = booted()
+        ask(vm, "for c in 0 1 2 3; do (taskset -c $c sh -c 'while [ ! -e /tmp/stop ]; do :; done; echo out >>/tmp/done') >/dev/null 2>&1 & done")
+        Save-VM(vm)
+        Start-VM(vm)
+        assert.are.equal("4", ask(vm, "touch /tmp/stop; until [ $(cat /tmp/done 2>/dev/null | wc -l) -eq 4 ]; do usleep 100000; done; wc -l </tmp/done"))
+    end)
+end)
