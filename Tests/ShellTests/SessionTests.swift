@@ -114,6 +114,9 @@ struct SessionTests {
                 "print(load('return (Get-VM web1).Name, ...')(5), load('return x', 'c', 't', {x = 5})(), load('return (Get-VM web1).Name .. y', 'c', 't', {y = '!'})())",
                 "web1\t5\tweb1!\n"
             ),
+            // Only a file may begin with a line for the system; the search path is judged before it is searched.
+            ("print(load('#! /bin/x\\nreturn 1') == nil, load('#=1', 'c'))", "true\tnil\t[string \"c\"]:1: unexpected symbol near '#'\n"),
+            ("package.path = {}; print(select(2, pcall(require, 'x')))", "'package.path' must be a string\n"),
             ("local _ENV = {print = print}; print((Get-VM web1).Name)", "web1\n"),
             (
                 "Get-VM nope -EA SilentlyContinue -ErrorVariable e; Get-VM web1 -OutVariable o | Out-Null; print(#e, o[1], #$Error, $Error[1].Message)",

@@ -368,7 +368,8 @@ enum Prelude {
             end
             local refusal = refuse_binary(chunk, mode, name or "string")
             if refusal then return nil, refusal end
-            local result, message = compiled(chunk, name or chunk)
+            -- Only a file may begin with a line for the system.
+            local result, message = compiled(chunk:byte() == 35 and " " .. chunk or chunk, name or chunk)
             if not result then return nil, message end
             if select("#", ...) > 0 then use_environment(result, (...)) end
             return result
@@ -399,6 +400,7 @@ enum Prelude {
             return chunk()
         end
         package.searchers[2] = function(name)
+            if type(package.path) ~= "string" then error("'package.path' must be a string", 0) end
             local path, message = package.searchpath(name, package.path)
             if not path then return message end
             local chunk, problem = loadfile(path)
