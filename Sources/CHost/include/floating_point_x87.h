@@ -4,7 +4,9 @@
 // exceptions included, and returns the host's status word: C0-C3 and the flags this operation raised. An unmasked exception
 // is pending in the host only until the FNCLEX that follows, no waiting instruction lies between, so it never traps here; what
 // the operation wrote or did not write is what the processor does, scaled results of overflow and underflow included.
-// The host FPU is empty and without flags before and after a kernel (lv_floating_point_begin).
+// The host FPU is empty and without flags before and after a kernel (lv_floating_point_begin), PE apart: nearly every operation raises
+// it, and FNCLEX takes longer than all the rest. It stays, and is reported with the next operations, while the guest has it set and masked
+// (LV_X87_INEXACT of the control word that is passed), where that makes no difference.
 #ifndef LV_FLOATING_POINT_X87_H
 #define LV_FLOATING_POINT_X87_H
 #include "floating_point.h"
@@ -14,17 +16,22 @@
 // The 10 significant bytes of a register, as FLDT and FSTPT address them.
 #define LV_ST(p) (*(lv_x87_register *)(p))
 
+// Above the control word: the guest has PE set and masked.
+enum { LV_X87_PRECISION = 0x20, LV_X87_INEXACT = LV_X87_PRECISION << 16 };
+
 static inline void lv_x87_enter(uint32_t fcw) {
     uint16_t word = (uint16_t)fcw;
-    if (__builtin_expect(fcw != LV_HOST_FCW, 0)) __asm__ volatile("fldcw %0" ::"m"(word));
+    if (__builtin_expect(!(fcw & LV_X87_INEXACT), 0))
+        __asm__ volatile("fnstsw %%ax\n\ttestb $0x20,%%al\n\tjz 1f\n\tfnclex\n1:" ::: "ax", "cc");
+    if (__builtin_expect(word != LV_HOST_FCW, 0)) __asm__ volatile("fldcw %0" ::"m"(word));
 }
 static inline void lv_x87_leave(uint32_t fcw) {
     uint16_t word = LV_HOST_FCW;
-    if (__builtin_expect(fcw != LV_HOST_FCW, 0)) __asm__ volatile("fldcw %0" ::"m"(word));
+    if (__builtin_expect((uint16_t)fcw != LV_HOST_FCW, 0)) __asm__ volatile("fldcw %0" ::"m"(word));
 }
 
-// Status to AX; flags, if any, go, so that what follows cannot trap.
-#define LV_X87_STATUS "\n\tfnstsw %%ax\n\ttestb $0x3f,%%al\n\tjz 1f\n\tfnclex\n1:\t"
+// Status to AX; flags but PE, or any that is not masked (ES), go, so that what follows cannot trap.
+#define LV_X87_STATUS "\n\tfnstsw %%ax\n\ttestb $0x9f,%%al\n\tjz 1f\n\tfnclex\n1:\t"
 
 // destination = destination OP source, both registers. The instruction is written for ST(0) = destination, ST(1) = source.
 #define LV_X87_BINARY(name, insn)                                                                                      \
@@ -129,7 +136,8 @@ LV_X87_PUSHING(fptan, "fptan")
 LV_X87_PUSHING(fsincos, "fsincos")
 LV_X87_PUSHING(fxtract, "fxtract")
 
-// Loads. Nothing here depends on the control word but the flags; the caller drops the result on an unmasked exception.
+// Loads. Nothing here depends on the control word but the flags, of which none raises PE; the caller drops the result on an unmasked
+// exception.
 #define LV_X87_LOAD(name, insn, type)                                                                                  \
     static inline uint32_t lv_##name(lv_x87_register *destination, const lv_x87_register *source) {                    \
         uint16_t status;                                                                                               \
@@ -137,7 +145,7 @@ LV_X87_PUSHING(fxtract, "fxtract")
                          : [d] "=m"(*destination), "=&a"(status)                                                       \
                          : [s] "m"(*(const type *)source)                                                              \
                          : "cc");                                                                                      \
-        return status;                                                                                                 \
+        return status & ~LV_X87_PRECISION;                                                                             \
     }
 LV_X87_LOAD(fld_m32, "flds", lv_x87_m32)
 LV_X87_LOAD(fld_m64, "fldl", lv_x87_m64)

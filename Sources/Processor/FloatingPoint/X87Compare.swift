@@ -50,7 +50,7 @@ private let unordered = X87Status.c3 | X87Status.c2 | X87Status.c0
     if _slowPath(isEmpty(vp, 0) || isEmpty(vp, other)) {
         finishEmpty(vp, pops: pops)
     } else {
-        finish(vp, kernel(st(vp, 0), X87Source(st(vp, other)), UInt32(vp.pointee.fcw)), pops: pops)
+        finish(vp, kernel(st(vp, 0), X87Source(st(vp, other)), x87Control(vp)), pops: pops)
     }
     return RoutineResult.next
 }
@@ -61,7 +61,7 @@ private let unordered = X87Status.c3 | X87Status.c2 | X87Status.c0
     if _slowPath(isEmpty(vp, 0)) {
         finishEmpty(vp, pops: pops)
     } else {
-        finish(vp, kernel(st(vp, 0), &operand, UInt32(vp.pointee.fcw)), pops: pops)
+        finish(vp, kernel(st(vp, 0), &operand, x87Control(vp)), pops: pops)
     }
     return RoutineResult.next
 }
@@ -77,7 +77,7 @@ private let unordered = X87Status.c3 | X87Status.c2 | X87Status.c0
         done = stackFault(vp, overflow: false)
         conditions = unordered
     } else {
-        let status = kernel(st(vp, 0), X87Source(st(vp, op.index)), UInt32(vp.pointee.fcw))
+        let status = kernel(st(vp, 0), X87Source(st(vp, op.index)), x87Control(vp))
         done = settleX87(vp, status, conditions: 0) & X87Status.before == 0
         conditions = UInt16(truncatingIfNeeded: status)
     }
@@ -93,7 +93,7 @@ private func testZero(_ vp: VP, _ op: UOp) -> Int32 {
     if isEmpty(vp, 0) {
         finishEmpty(vp, pops: 0)
     } else {
-        finish(vp, lv_ftst(st(vp, 0), UInt32(vp.pointee.fcw)), pops: 0)
+        finish(vp, lv_ftst(st(vp, 0), x87Control(vp)), pops: 0)
     }
     return RoutineResult.next
 }
@@ -102,7 +102,7 @@ private func testZero(_ vp: VP, _ op: UOp) -> Int32 {
 private func examine(_ vp: VP, _ op: UOp) -> Int32 {
     guard x87Ready(vp) else { return RoutineResult.fault }
     noteInstruction(vp, op)
-    var status = UInt16(truncatingIfNeeded: lv_fxam(st(vp, 0), UInt32(vp.pointee.fcw))) & X87Status.conditions
+    var status = UInt16(truncatingIfNeeded: lv_fxam(st(vp, 0), x87Control(vp))) & X87Status.conditions
     if isEmpty(vp, 0) {
         status = X87Status.c3 | X87Status.c0 | (st(vp, 0).pointee.sign_exponent & 0x8000 != 0 ? X87Status.c1 : 0)
     }

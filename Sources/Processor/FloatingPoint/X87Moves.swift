@@ -94,7 +94,7 @@ private func loadRegister(_ vp: VP, _ op: UOp) -> Int32 {
     noteInstruction(vp, op)
     x87Push(vp) {
         var value = lv_x87_register()
-        kernel(&value, UInt32(vp.pointee.fcw))
+        kernel(&value, x87Control(vp))
         return (value, 0)
     }
     return RoutineResult.next
@@ -148,7 +148,7 @@ private func storeUnchecked(_ vp: VP, _ op: UOp) -> Int32 {
         noteMemory(vp, op)
         guard stackFault(vp, overflow: false) else { return RoutineResult.next }
     } else {
-        let status = kernel(&value, X87Source(st(vp, 0)), UInt32(vp.pointee.fcw))
+        let status = kernel(&value, X87Source(st(vp, 0)), x87Control(vp))
         let refused = UInt16(truncatingIfNeeded: status) & ~vp.pointee.fcw & X87Status.store != 0
         guard _fastPath(!refused) ? storeX87(vp, address, bytes: bytes, value) : prepareStore(vp, address, bytes: bytes) else {
             return RoutineResult.fault

@@ -13,7 +13,7 @@ typealias X87Kernel = (X87Register, X87Source, UInt32) -> UInt32
         st(vp, target).pointee = indefinite
         markValid(vp, target)
     } else {
-        let status = kernel(st(vp, target), X87Source(st(vp, source)), UInt32(vp.pointee.fcw))
+        let status = kernel(st(vp, target), X87Source(st(vp, source)), x87Control(vp))
         if settleX87(vp, status) & X87Status.before != 0 { return RoutineResult.next }
     }
     if pops == 1 { popRegister(vp) }
@@ -29,7 +29,7 @@ typealias X87Kernel = (X87Register, X87Source, UInt32) -> UInt32
         st(vp, 0).pointee = indefinite
         markValid(vp, 0)
     } else {
-        _ = settleX87(vp, kernel(st(vp, 0), &operand, UInt32(vp.pointee.fcw)))
+        _ = settleX87(vp, kernel(st(vp, 0), &operand, x87Control(vp)))
     }
     return RoutineResult.next
 }
@@ -46,7 +46,7 @@ typealias X87Kernel = (X87Register, X87Source, UInt32) -> UInt32
         st(vp, 0).pointee = indefinite
         markValid(vp, 0)
     } else {
-        _ = settleX87(vp, kernel(st(vp, 0), UInt32(vp.pointee.fcw)), conditions: conditions)
+        _ = settleX87(vp, kernel(st(vp, 0), x87Control(vp)), conditions: conditions)
     }
     return RoutineResult.next
 }
@@ -61,7 +61,7 @@ typealias X87Kernel = (X87Register, X87Source, UInt32) -> UInt32
         st(vp, 0).pointee = indefinite
         markValid(vp, 0)
     } else {
-        let status = kernel(st(vp, 0), X87Source(st(vp, 1)), UInt32(vp.pointee.fcw))
+        let status = kernel(st(vp, 0), X87Source(st(vp, 1)), x87Control(vp))
         // A remainder that is not a number or not computed has no quotient: C0 and C3 stay.
         let invalid = UInt16(truncatingIfNeeded: status) & X87Status.invalid != 0 || isNaN(st(vp, 0).pointee)
         let refused = UInt16(truncatingIfNeeded: status) & ~vp.pointee.fcw & X87Status.before != 0
@@ -86,7 +86,7 @@ typealias X87Kernel = (X87Register, X87Source, UInt32) -> UInt32
         markValid(vp, 1)
     } else {
         var result = st(vp, 1).pointee
-        let status = kernel(&result, X87Source(st(vp, 0)), UInt32(vp.pointee.fcw))
+        let status = kernel(&result, X87Source(st(vp, 0)), x87Control(vp))
         if settleX87(vp, status) & X87Status.before != 0 { return RoutineResult.next }
         st(vp, 1).pointee = result
     }
@@ -111,7 +111,7 @@ typealias X87Kernel = (X87Register, X87Source, UInt32) -> UInt32
     }
     var first = st(vp, 0).pointee
     var pushed = lv_x87_register()
-    let status = kernel(&first, &pushed, UInt32(vp.pointee.fcw))
+    let status = kernel(&first, &pushed, x87Control(vp))
     let refused = settleX87(vp, status, conditions: conditions) & X87Status.before != 0
     if refused || UInt16(truncatingIfNeeded: status) & conditions & X87Status.c2 != 0 { return RoutineResult.next }
     st(vp, 0).pointee = first

@@ -62,6 +62,11 @@ enum X87Status {
     return unmasked
 }
 
+/// What a kernel is told of the control word: see floating_point_x87.h.
+@inline(__always) func x87Control(_ vp: VP) -> UInt32 {
+    UInt32(vp.pointee.fcw) | UInt32(vp.pointee.fsw & vp.pointee.fcw) << 16 & UInt32(LV_X87_INEXACT)
+}
+
 /// Takes a kernel's status: flags are added, the condition bits in `conditions` replaced. Returns the flags raised and not masked.
 @inline(__always) func settleX87(_ vp: VP, _ status: UInt32, conditions: UInt16 = X87Status.c1) -> UInt16 {
     let status = UInt16(truncatingIfNeeded: status)
