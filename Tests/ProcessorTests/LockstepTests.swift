@@ -22,8 +22,8 @@ import Testing
     /// One instruction of the general-purpose set whose memory operands lie around RBX, RSI, RDI or R8 plus a small index in R9.
     static func instruction(_ random: inout Generator) -> [UInt8] {
         var bytes: [UInt8] = []
-        let kind = Int.random(in: 0..<23, using: &random)
-        if Int.random(in: 0..<6, using: &random) == 0, ![15, 16, 17].contains(kind) { bytes.append(0x66) }
+        let kind = Int.random(in: 0..<25, using: &random)
+        if Int.random(in: 0..<6, using: &random) == 0, ![15, 16, 17, 22, 23].contains(kind) { bytes.append(0x66) }
         var rex: UInt8 = 0x40 | (Bool.random(using: &random) ? 8 : 0)
         let useRex = Int.random(in: 0..<3, using: &random) > 0
         if !useRex { rex = 0 }
@@ -99,6 +99,17 @@ import Testing
             return assemble(
                 [0x0f, ([0xa4, 0xac] as [UInt8]).randomElement(using: &random) ?? 0xa4], operand(nil, memory: memory) + [byte])
         case 20: return [([0x98, 0x99, 0xf5, 0xf8, 0xf9] as [UInt8]).randomElement(using: &random) ?? 0xf5]
+        case 22:
+            let place = UInt8.random(in: 0...7, using: &random) << 4
+            switch byte & 3 {
+            // PUSH [RBX + d], POP RBP; BT [RBX + d], R9D or R9; CMPXCHG16B [R8 + d]
+            case 0: return [0xff, 0x73, place, 0x5d]
+            case 1: return [0x44 | byte & 8, 0x0f, 0xa3, 0x4b, place]
+            default: return (byte & 4 == 0 ? [0xf0] : []) + [0x49, 0x0f, 0xc7, 0x48, place]
+            }
+        case 23:
+            // CLI, STI, SWAPGS, PUSHF with POPF
+            return ([[0xfa], [0xfb], [0x0f, 0x01, 0xf8], [0x9c, 0x9d]] as [[UInt8]])[Int(byte & 3)]
         case 21: return byte & 1 == 0 ? [0x50, 0x5d] : [0x9c, 0x5a]
         default:
             // A forward Jcc over one byte of NOP, fused with what stands before it.

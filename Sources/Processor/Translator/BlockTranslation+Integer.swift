@@ -66,13 +66,16 @@ extension BlockTranslation {
         case .div: return divide(form)
         case .cmov: return conditionalMove(form)
         case .setcc: return setCondition(form)
-        case .push: return !form.inMemory && form.size == 3 && push(form, immediate: false)
+        case .push: return form.size == 3 && (form.inMemory ? pushMemory(form) : push(form, immediate: false))
         case .pushImmediate: return form.size == 3 && push(form, immediate: true)
         case .pop: return !form.inMemory && form.size == 3 && pop(form)
         case .leave: return form.size == 3 && leave(form)
         case .xchg: return exchange(form)
         case .cmpxchg: return compareExchange(form)
+        case .cmpxchg8b: return compareExchangePair(form)
         case .xadd: return exchangeAdd(form)
+        case .swapgs: return swapBase(form)
+        case .cli: return clearInterrupts(form)
         case .bt, .bts, .btr, .btc: return bitTest(form, operation)
         case .bsf: return scan(form, 0x0fbc)
         case .bsr: return scan(form, 0x0fbd)
@@ -95,6 +98,7 @@ extension BlockTranslation {
 
     private mutating func arithmetic(_ form: Form, _ digit: Int, _ kind: PendingFlags.Kind) -> Bool {
         if form.inMemory { return form.toRegister ? arithmeticFromMemory(form, digit, kind) : arithmeticInMemory(form, digit, kind) }
+        if usesHighByte(form) { return highByteArithmetic(form, digit, isLogic: kind == .logic) }
         let destination = form.b
         let size = form.size
         if size == 0, !form.isLow(destination) || !form.hasImmediate && !form.isLow(form.a) { return false }
@@ -227,7 +231,7 @@ extension BlockTranslation {
             finish(first)
             return true
         }
-        if size == 0, !form.isLow(form.b) || !form.hasImmediate && !form.isLow(form.a) { return false }
+        if usesHighByte(form) { return highByteArithmetic(form, 8, isLogic: true) }
         if !form.hasImmediate, form.a == form.b {
             let register = inRegister(form.a, Host.first)
             a.operation(size, size == 0 ? 0x84 : 0x85, register, .register(register))

@@ -5,7 +5,7 @@ extension BlockTranslation {
     mutating func move(_ form: Form) -> Bool {
         let size = form.size
         if form.inMemory { return form.toRegister ? load(form) : store(form) }
-        if size == 0, !form.isLow(form.a) || !form.isLow(form.b) { return false }
+        if usesHighByte(form) { return moveHighByte(form) }
         willWrite(form.b)
         let host = Self.host(form.b)
         if host >= 0 {
@@ -342,7 +342,8 @@ extension BlockTranslation {
         let size = form.size
         let digit = operation == .bt ? 4 : operation == .bts ? 5 : operation == .btr ? 6 : 7
         let byRegister = form.immediate == 256
-        if size < 2 || form.inMemory && byRegister { return false }
+        if size < 2 { return false }
+        if form.inMemory, byRegister { return operation == .bt && testBitString(form) }
         let first = stubCount
         // What the flags were stays in the state block.
         flushFlags()

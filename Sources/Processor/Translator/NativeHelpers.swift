@@ -4,9 +4,11 @@ import CHost
 /// the pinned registers before).
 typealias NativeHelper = @convention(c) (VP, UnsafeMutableRawPointer) -> UInt64
 
-/// `retired` as it is before the instruction that has `remaining` instructions of its trace from itself on.
+/// `retired` as it is before the instruction that has `remaining` instructions of its trace from itself on. The shadow of an STI that native
+/// code went on behind ends with the instruction there.
 @inline(__always) private func settleCount(_ vp: VP, _ remaining: UInt64) {
     vp.pointee.retired = vp.pointee.native_base &- vp.pointee.native_budget &- remaining
+    if _slowPath(vp.pointee.interrupt_shadow != 0), vp.pointee.retired != vp.pointee.scratch.4 { vp.pointee.interrupt_shadow = 0 }
 }
 
 /// An access that the TLB did not serve, or an instruction without code of its own. Returns where native code goes on; 0: the chain ends
@@ -29,9 +31,20 @@ let nativeHelper: NativeHelper = { vp, place in
         let bad = kind & NativeRecord.aligned != 0 && linear & 15 != 0
         if !bad, refill(vp, linear, kind & 511) { return record.pointee.retry }
     }
+    if _slowPath(vp.pointee.interrupt_shadow != 0) {
+        // Directly behind STI: the run loop does this one.
+        vp.pointee.native_result = ChainExit.limit
+        return 0
+    }
+    let context = vp.pointee.context_key
     let routine = vp.pointee.routines.unsafelyUnwrapped.assumingMemoryBound(to: Routine.self)[Int(op.pointee.operation)]
     let result = routine(vp, op)
     if result == RoutineResult.next, vp.pointee.exit_reason == 0, vectorsStillReady(vp), kind & NativeRecord.vectors == 0 {
+        vp.pointee.native_budget = vp.pointee.native_base &- vp.pointee.retired &- remaining
+        return record.pointee.next
+    }
+    if result == RoutineResult.end, changesInterrupts(op), vp.pointee.context_key == context, mayGoOn(vp) {
+        if vp.pointee.interrupt_shadow != 0 { vp.pointee.scratch.4 = vp.pointee.retired &+ 1 }
         vp.pointee.native_budget = vp.pointee.native_base &- vp.pointee.retired &- remaining
         return record.pointee.next
     }
@@ -50,7 +63,9 @@ let nativeHelper: NativeHelper = { vp, place in
     default:
         vp.pointee.retired &+= 1
         // A near branch changes nothing that the run loop looks at.
-        if result == RoutineResult.jump, vp.pointee.exit_reason == 0, isNearBranch(op), let code = knownCode(vp, vp.pointee.rip) {
+        if result == RoutineResult.jump, vp.pointee.exit_reason == 0, isNearBranch(op) || changesPrivilege(op) && mayGoOn(vp),
+            let code = knownCode(vp, vp.pointee.rip)
+        {
             vp.pointee.native_budget = vp.pointee.native_base &- vp.pointee.retired
             return code
         }
@@ -63,6 +78,27 @@ private func isNearBranch(_ op: UOp) -> Bool {
     case .ret, .retImmediate, .jmpIndirect, .callIndirect, .call, .jmp, .jcc, .loop, .loope, .loopne, .jcxz: true
     default: false
     }
+}
+
+/// To another privilege and back, between 64-bit programs and kernels.
+private func changesPrivilege(_ op: UOp) -> Bool {
+    switch Operation(rawValue: op.pointee.operation) {
+    case .syscall, .sysret, .iret: true
+    default: false
+    }
+}
+
+private func changesInterrupts(_ op: UOp) -> Bool {
+    switch Operation(rawValue: op.pointee.operation) {
+    case .sti, .cli, .popf: true
+    default: false
+    }
+}
+
+/// The run loop would have nothing to do but to go on.
+private func mayGoOn(_ vp: VP) -> Bool {
+    vp.pointee.exit_reason == 0 && vp.pointee.debug_hits == 0 && vp.pointee.interrupt_shadow <= InterruptShadow.interrupts
+        && !interpreter(vp).wantsInterruptWindow && !needsStepping(vp)
 }
 
 /// Native code at a RIP that the jump cache knows, remembered for the next time.
@@ -106,6 +142,10 @@ let nativeLinkHandler: Handler = { vp, op in
     settleCount(vp, 0)
     let link = UnsafeMutableRawPointer(mutating: UnsafeRawPointer(op)).assumingMemoryBound(to: NativeLink.self)
     let target = link.pointee.target
+    if _slowPath(vp.pointee.interrupt_shadow != 0) {
+        vp.pointee.rip = target
+        return RoutineResult.jump
+    }
     let generation = interpreter(vp).blocks.generation
     guard let header = cachedBlock(vp, target) ?? foundBlock(vp, target) else { return RoutineResult.fault }
     let block = header.block
@@ -122,6 +162,7 @@ let nativeJumpHandler: Handler = { vp, _ in
     settleFlags(vp)
     settleCount(vp, 0)
     let rip = vp.pointee.rip
+    if _slowPath(vp.pointee.interrupt_shadow != 0) { return RoutineResult.jump }
     guard let header = cachedBlock(vp, rip) ?? foundBlock(vp, rip) else { return RoutineResult.fault }
     if header.block.pointee.native != 0 { remember(vp, rip, header.block.pointee.native) }
     return dispatch(vp, header)

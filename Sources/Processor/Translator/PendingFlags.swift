@@ -108,7 +108,7 @@ private func settleKind(_ vp: VP) {
 }
 
 /// What instructions that leave some flags alone did to the others, on top of what the first byte of the kind says: a rotation in the second
-/// byte (its result is in `scratch`, CF and OF follow from it), CF alone in the third.
+/// byte (its result is in `scratch`, CF and OF follow from it), CF alone in the third, ZF alone in the fourth.
 enum FlagsChange {
     static func rotation(right: Bool, size: Int) -> Int { 1 + (right ? 4 : 0) + size }
 
@@ -124,6 +124,7 @@ enum FlagsChange {
             flags = flags & ~(RFLAGS.carry | RFLAGS.overflow) | carry | overflow &<< 11
         }
         if kind >> 16 & 0xff != 0 { flags = flags & ~RFLAGS.carry | vp.pointee.scratch.2 & 1 }
+        if kind >> 24 != 0 { flags = flags & ~RFLAGS.zero | (vp.pointee.scratch.5 & 1) << 6 }
         setArithmeticFlags(vp, flags)
     }
 }

@@ -46,6 +46,11 @@ enum StateLayout {
     static let rotated = scratch + 8
     static let carry = scratch + 16
     static let returnAddress = scratch + 24
+    /// ZF of the last instruction that changed nothing else.
+    static let zero = scratch + 40
+    static let privilege = offset(\lv_vp.cpl)
+    static let systemFlags = offset(\lv_vp.rflags)
+    static let kernelBase = offset(\lv_vp.kernel_gs_base)
     static let hostMXCSR = offset(\lv_vp.native_host_mxcsr)
     /// Base address of a segment (LV_ES …).
     static func segmentBase(_ segment: Int) -> Int { segmentsOffset + segment * MemoryLayout<lv_segment>.stride }

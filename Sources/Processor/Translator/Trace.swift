@@ -104,6 +104,7 @@ struct Trace {
             return better(
                 at(target).map { (.taken, $0) }, links.wasFollowed(taken), at(behind).map { (.fallsThrough, $0) },
                 links.wasFollowed(1 - taken), threshold)
+        case .cli, .sti, .popf, .movs, .stos, .lods, .cmps, .scas: return at(behind).map { (.fallsThrough, $0) }
         default: return operation.endsBlock ? nil : at(behind).map { (.fallsThrough, $0) }
         }
     }
