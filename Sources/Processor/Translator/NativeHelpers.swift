@@ -95,9 +95,11 @@ private func changesInterrupts(_ op: UOp) -> Bool {
     }
 }
 
-/// The run loop would have nothing to do but to go on.
+/// The run loop would have nothing to do but to go on. A kick changes `slice_end`: it is seen here, for the interrupt it is about comes in at
+/// the first boundary that lets it, on either engine.
 private func mayGoOn(_ vp: VP) -> Bool {
-    vp.pointee.exit_reason == 0 && vp.pointee.debug_hits == 0 && vp.pointee.interrupt_shadow <= InterruptShadow.interrupts
+    vp.pointee.slice_end == vp.pointee.native_base && vp.pointee.exit_reason == 0 && vp.pointee.debug_hits == 0
+        && vp.pointee.interrupt_shadow <= InterruptShadow.interrupts
         && !interpreter(vp).wantsInterruptWindow && !needsStepping(vp)
 }
 

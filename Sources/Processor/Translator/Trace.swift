@@ -104,7 +104,8 @@ struct Trace {
             return better(
                 at(target).map { (.taken, $0) }, links.wasFollowed(taken), at(behind).map { (.fallsThrough, $0) },
                 links.wasFollowed(1 - taken), threshold)
-        case .cli, .sti, .popf, .movs, .stos, .lods, .cmps, .scas: return at(behind).map { (.fallsThrough, $0) }
+        // Not string operations: each may retire many instructions, which only the next entry looks at.
+        case .cli, .sti, .popf: return at(behind).map { (.fallsThrough, $0) }
         default: return operation.endsBlock ? nil : at(behind).map { (.fallsThrough, $0) }
         }
     }
