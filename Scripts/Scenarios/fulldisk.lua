@@ -5,6 +5,10 @@ local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
 local place = os.getenv("LUNAVISOR_SMALL_DISK")
 
 describe("a full disk under a guest's past", function()
+    if not place then
+        pending("is met by checkpoints, writes and merges", "LUNAVISOR_SMALL_DISK names no folder on a file system of some 200 MiB")
+        return
+    end
     local vm
     local asked = 0
     local disk = place .. "/disk.vhdx"
