@@ -33,7 +33,8 @@ let package = Package(
         .executableTarget(
             name: "lunavisor",
             dependencies: [
-                "Shell", "Cmdlets", "Management", "Worker", "SwitchHost", "WorkerProtocol", "Persistence", "Basics", "CHost",
+                "Shell", "Cmdlets", "Management", "Worker", "SwitchHost", "DiskHost", "WorkerProtocol", "Persistence", "Basics",
+                "CHost",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/lunavisor",
@@ -68,6 +69,9 @@ let package = Package(
         // A virtual switch's process.
         module("SwitchHost", ["Network", "WorkerProtocol", "Persistence", "Basics", "CHost"]),
         module("Network", ["CSlirp", "Basics", "CHost"]),
+
+        // A mounted disk's process.
+        module("DiskHost", ["WorkerProtocol", "Persistence", "Storage", "Basics", "CHost"]),
 
         // Where the two wings meet.
         module("WorkerProtocol", ["Basics", "CHost"]),
@@ -106,6 +110,7 @@ let package = Package(
         tests("HypervisorCore", ["HypervisorCore", "Processor", "DeviceModel"]),
         tests("Devices", ["Devices", "Boot", "DeviceModel"]),
         tests("Storage", ["Storage"]),
+        tests("DiskHost", ["DiskHost", "Storage"]),
         tests("VMBus", ["VMBus", "VMBusTestSupport", "DeviceModel"]),
         tests("Services", ["Services", "VMBus", "VMBusTestSupport", "Storage", "Network", "DeviceModel"]),
         tests("Network", ["Network", "SwitchHost", "Persistence", "WorkerProtocol"]),

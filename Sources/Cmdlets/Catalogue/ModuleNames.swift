@@ -30,7 +30,6 @@ enum ModuleNames {
         VMPmemController: Add Get Remove | persistent memory | Add-VMScsiController
         VMHostCluster: Get Set | clusters of hosts | Get-VMHost
         VM: Repair | mending what Compare-VM found | Compare-VM, Import-VM
-        VHD: Dismount Mount | disks of machines as disks of the host | Convert-VHD, Get-VHD
         VHDSet: Get Optimize | disks that several machines share | Get-VHD, Optimize-VHD
         VHDSnapshot: Get Remove | disks that several machines share | Get-VMSnapshot
         VMStorageSettings: Get Set | how a machine's storage uses processors | Get-VMHardDiskDrive

@@ -19,9 +19,11 @@ extension ObjectType {
             .init("DiskIdentifier", "String", "Identifier that stays with the disk."),
             .init("FragmentationPercentage", "Nullable<UInt32>", "Blocks that do not follow the one before; null for fixed disks."),
             .init("Alignment", "Nullable<UInt32>", "1: blocks begin on pages of 4096 bytes; 0: they do not."),
-            .init("Attached", "Boolean", "Whether it is open for writing, as by a running virtual machine."),
-            .init("DiskNumber", "Nullable<UInt32>", "Null: images are not mounted on this host."),
+            .init("Attached", "Boolean", "Whether it is mounted, or open for writing, as by a running virtual machine."),
+            .init("DiskNumber", "Nullable<UInt32>", "Its number while it is mounted (Mount-VHD); else null."),
             .init("Number", "Nullable<UInt32>", "As DiskNumber."),
+            .init("NbdUri", "String", "Where NBD clients find the mounted disk; else null."),
+            .init("DevicePath", "String", "The mounted disk's block device, where the host has one for it; else null."),
         ])
 }
 
@@ -31,11 +33,12 @@ extension ComponentObject {
         let path = DiskOperations.absolutePath(path)
         return ComponentObject(
             .virtualHardDisk, identity: path, displayName: path, machine: nil,
-            read: { record(try host.withDisks { try $0.information(path) }) })
+            read: { record(try host.withDisks { try $0.information(path) }, try? host.mountedDisk(at: path)) })
     }
 
-    private static func record(_ disk: DiskInformation) -> Record {
-        Record([
+    private static func record(_ disk: DiskInformation, _ mounted: MountedDisk?) -> Record {
+        let number: Value = mounted.map { .count($0.number) } ?? .null
+        return Record([
             ("ComputerName", .string(LocalHost.name)), ("Path", .string(disk.path)), ("VhdFormat", .string(disk.format.rawValue)),
             ("VhdType", .string(disk.kind.rawValue)), ("FileSize", .count(disk.fileSize)), ("Size", .count(disk.size)),
             ("MinimumSize", disk.minimumSize.map { .count($0) } ?? .null), ("LogicalSectorSize", .count(disk.logicalSectorSize)),
@@ -43,8 +46,9 @@ extension ComponentObject {
             ("ParentPath", .string(disk.parentPath ?? "")),
             ("DiskIdentifier", disk.diskIdentifier.map { .string($0.description) } ?? .null),
             ("FragmentationPercentage", disk.fragmentationPercentage.map { .count($0) } ?? .null),
-            ("Alignment", .integer(disk.isAligned ? 1 : 0)), ("Attached", .boolean(disk.isAttached)), ("DiskNumber", .null),
-            ("Number", .null),
+            ("Alignment", .integer(disk.isAligned ? 1 : 0)), ("Attached", .boolean(disk.isAttached || mounted != nil)),
+            ("DiskNumber", number), ("Number", number), ("NbdUri", mounted.map { .string($0.uri) } ?? .null),
+            ("DevicePath", mounted?.devicePath.map { .string($0) } ?? .null),
         ])
     }
 }

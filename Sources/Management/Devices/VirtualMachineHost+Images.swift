@@ -23,8 +23,10 @@ extension VirtualMachineHost {
         try chain.disk(readOnly: true).close()
     }
 
-    private func inUse(_ error: DiskOpenError, path: String, by machine: String) -> any Error {
+    /// The error of an image in use, naming who has it as far as that can be found; `machine` is the VM that wants it.
+    func inUse(_ error: DiskOpenError, path: String, by machine: String) -> any Error {
         let file = error.target ?? path
+        if let mounted = mountError(of: file) { return mounted }
         guard let holder = try? holders(of: file).first else { return error }
         return ManagementError(
             error.identifier, error.category, "“\(file)” is in use by the virtual machine “\(holder.name)”.",

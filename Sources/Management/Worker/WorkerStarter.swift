@@ -6,6 +6,8 @@ public protocol WorkerStarter: Sendable {
     /// Starts a worker and returns the id of the process it lives in, without waiting for it to be ready. The starter takes
     /// copies of what it needs; the descriptors stay the caller's.
     func start(_ launch: WorkerLaunch) throws -> Int32
+    /// The same for the server of a mounted disk.
+    func start(_ launch: DiskLaunch) throws -> Int32
 }
 
 /// What a starter needs to start one worker.

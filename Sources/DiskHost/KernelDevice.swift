@@ -1,0 +1,70 @@
+import Basics
+import CHost
+import Glibc
+import Persistence
+
+/// A kernel's block device (/dev/nbdN) whose requests come to a socket of ours.
+final class KernelDevice {
+    let path: String
+    private let device: OpenFile
+    private let kernelEnd: OpenFile
+    private var isConnected = true
+
+    private init(path: String, device: OpenFile, kernelEnd: OpenFile) {
+        (self.path, self.device, self.kernelEnd) = (path, device, kernelEnd)
+    }
+
+    /// Takes the first free device; nil where there is none or this user may not.
+    static func connect(_ export: DiskExport) -> (KernelDevice, OpenFile)? {
+        for number in 0..<256 {
+            let path = "/dev/nbd\(number)"
+            let descriptor = open(path, O_RDWR | O_CLOEXEC)
+            guard descriptor >= 0 else {
+                if errno == EBUSY { continue }
+                return nil
+            }
+            let device = OpenFile(descriptor: descriptor, path: path)
+            var pair: [Int32] = [-1, -1]
+            guard lv_socket_pair(&pair) == 0 else { return nil }
+            let (ours, theirs) = (OpenFile(descriptor: pair[0], path: path), OpenFile(descriptor: pair[1], path: path))
+            let result = lv_nbd_attach(
+                descriptor, pair[1], UInt64(export.disk.logicalSectorSize), export.size, UInt32(export.transmissionFlags))
+            if result == -EBUSY { continue }
+            guard result == 0 else { return nil }
+            let connected = KernelDevice(path: path, device: device, kernelEnd: theirs)
+            // The call lasts as long as the connection.
+            let isStarted = HostThread.startDetached(name: "nbd", stackSize: 512 << 10) {
+                _ = lv_nbd_serve(device.descriptor)
+                withExtendedLifetime(theirs) {}
+            }
+            guard isStarted else {
+                connected.disconnect()
+                return nil
+            }
+            return (connected, ours)
+        }
+        return nil
+    }
+
+    /// A file system or a program on this host has it open for itself.
+    var isInUse: Bool {
+        let descriptor = open(path, O_RDONLY | O_EXCL | O_CLOEXEC)
+        guard descriptor >= 0 else { return errno == EBUSY }
+        close(descriptor)
+        return false
+    }
+
+    /// Has the kernel write what it keeps of the device, then end the connection. Its requests must be served meanwhile, so a thread of its
+    /// own waits for it.
+    func disconnect() {
+        guard isConnected else { return }
+        isConnected = false
+        let (device, kernelEnd) = (device, kernelEnd)
+        let isStarted = HostThread.startDetached(name: "nbd", stackSize: 512 << 10) {
+            _ = fsync(device.descriptor)
+            lv_nbd_detach(device.descriptor)
+            withExtendedLifetime(kernelEnd) {}
+        }
+        if !isStarted { lv_nbd_detach(device.descriptor) }
+    }
+}
