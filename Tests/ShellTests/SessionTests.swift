@@ -95,6 +95,11 @@ struct SessionTests {
             ),
             ("print(Get-VM | Select-Object -First 1)", "web1\n"),
             (
+                "print((Get-VM | ? { $_.Name -in 'web2', 'web3' }).Name, #(Get-VM | ? { $_.Name -notin 'WEB1','web2' -or $_.Name -cin 'WEB1', 'x' }))",
+                "web2\t0\n"
+            ),
+            ("Get-VM | % { print($_.Name -in 'web1', 'web2') }", "true\tweb2\nfalse\tweb2\n"),
+            (
                 "local p = { Name = 'web1' }; print((Get-VM @p).Name, Get-VM(p).Name, Get-VM{ Name = 'web2' }.Name, #Get-VM({'web1', 'web2'}))",
                 "web1\tweb1\tweb2\t2\n"
             ),

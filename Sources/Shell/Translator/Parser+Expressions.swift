@@ -128,7 +128,13 @@ extension Parser {
             }
         }
         resume(at: word.end)
+        let right = mark()
         _ = try parseOperators(3, context.inner)
+        if word.text.hasSuffix("in"), context.commas == .lists, token.isSymbol(.comma) {
+            // `-in 'a', 'b'`: the values of one list, as after Where-Object's own -In.
+            while accept(.comma) { _ = try parseOperators(3, context.inner) }
+            wrap(right, "{", "}")
+        }
         flush(to: lastEnd)
         emit(")")
         return Expression()
