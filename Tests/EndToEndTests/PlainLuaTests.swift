@@ -40,6 +40,17 @@ struct PlainLuaTests {
         "for w in ('one two'):gmatch('%a+') do io.write(w, ';') end print(('x'):byte(), ('%s'):format(true))",
     ]
 
+    @Test("print writes bytes that are no UTF-8 as they are")
+    func bytes() throws {
+        let shell = try #require(try BuiltShell())
+        defer { shell.clean() }
+        let raw = shell.store.appendingPathComponent("raw").path
+        let executable = try #require(BuiltShell.executable)
+        let line = "'\(executable)' --store '\(shell.store.path)' -c 'print(\"\\255\\0a\", \"\\xe4\")' > '\(raw)'"
+        #expect(try ForeignProgram.run("/bin/sh", ["-c", line], within: 60).status == 0)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: raw)) == Data([255, 0, 97, 9, 0xe4, 10]))
+    }
+
     @Test("The same output and exit code", arguments: programs.indices)
     func agrees(_ index: Int) throws {
         let program = Self.programs[index]

@@ -47,7 +47,7 @@ extension Session: NativeHandler {
             return .onStack(1)
         case .readFile: return .nothing
         case .print:
-            terminal.writeOutput(call.string(1) ?? "")
+            write(call.bytes(1) ?? [])
             try checkOutput()
             return .nothing
         case .exit: return .exit(Int32(truncatingIfNeeded: call.integer(1) ?? 1) & 255)
@@ -226,6 +226,17 @@ extension Session: NativeHandler {
         if let order = TimeArithmetic.order(left, right) { return order }
         if lua_toboolean(call.state, 3) != 0 { return 1 }
         throw ErrorRecord("A \(left.typeName) cannot be compared with a \(right.typeName).", "CannotCompare", .invalidArgument)
+    }
+
+    /// What `print` writes: bytes that are no UTF-8 go out as they are.
+    private func write(_ bytes: [UInt8]) {
+        if let text = String(validating: bytes, as: UTF8.self) {
+            terminal.writeOutput(text)
+        } else if let standard = terminal as? StandardTerminal {
+            standard.writeOutput(bytes: bytes)
+        } else {
+            terminal.writeOutput(String(decoding: bytes, as: UTF8.self))
+        }
     }
 
     private func compareWords(_ call: NativeCall) throws -> Value {

@@ -55,6 +55,18 @@ final class StandardTerminal: Terminal {
 
     func writeOutput(_ text: String) { write(text, to: 1) }
 
+    /// Bytes that are no text: a program's own output, which reaches a file or a pipe unchanged.
+    func writeOutput(bytes: [UInt8]) {
+        guard isatty(1) == 0 else { return writeOutput(String(decoding: bytes, as: UTF8.self)) }
+        state.withLock { state in
+            fflush(nil)
+            erase(&state)
+            keep(String(decoding: bytes, as: UTF8.self), &state)
+            bytes.withUnsafeBytes { send($0, 1, &state) }
+            if bytes.last == 10, let line = state.bar.redrawn(width: errorWidth) { send(line, 2, &state) }
+        }
+    }
+
     func write(_ text: String) {
         if hostToError { writeError(text) } else { write(text, to: 1) }
     }
@@ -129,25 +141,27 @@ final class StandardTerminal: Terminal {
 
     private func send(_ text: String, _ descriptor: Int32, _ state: inout State) {
         var text = text
-        text.withUTF8 { bytes in
-            var rest = UnsafeRawBufferPointer(bytes)
-            while let start = rest.baseAddress, !rest.isEmpty {
-                let written = Glibc.write(descriptor, start, rest.count)
-                if written < 0 {
-                    if errno == EINTR { continue }
-                    if errno == EAGAIN {
-                        var poller = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                        poll(&poller, 1, 1000)
-                        continue
-                    }
-                    if errno == EPIPE, descriptor == 1 { state.isOutputClosed = true }
-                    if errno != EPIPE, descriptor == 1, state.outputProblem == nil {
-                        state.outputProblem = String(cString: strerror(errno))
-                    }
-                    return
+        text.withUTF8 { send(UnsafeRawBufferPointer($0), descriptor, &state) }
+    }
+
+    private func send(_ bytes: UnsafeRawBufferPointer, _ descriptor: Int32, _ state: inout State) {
+        var rest = bytes
+        while let start = rest.baseAddress, !rest.isEmpty {
+            let written = Glibc.write(descriptor, start, rest.count)
+            if written < 0 {
+                if errno == EINTR { continue }
+                if errno == EAGAIN {
+                    var poller = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                    poll(&poller, 1, 1000)
+                    continue
                 }
-                rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+                if errno == EPIPE, descriptor == 1 { state.isOutputClosed = true }
+                if errno != EPIPE, descriptor == 1, state.outputProblem == nil {
+                    state.outputProblem = String(cString: strerror(errno))
+                }
+                return
             }
+            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
         }
     }
 
