@@ -105,6 +105,8 @@ extension VirtualMachineConfiguration {
                 target: printable(name))
         }
         guard name.contains(where: { !$0.isWhitespace }) else { throw invalid("it is empty") }
+        // What bytes outside of UTF-8 became on their way here: two such names could not be told apart.
+        guard !name.unicodeScalars.contains("\u{fffd}") else { throw invalid("it is not valid UTF-8") }
         guard name.count <= longestName, name.utf8.count <= 4 * longestName else { throw invalid("it has \(name.count) characters") }
         guard name.first?.isWhitespace == false, name.last?.isWhitespace == false else {
             throw invalid("it begins or ends with white space")

@@ -96,7 +96,7 @@ import Testing
     @Test func duplicateAndBadNamesAreRefused() throws {
         try make("web01")
         #expect(context.failure { _ = try context.call("New-VM", .word("WEB01")) }?.identifier == "VMNameExists")
-        for name in ["a*", "../x", "a/b"] {
+        for name in ["a*", "../x", "a/b", String(decoding: [0x61, 0xff], as: UTF8.self)] {
             #expect(
                 context.failure { _ = try context.call("New-VM", .positional(.string(name))) }?.identifier == "VMNameInvalid", "\(name)")
         }
