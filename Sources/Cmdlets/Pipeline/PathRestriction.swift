@@ -22,7 +22,8 @@ struct PathRestriction {
             for path in (arguments[parameter.name]?.elements ?? []).map(\.text) where !path.isEmpty && !allows(path) {
                 throw ErrorRecord(
                     "\(cmdlet.name) -\(parameter.name) “\(path)” lies outside of the store and the script's folder, which --restricted forbids.",
-                    "PathRestricted", .permissionDenied, target: path, action: "Use a path below \(folders.joined(separator: " or ")).",
+                    "PathRestricted", .permissionDenied, target: path,
+                    action: "Use a path below \(folders.map { "“\($0)”" }.joined(separator: " or ")).",
                     cmdlet: cmdlet.name)
             }
         }
