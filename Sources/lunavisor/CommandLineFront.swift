@@ -20,6 +20,8 @@ enum CommandLineFront {
         var noColor = false
         @Flag(name: .shortAndLong, help: "No banner, no progress.")
         var quiet = false
+        @Flag(help: "Do not run the profile script before the REPL.")
+        var noProfile = false
         @Flag(help: "Drop io, native modules and debug; cap memory and instructions.")
         var restricted = false
         @Flag(help: "Print the version.")
@@ -42,6 +44,7 @@ enum CommandLineFront {
                  --output table|list|json|csv
                  --no-color                  no colours (also NO_COLOR)
                  -q, --quiet                 no banner, no progress
+                 --no-profile                not run ~/.config/lunavisor/profile.lua before the REPL
                  --restricted                drop io, native modules and debug; cap memory and instructions; files only in the
                                              store and beside the script
                  --version, -h, --help
@@ -95,7 +98,8 @@ enum CommandLineFront {
                 let isUsual = host.storePath == VirtualMachineHost.defaultStorePath(environment: usual)
                 return Conversation(
                     session: try Session(host: host, options: options), version: lunavisorVersion,
-                    store: isUsual ? nil : Conversation.promptName(of: host.storePath)
+                    store: isUsual ? nil : Conversation.promptName(of: host.storePath),
+                    profile: words.noProfile ? nil : Conversation.profilePath()
                 ).run()
             }
             let others = Array(rest.dropFirst())

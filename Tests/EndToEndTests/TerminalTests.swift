@@ -42,6 +42,34 @@ struct TerminalTests {
         #expect(terminal.ending() == .exited(3))
     }
 
+    @Test("a profile script runs before the first prompt; one that fails is told of, and the REPL opens")
+    func profile() throws {
+        let shell = try #require(try BuiltShell())
+        defer { shell.clean() }
+        let folder = shell.store.appendingPathComponent("test-files/config/lunavisor")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let file = folder.appendingPathComponent("profile.lua")
+        try "local mine = 40\nfunction twice(x) return 2 * x end\n".write(to: file, atomically: true, encoding: .utf8)
+        let good = try shell.terminal()
+        #expect(good.sees("> "))
+        say(good, "twice(mine)", "80")
+        leave(good)
+        for (program, message) in [
+            ("local kept = 7\nGet-VM nosuch -ErrorAction Stop\n", "profile.lua:2: There is no VM"), ("x = = 1", "profile.lua:1: "),
+        ] {
+            try program.write(to: file, atomically: true, encoding: .utf8)
+            let terminal = try shell.terminal()
+            #expect(terminal.sees(message), "\(terminal.transcript)")
+            #expect(terminal.sees("The profile script did not run to its end."), "\(terminal.transcript)")
+            #expect(terminal.sees("> "))
+            leave(terminal)
+        }
+        let without = try shell.terminal(["--no-profile"])
+        #expect(without.sees("> "))
+        leave(without)
+        #expect(!without.transcript.contains("profile"), "\(without.transcript)")
+    }
+
     @Test("Tab completes a cmdlet, a parameter and a VM's name, and lists what is ambiguous")
     func completion() throws {
         let shell = try #require(try BuiltShell())

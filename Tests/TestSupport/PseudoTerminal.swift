@@ -128,7 +128,10 @@ extension BuiltShell {
 
     /// The environment of such a use.
     private var terminalEnvironment: [String: String] {
-        let own = ["XDG_STATE_HOME": store.appendingPathComponent("test-files/state").path]
+        let own = [
+            "XDG_STATE_HOME": store.appendingPathComponent("test-files/state").path,
+            "XDG_CONFIG_HOME": store.appendingPathComponent("test-files/config").path,
+        ]
         return ProcessInfo.processInfo.environment.merging(own) { $1 }
     }
 

@@ -16,6 +16,8 @@ extension HelpTopic {
 
             A top-level `local` lives as long as the session. The prompt names the store when it is not the usual one. History is
             kept in $XDG_STATE_HOME/lunavisor/history (~/.local/state when that is not set), by all shells together.
+            $XDG_CONFIG_HOME/lunavisor/profile.lua (~/.config when that is not set) runs before the first prompt, as if it were
+            typed; one that fails is told of, and --no-profile leaves it out. Scripts, -c and standard input never run it.
             NO_COLOR and TERM=dumb are heeded.
 
             """)

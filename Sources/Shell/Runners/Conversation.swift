@@ -8,10 +8,14 @@ public final class Conversation {
     private let version: String
     /// The store, where it is not the one that this user has without saying so.
     private let store: String?
+    /// A program that runs before the first prompt, where there is such a file.
+    private let profile: String?
     private var editor: LineEditor?
 
-    /// `store`: a name for the prompt; nil: it is the usual one.
-    public init(session: Session, version: String, store: String?) { (self.session, self.version, self.store) = (session, version, store) }
+    /// `store`: a name for the prompt; nil: it is the usual one. `profile`: the path of the user's profile script.
+    public init(session: Session, version: String, store: String?, profile: String? = nil) {
+        (self.session, self.version, self.store, self.profile) = (session, version, store, profile)
+    }
 
     /// Runs until Ctrl-D or `exit`; the exit code.
     public func run() -> Int32 {
@@ -33,6 +37,7 @@ public final class Conversation {
         if !session.options.isQuiet {
             session.terminal.write("Lunavisor \(version), store \(session.host.storePath)\nhelp explains, Tab completes, Ctrl-D leaves.\n")
         }
+        if let code = runProfile() { return code }
         let prompt = store.map { "\($0)> " } ?? "> "
         while true {
             session.interpreter.clearInterrupt()
@@ -134,6 +139,38 @@ public final class Conversation {
             } catch { return false }
         }
         return couldGoOn
+    }
+
+    /// Runs the profile script; one that fails is told of, and the REPL opens all the same.
+    private func runProfile() -> Int32? {
+        guard let profile, access(profile, F_OK) == 0 else { return nil }
+        let top = lua_gettop(session.interpreter.state)
+        defer { lua_settop(session.interpreter.state, top) }
+        var names: Set<String> = []
+        let outcome = session.guarded {
+            let program = try FileText.read(profile)
+            if program.first == 27 { throw ErrorRecord("Binary chunks are refused.", "BinaryChunk", .invalidData) }
+            names = try session.compile(program, name: "@\(profile)", interactive: true).assignedNames
+            _ = try session.interpreter.callOnStack(arguments: 0)
+        }
+        session.sessionNames.formUnion(names)
+        fflush(nil)
+        switch outcome {
+        case .finished: return nil
+        case .exit(let code): return code
+        case .failed(let failure): session.show(failure)
+        case .interrupted:
+            if [SIGTERM, SIGHUP].contains(lv_lua_last_signal()) { return 128 + lv_lua_last_signal() }
+        }
+        session.terminal.writeError("The profile script did not run to its end.\n")
+        return nil
+    }
+
+    /// `$XDG_CONFIG_HOME/lunavisor/profile.lua` or `~/.config/lunavisor/profile.lua`; nil without a home.
+    public static func profilePath() -> String? {
+        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) }.flatMap { $0.hasPrefix("/") ? $0 : nil } }
+        if let folder = variable("XDG_CONFIG_HOME") { return folder + "/lunavisor/profile.lua" }
+        return variable("HOME").map { $0 + "/.config/lunavisor/profile.lua" }
     }
 
     /// Runs a chunk: as statements, or as an expression whose values are shown.
