@@ -118,7 +118,9 @@ import Testing
     @Test func conflictsAndMissingOnesAreExplained() {
         let context = context(inSets, sets: threeSets)
         let conflict = error(context, .named("Name", .string("a")), .named("Id", .string("0a1b2c3d-0000-0000-0000-000000000000")))
-        #expect(conflict?.message == "Test-Binding: -Name and -Id do not go together.")
+        #expect(
+            conflict?.message
+                == "Test-Binding: -Name and -Id do not go together, as each is for another way to call it (-Name: A name; -Id: An id).")
         let missing = error(context)
         #expect(missing?.identifier == "MissingMandatoryParameter")
         #expect(missing?.message == "Test-Binding needs -Name (A name).")

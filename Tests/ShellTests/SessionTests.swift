@@ -104,6 +104,10 @@ struct SessionTests {
                 "web1\tweb1\tweb2\t2\n"
             ),
             (
+                "local n = 5; print(try(function() Get-VM @n end, function(e) return e.FullyQualifiedErrorId end))", "SplatNotTable\n"
+            ),
+            ("print(try(function() Get_VM(5) end, function(e) return e.FullyQualifiedErrorId end))", "VMNotFound\n"),
+            (
                 "print(try(function() Get-VM nope end, function(e) return e.FullyQualifiedErrorId, e.Category, e.Exception == e end))",
                 "VMNotFound\tObjectNotFound\ttrue\n"
             ),

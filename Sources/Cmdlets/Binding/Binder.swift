@@ -142,7 +142,10 @@ struct Binder {
             guard let place = candidates.first?.position else {
                 throw BindingError.extra(cmdlet, shown(content), positions: defaultPositions(prepared))
             }
-            let here = candidates.filter { $0.position == place }
+            let placed = candidates.filter { $0.position == place }
+            // What is refused anyway takes no value away from what acts.
+            let acting = placed.filter { if case .refused = $0.effect { false } else { true } }
+            let here = acting.isEmpty ? placed : acting
             let value: Value
             switch content {
             case .value(let given): value = given

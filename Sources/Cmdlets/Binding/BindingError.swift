@@ -72,8 +72,10 @@ public enum BindingError {
 
     static func conflict(_ cmdlet: Cmdlet, _ parameters: [Parameter]) -> ErrorRecord {
         let names = Spelling.list(parameters.map { "-" + $0.name }, "and")
+        let summaries = parameters.map { "-\($0.name): \($0.summary.trimmingFullStop)" }
         return ErrorRecord(
-            "\(cmdlet.name): \(names) do not go together.", "AmbiguousParameterSet", .invalidArgument,
+            "\(cmdlet.name): \(names) do not go together, as each is for another way to call it (\(summaries.joined(separator: "; "))).",
+            "AmbiguousParameterSet", .invalidArgument,
             action: "Get-Help \(cmdlet.name) shows which parameters make one call.", cmdlet: cmdlet.name)
     }
 

@@ -199,7 +199,14 @@ extension Session {
                 } else if call.kind(value) == LV_KIND_TABLE {
                     arguments += try namedArguments(call, value, nil) ?? RawArgument.splat(try call.value(value))
                 } else {
-                    arguments += RawArgument.splat(try call.value(value))
+                    let given = try call.value(value)
+                    switch given {
+                    case .boolean, .integer, .number, .string:
+                        throw ErrorRecord(
+                            "`@` spreads the fields of a table over the parameters; given was \(given.shown).", "SplatNotTable",
+                            .invalidArgument, action: "Write @p with p = { Name = … }, or $p to give the value itself.")
+                    default: arguments += RawArgument.splat(given)
+                    }
                 }
             case 5: arguments.append(.word(call.string(value) ?? ""))
             case 7:
