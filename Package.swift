@@ -99,8 +99,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Worker", "Services", "VMBus", "VMBusTestSupport", "Storage", "Network", "WorkerProtocol", "Persistence", "Boot",
-                "HypervisorCore", "Processor", "DeviceModel", "Shell", "Cmdlets", "Management", "Basics", "CHost",
+                "Worker", "Services", "VMBus", "VMBusTestSupport", "Storage", "DiskHost", "Network", "WorkerProtocol", "Persistence",
+                "Boot", "HypervisorCore", "Processor", "DeviceModel", "Shell", "Cmdlets", "Management", "Basics", "CHost",
             ],
             path: "Tests/FuzzTargets", swiftSettings: houseSettings),
         tests("Layout"),

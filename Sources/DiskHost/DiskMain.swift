@@ -10,6 +10,8 @@ package enum DiskMain {
     /// Serves until the disk is dismounted; 0, 1 (it could not be served) or 2 (wrong arguments).
     package static func run(arguments: [String]) -> Int32 {
         for number in [SIGPIPE, SIGHUP, SIGINT, SIGQUIT] { signal(number, SIG_IGN) }
+        var signals = terminations
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
         guard arguments.count == 2, let options = try? JSONDecoder().decode(MountOptions.self, from: Data(arguments[1].utf8)),
             ([options.folder, options.lock, options.ready] + options.images.map(\.descriptor)).allSatisfy({ fcntl($0, F_GETFD) >= 0 })
         else {
@@ -42,6 +44,14 @@ package enum DiskMain {
         // Whoever started it may have gone; then nobody reads it.
         try? ready.write(Array(line) + [10])
         shutdown(ready.descriptor, Int32(SHUT_RDWR))
+    }
+
+    /// What ends the server in good order.
+    static var terminations: sigset_t {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGTERM)
+        return signals
     }
 
     /// To the folder's `mount.log`.

@@ -11,6 +11,7 @@ import WorkerProtocol
 /// ```
 /// nbd.sock       clients come and go; their requests are done one after the other on this thread
 /// control.sock   Management sends a byte: the disk is flushed and closed, the answer is one TransportedError or null, the server ends
+/// SIGTERM        the same, as the host shuts down
 /// end            dismounted, or the folder was removed
 /// ```
 final class DiskServer {
@@ -99,12 +100,13 @@ final class DiskServer {
                     clients.append(Client(socket: socket, connection: NBDConnection(export), came: now))
                 }
             }
-            if device != nil, !clients.contains(where: { $0.came == .max }) {
-                device = nil
-                if !waiting.isEmpty { finish(for: waiting) }
+            if let device, !clients.contains(where: { $0.came == .max }) {
+                self.device = nil
+                if !waiting.isEmpty { finish(for: waiting, device.failure) }
                 waiting = []
             }
             if polled[1].revents != 0 { while !isOver, let socket = accept(control) { dismount(for: socket) } }
+            if hasTermination() { hostStops() }
             // A folder that was removed makes the disk nobody's.
             if !isOver, !lock.hasName {
                 try? export.disk.close()
@@ -180,17 +182,32 @@ final class DiskServer {
         device.disconnect()
     }
 
-    /// Everything acknowledged is on stable storage before the answer; a disk that cannot be flushed stays mounted.
-    private func finish(for sockets: [OpenFile]) {
-        var failure: TransportedError?
+    /// Takes a SIGTERM that waits; it is blocked in every thread (`DiskMain`), so it interrupts nothing.
+    private func hasTermination() -> Bool {
+        var signals = DiskMain.terminations
+        var atOnce = timespec()
+        return sigtimedwait(&signals, nil, &atOnce) > 0
+    }
+
+    /// A file system of the host's on the device is served to the end; what it has written so far is safe.
+    private func hostStops() {
+        if device?.isInUse == true { try? export.flush() } else { finish(for: []) }
+    }
+
+    /// Everything acknowledged is on stable storage before the answer; a disk that cannot be flushed stays mounted. `failure` is what the
+    /// kernel could not write of what it kept.
+    private func finish(for sockets: [OpenFile], _ failure: TransportedError? = nil) {
+        var failure = failure
         do {
             try export.flush()
-            try export.disk.close()
-            isOver = true
+            if failure == nil {
+                try export.disk.close()
+                isOver = true
+            }
         } catch {
             failure = TransportedError(error)
-            DiskMain.say(TransportedError(error).message)
         }
+        if let failure { DiskMain.say(failure.message) }
         for socket in sockets { answer(failure, socket) }
     }
 

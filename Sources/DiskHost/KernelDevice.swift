@@ -2,13 +2,21 @@ import Basics
 import CHost
 import Glibc
 import Persistence
+import Synchronization
+import WorkerProtocol
 
 /// A kernel's block device (/dev/nbdN) whose requests come to a socket of ours.
-final class KernelDevice {
+final class KernelDevice: Sendable {
     let path: String
     private let device: OpenFile
     private let kernelEnd: OpenFile
-    private var isConnected = true
+    private let state = Mutex(State())
+
+    private struct State {
+        var isConnected = true
+        /// errno of the kernel's last writing, 0: it went well.
+        var failure: Int32 = 0
+    }
 
     private init(path: String, device: OpenFile, kernelEnd: OpenFile) {
         (self.path, self.device, self.kernelEnd) = (path, device, kernelEnd)
@@ -54,16 +62,29 @@ final class KernelDevice {
         return false
     }
 
+    /// What stood in the way when the kernel wrote what it kept, once the connection has ended.
+    var failure: TransportedError? {
+        let number = state.withLock { $0.failure }
+        guard number != 0 else { return nil }
+        return TransportedError(
+            message: "“\(path)” cannot be written: \(SystemMessage.text(number)).", identifier: "DiskFailed", category: .writeError,
+            target: path)
+    }
+
     /// Has the kernel write what it keeps of the device, then end the connection. Its requests must be served meanwhile, so a thread of its
     /// own waits for it.
     func disconnect() {
-        guard isConnected else { return }
-        isConnected = false
-        let (device, kernelEnd) = (device, kernelEnd)
-        let isStarted = HostThread.startDetached(name: "nbd", stackSize: 512 << 10) {
-            _ = fsync(device.descriptor)
+        let wasConnected = state.withLock { state in
+            defer { state.isConnected = false }
+            return state.isConnected
+        }
+        guard wasConnected else { return }
+        let isStarted = HostThread.startDetached(name: "nbd", stackSize: 512 << 10) { [self] in
+            if fsync(device.descriptor) != 0 {
+                let number = errno
+                state.withLock { $0.failure = number }
+            }
             lv_nbd_detach(device.descriptor)
-            withExtendedLifetime(kernelEnd) {}
         }
         if !isStarted { lv_nbd_detach(device.descriptor) }
     }

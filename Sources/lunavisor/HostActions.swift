@@ -2,7 +2,7 @@ import Cmdlets
 import Glibc
 import Management
 
-/// `lunavisor host start|stop`: one line per VM that something was done with.
+/// `lunavisor host start|stop`: one line per VM and mounted disk that something was done with.
 enum HostActions {
     static func run(_ word: String, on host: VirtualMachineHost) throws -> Int32 {
         let outcomes = word == "start" ? try host.startAutomatically() : try host.stopAutomatically()
@@ -13,6 +13,15 @@ enum HostActions {
                 say("lunavisor: \(outcome.machine.name): not \(outcome.action.rawValue): \(ErrorRecord(error).message)", to: 2)
             } else {
                 say("\(outcome.machine.name): \(outcome.action.rawValue)\(outcome.remark.map { " (\($0))" } ?? "")", to: 1)
+            }
+        }
+        guard word == "stop" else { return failed }
+        for (disk, error) in try host.dismountAll() {
+            if let error {
+                failed = 1
+                say("lunavisor: \(disk.path): not dismounted: \(ErrorRecord(error).message)", to: 2)
+            } else {
+                say("\(disk.path): dismounted", to: 1)
             }
         }
         return failed

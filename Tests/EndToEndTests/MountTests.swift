@@ -156,4 +156,25 @@ struct MountTests {
         try bench.succeed("Dismount-VHD '\(path)'")
         #expect(try bench.content("a.vhdx")[5 << 20..<8 << 20] == Data(repeating: 0x5a, count: 3 << 20))
     }
+
+    @Test("What was written is in the file when the host stops: by SIGTERM, and by `lunavisor host stop`", arguments: [true, false])
+    func hostStops(bySignal: Bool) throws {
+        let bench = try Bench()
+        defer { bench.clean() }
+        let path = bench.folder + "/a.vhdx"
+        try bench.succeed("New-VHD '\(path)' 64MB")
+        let uri = try bench.mount("a.vhdx")
+        try bench.write(uri, "write -P 0x5a 5M 3M")
+        if bySignal {
+            kill(try bench.server(), SIGTERM)
+            #expect(Deadline.reached(within: 10) { (try? bench.shell.value("Get-VHD('\(path)').Attached")) == "false" })
+        } else {
+            let outcome = try bench.shell.run(["host", "stop"])
+            #expect(outcome.status == 0 && outcome.output == "\(path): dismounted\n", "\(outcome.output)\(outcome.errors)")
+        }
+        #expect(try bench.content("a.vhdx")[5 << 20..<8 << 20] == Data(repeating: 0x5a, count: 3 << 20))
+        #expect(try bench.succeed("print(Test-VHD '\(path)')") == "true")
+        _ = try bench.mount("a.vhdx")
+        try bench.succeed("Dismount-VHD '\(path)'")
+    }
 }

@@ -44,7 +44,8 @@ struct PlainLuaTests {
     func bytes() throws {
         let shell = try #require(try BuiltShell())
         defer { shell.clean() }
-        let raw = shell.store.appendingPathComponent("raw").path
+        let raw = shell.store.path + ".raw"
+        defer { try? FileManager.default.removeItem(atPath: raw) }
         let executable = try #require(BuiltShell.executable)
         let line = "'\(executable)' --store '\(shell.store.path)' -c 'print(\"\\255\\0a\", \"\\xe4\")' > '\(raw)'"
         #expect(try ForeignProgram.run("/bin/sh", ["-c", line], within: 60).status == 0)

@@ -133,11 +133,20 @@ extension VirtualMachineHost {
         try dismount(found.record, found.mount, timeout: timeout)
     }
 
+    /// Dismounts every disk, as the host stops; with each what stood in the way, or nil.
+    public func dismountAll() throws -> [(disk: MountedDisk, error: (any Error)?)] {
+        ConcurrentWork.map(try mountedDisks()) { disk in
+            do {
+                try self.dismount(disk.path)
+                return (disk, nil)
+            } catch { return (disk, error) }
+        }
+    }
+
     private func dismount(_ record: MountRecord, _ mount: MountFolder, timeout: Double) throws {
         let store = try existingStore()
         let wasServed = try mount.isServed()
         if wasServed {
-            try record.devicePath.map { try quiet($0, of: record) }
             try askToEnd(record, mount, until: WorkerClient.deadline(timeout))
         }
         try store.locked {
@@ -151,22 +160,6 @@ extension VirtualMachineHost {
                 "DiskNotMounted", .invalidOperation,
                 "“\(record.path)” is not mounted any more: its server was killed; what clients had flushed is in the file.",
                 action: "Nothing is left to dismount.", target: record.path)
-        }
-    }
-
-    /// What the kernel has not yet written to its device goes to the server; a device that is in use stays.
-    private func quiet(_ device: String, of record: MountRecord) throws {
-        let descriptor = open(device, O_RDWR | O_EXCL | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            guard errno == EBUSY else { return }
-            throw ManagementError(
-                "DiskInUse", .resourceBusy, "“\(record.path)” is in use: a file system on \(device) is mounted.",
-                action: "Unmount it first (umount).", target: record.path)
-        }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else {
-            throw ManagementError(
-                "DiskFailed", .writeError, "“\(device)” cannot be written: \(SystemMessage.text(errno)).", target: record.path)
         }
     }
 

@@ -1,3 +1,3 @@
 extension FuzzTarget {
-    static let diskTargets = [vhdx, vhdxStructures, vhd, partitionTables]
+    static let diskTargets = [vhdx, vhdxStructures, vhd, partitionTables, nbd]
 }
