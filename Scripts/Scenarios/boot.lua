@@ -1,15 +1,12 @@
 -- An unmodified Debian kernel boots in a child partition, recognises Hyper-V, and obeys its console.
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 
 describe("a Debian guest with two processors", function()
     local vm
 
     setup(function()
-        vm = New-VM{
-            Name = "scenario", MemoryStartupBytes = 256MB, NoVHD = true,
-            KernelPath = cache .. "/vmlinuz", InitialRamdiskPath = cache .. "/initrd.img",
-            KernelArguments = "console=ttyS0 loglevel=8 panic=-1 cryptomgr.notests",
+        vm = guest.new{
+            Name = "scenario", MemoryStartupBytes = 256MB, KernelArguments = "console=ttyS0 loglevel=8 panic=-1 cryptomgr.notests",
         }
         Set-VMProcessor{ VM = vm, Count = 2 }
         Start-VM(vm)

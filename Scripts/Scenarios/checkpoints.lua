@@ -1,24 +1,12 @@
 -- A guest with a disk under load is checkpointed while it runs, goes back to each checkpoint, has its checkpoints merged under it, and is
 -- cloned: what it reads from the disk is always what it was then.
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 
 describe("a guest's past", function()
     local vm
-    local asked, sums = 0, {}
+    local ask, sums = guest.ask, {}
     local temporary = os.tmpname()
     local disk, moved = temporary, temporary .. ".moved"
-
-    -- Runs commands in a guest's shell; the last line that they print.
-    local function ask(machine, commands)
-        asked = asked + 1
-        local mark = "mark" .. asked
-        -- The words as typed differ from those that are printed.
-        Send-VMConsole(machine, "{ " .. commands .. '\n} 2>/dev/null; echo end""' .. mark .. "\n")
-        Wait-VM{ VM = machine, For = "Console", Pattern = "end" .. mark, Timeout = 120 }
-        local text = table.concat(Receive-VMConsole{ VM = machine, Tail = 40 }, "\n")
-        return text:match("([^\n]*)\nend" .. mark)
-    end
 
     -- The sum of the disk as the guest's driver reads it now.
     local function sum(machine) return ask(machine, "echo 3 >/proc/sys/vm/drop_caches; md5sum /dev/sda"):match("^%x+") end
@@ -35,13 +23,9 @@ describe("a guest's past", function()
 
     setup(function()
         New-VHD{ Path = disk .. ".vhdx", SizeBytes = 64MB }
-        vm = New-VM{
-            Name = "past", MemoryStartupBytes = 256MB, VHDPath = disk .. ".vhdx", KernelPath = cache .. "/vmlinuz",
-            InitialRamdiskPath = cache .. "/initrd.img", KernelArguments = "console=ttyS0 quiet panic=-1 cryptomgr.notests",
-        }
+        vm = guest.new{ Name = "past", MemoryStartupBytes = 256MB, VHDPath = disk .. ".vhdx" }
         Set-VM{ VM = vm, CheckpointType = "Standard" }
-        Start-VM(vm)
-        Wait-VM{ VM = vm, For = "Console", Pattern = "== ready ==", Timeout = 120 }
+        guest.start(vm)
         ask(vm, "until [ -b /dev/sda ]; do usleep 100000; done")
     end)
 

@@ -1,17 +1,9 @@
 -- The console: what the guest writes is kept, found and told apart by time; what is typed arrives whole; a hostile guest harms nobody.
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 
 describe("a console", function()
     local booted = fixture("console", function()
-        local vm = New-VM{
-            Name = "original", MemoryStartupBytes = 128MB, NoVHD = true,
-            KernelPath = cache .. "/vmlinuz", InitialRamdiskPath = cache .. "/initrd.img",
-            KernelArguments = "console=ttyS0 quiet panic=-1 cryptomgr.notests",
-        }
-        Start-VM(vm)
-        Wait-VM{ VM = vm, For = "Console", Pattern = "guest# ", Timeout = 300 }
-        return vm
+        return guest.start(guest.new{ Name = "original" })
     end)
 
     it("takes a long line as it was typed", function()

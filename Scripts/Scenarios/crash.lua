@@ -1,17 +1,9 @@
 -- A worker that dies takes its machine with it and nothing else: the others run on, the reason is told, and the machine starts again.
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 
 describe("the death of a worker #crash", function()
     local booted = fixture("mortal", function()
-        local vm = New-VM{
-            Name = "original", MemoryStartupBytes = 128MB, NoVHD = true,
-            KernelPath = cache .. "/vmlinuz", InitialRamdiskPath = cache .. "/initrd.img",
-            KernelArguments = "console=ttyS0 quiet panic=-1 cryptomgr.notests",
-        }
-        Start-VM(vm)
-        Wait-VM{ VM = vm, For = "Console", Pattern = "guest# ", Timeout = 300 }
-        return vm
+        return guest.start(guest.new{ Name = "original" })
     end)
 
     local function kill(vm)

@@ -2,27 +2,12 @@
 -- the disk: after a power cut its data may know more than its log. A production checkpoint, for which the guest holds its file systems
 -- still, is consistent; the disk as a standard checkpoint has it, without its memory, is what a power cut leaves. “Scripts/guest-image server”
 -- has put the server's disk into the cache folder.
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 local name = "database-scenario"
 
 describe("a database-like writer", function()
-    local vm, disk
-    local asked = 0
-
-    -- Runs commands in a guest's shell, which must succeed; what they print.
-    local function must(machine, commands, seconds)
-        asked = asked + 1
-        local mark = "mark" .. asked
-        -- The words as typed differ from those that are printed.
-        Send-VMConsole(machine, 'echo begin""' .. mark .. "\n{ " .. commands .. '\n} 2>&1; echo end""' .. mark .. "=$?\n")
-        Wait-VM{ VM = machine, For = "Console", Pattern = "end" .. mark .. "=[0-9]", Timeout = seconds or 120 }
-        local text = table.concat(Receive-VMConsole{ VM = machine, Tail = 500 }, "\n")
-        local _, start = text:find("begin" .. mark .. "\n", 1, true)
-        local stop, _, code = text:find("end" .. mark .. "=(%d+)")
-        assert.are.equal("0", code, commands .. "\n" .. text)
-        return text:sub((start or 0) + 1, stop - 1)
-    end
+    local vm
+    local must = guest.must
 
     -- A clone of a checkpoint whose guest boots; how many records its log and its data have.
     local function records(checkpoint)
@@ -38,14 +23,8 @@ describe("a database-like writer", function()
     end
 
     setup(function()
-        disk = New-VHD{ Path = cache .. "/" .. name .. "-" .. os.time() .. ".vhdx", ParentPath = cache .. "/server.vhdx", Differencing = true }
-        vm = New-VM{
-            Name = name, MemoryStartupBytes = 512MB, VHDPath = disk.Path, KernelPath = cache .. "/vmlinuz",
-            InitialRamdiskPath = cache .. "/initrd.img", KernelArguments = "console=ttyS0 root=/dev/sda cryptomgr.notests",
-        }
-        Start-VM(vm)
-        Wait-VM{ VM = vm, For = "Console", Pattern = "server# ", Timeout = 400 }
-        must(vm, "dmesg -n 1; bind 'set enable-bracketed-paste off'; until systemctl is-active -q hv-vss-daemon || pgrep -f vss_daemon; do sleep 0.5; done")
+        vm = guest.startServer(guest.newServer{ Name = name })
+        must(vm, "until systemctl is-active -q hv-vss-daemon || pgrep -f vss_daemon; do sleep 0.5; done")
         must(vm, "sync; (n=0; while :; do n=$((n+1)); echo record $n >>/root/log; echo record $n >>/root/data; sync -d /root/data; done) >/dev/null 2>&1 &")
         must(vm, "until [ $(wc -l </root/data) -gt 50 ]; do sleep 0.2; done")
     end)

@@ -1,7 +1,6 @@
 -- An unmodified Debian kernel with a hundred disks on four controllers and eight network adapters: it finds all of them, reads from each
 -- disk what the host wrote there, and the host finds what the guest wrote.
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 local count = tonumber(os.getenv("LUNAVISOR_DISKS") or 100)
 local adapters = 8
 local size = 1048576
@@ -33,9 +32,8 @@ describe("a guest with " .. count .. " disks and " .. adapters .. " adapters", f
             assert(file:write(pattern("host", number), string.rep("\0", size)))
             file:close()
         end
-        vm = New-VM{
-            Name = "devices", MemoryStartupBytes = 512MB, NoVHD = true,
-            KernelPath = cache .. "/vmlinuz", InitialRamdiskPath = cache .. "/initrd.img",
+        vm = guest.new{
+            Name = "devices", MemoryStartupBytes = 512MB,
             KernelArguments = 'console=ttyS0 quiet panic=-1 cryptomgr.notests command="'
                 .. script:format(count):gsub("\n", " ") .. '"',
         }

@@ -1,29 +1,14 @@
 -- Disks: each format keeps what the guest writes, a disk comes and goes while the guest runs, and a differencing disk leaves its parent.
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 
 describe("disks #disks", function()
-    local asked = 0
     local folder = (Get-VMHost()).StorePath
 
     local booted = fixture("disks", function()
-        local vm = New-VM{
-            Name = "original", MemoryStartupBytes = 192MB, NoVHD = true,
-            KernelPath = cache .. "/vmlinuz", InitialRamdiskPath = cache .. "/initrd.img",
-            KernelArguments = "console=ttyS0 quiet panic=-1 cryptomgr.notests",
-        }
-        Start-VM(vm)
-        Wait-VM{ VM = vm, For = "Console", Pattern = "guest# ", Timeout = 300 }
-        return vm
+        return guest.start(guest.new{ Name = "original", MemoryStartupBytes = 192MB })
     end)
 
-    local function ask(vm, commands)
-        asked = asked + 1
-        local mark = "mark" .. asked
-        Send-VMConsole(vm, 'echo begin""' .. mark .. "; { " .. commands .. '; } 2>/dev/null; echo end""' .. mark .. "\n")
-        Wait-VM{ VM = vm, For = "Console", Pattern = "end" .. mark, Timeout = 120 }
-        return table.concat(Receive-VMConsole(vm), "\n"):match("begin" .. mark .. "\n(.-)\n?end" .. mark)
-    end
+    local ask = guest.ask
 
     local function attach(vm, path)
         Add-VMHardDiskDrive{ VM = vm, Path = path }
@@ -83,7 +68,7 @@ describe("disks #disks", function()
         local path = folder .. "/shared.vhdx"
         New-VHD{ Path = path, SizeBytes = 16MB, Dynamic = true }
         attach(vm, path)
-        local good, problem = pcall(New_VM, { Name = "other", MemoryStartupBytes = 128MB, VHDPath = path, KernelPath = cache .. "/vmlinuz" })
+        local good, problem = pcall(New_VM, { Name = "other", MemoryStartupBytes = 128MB, VHDPath = path, KernelPath = guest.folder .. "/vmlinuz" })
         assert.is_false(good)
         assert.is_truthy(tostring(problem):find("shared.vhdx", 1, true))
         assert.are.equal(0, #Get-VM("other*"))

@@ -1,7 +1,6 @@
 -- A small file system, which LUNAVISOR_SMALL_DISK names, gets full while a guest whose disk lies on it is checkpointed, writes, and has its
 -- checkpoints merged: every command says why it could not be done, and nothing is lost.
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 local place = os.getenv("LUNAVISOR_SMALL_DISK")
 
 describe("a full disk under a guest's past", function()
@@ -10,24 +9,9 @@ describe("a full disk under a guest's past", function()
         return
     end
     local vm
-    local asked = 0
     local disk = place .. "/disk.vhdx"
 
-    -- Types commands into the guest's shell; the word that is printed when they are done.
-    local function type(commands)
-        asked = asked + 1
-        local mark = "mark" .. asked
-        -- The words as typed differ from those that are printed.
-        Send-VMConsole(vm, "{ " .. commands .. '\n} 2>/dev/null; echo end""' .. mark .. "\n")
-        return "end" .. mark
-    end
-
-    local function waitFor(mark)
-        Wait-VM{ VM = vm, For = "Console", Pattern = mark, Timeout = 120 }
-        return table.concat(Receive-VMConsole{ VM = vm, Tail = 40 }, "\n"):match("([^\n]*)\n" .. mark)
-    end
-
-    local function ask(commands) return waitFor(type(commands)) end
+    local function ask(commands) return guest.ask(vm, commands) end
 
     local function sum() return ask("echo 3 >/proc/sys/vm/drop_caches; md5sum /dev/sda"):match("^%x+") end
 
@@ -61,13 +45,9 @@ describe("a full disk under a guest's past", function()
 
     setup(function()
         New-VHD{ Path = disk, SizeBytes = 64MB }
-        vm = New-VM{
-            Name = "tight", MemoryStartupBytes = 192MB, VHDPath = disk, KernelPath = cache .. "/vmlinuz",
-            InitialRamdiskPath = cache .. "/initrd.img", KernelArguments = "console=ttyS0 quiet panic=-1 cryptomgr.notests",
-        }
+        vm = guest.new{ Name = "tight", MemoryStartupBytes = 192MB, VHDPath = disk }
         Set-VM{ VM = vm, CheckpointType = "Standard", SnapshotFileLocation = place .. "/memory" }
-        Start-VM(vm)
-        Wait-VM{ VM = vm, For = "Console", Pattern = "== ready ==", Timeout = 240 }
+        guest.start(vm)
         ask("until [ -b /dev/sda ]; do usleep 100000; done; dd if=/dev/urandom of=/dev/sda bs=64k count=64 conv=fsync")
     end)
 
@@ -96,7 +76,7 @@ describe("a full disk under a guest's past", function()
         Set-VM{ VM = vm, SnapshotFileLocation = (Get-VMHost()).StorePath .. "/memory" }
         Checkpoint-VM(vm, "one")
         fill(1500)
-        local mark = type("dd if=/dev/urandom of=/dev/sda bs=64k count=160 seek=100 conv=fsync; md5sum /dev/sda")
+        local mark = guest.send(vm, "dd if=/dev/urandom of=/dev/sda bs=64k count=160 seek=100 conv=fsync; md5sum /dev/sda")
         for _ = 1, 1200 do
             if vm.State == "PausedCritical" then break end
             Start-Sleep(0.1)
@@ -105,7 +85,7 @@ describe("a full disk under a guest's past", function()
         assert.is_truthy(failure(function() Checkpoint-VM(vm, "none") end):find("PausedCritical"))
         empty()
         Resume-VM(vm)
-        local written = waitFor(mark):match("^%x+")
+        local written = guest.answer(vm, mark):match("^%x+")
         assert.are.equal(written, sum())
         assert.are.equal(1, #Get-VMSnapshot(vm))
     end)

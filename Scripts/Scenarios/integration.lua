@@ -1,16 +1,9 @@
 -- Integration services as the kernel itself gives them: heartbeat, shutdown and time; and what is refused without the guest's daemons.
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 
 describe("integration services #integration", function()
     local booted = fixture("integrated", function()
-        local vm = New-VM{
-            Name = "original", MemoryStartupBytes = 128MB, NoVHD = true,
-            KernelPath = cache .. "/vmlinuz", InitialRamdiskPath = cache .. "/initrd.img",
-            KernelArguments = "console=ttyS0 quiet panic=-1 cryptomgr.notests",
-        }
-        Start-VM(vm)
-        Wait-VM{ VM = vm, For = "Console", Pattern = "guest# ", Timeout = 300 }
+        local vm = guest.start(guest.new{ Name = "original" })
         Wait-VM{ VM = vm, For = "Heartbeat", Timeout = 120 }
         return vm
     end)

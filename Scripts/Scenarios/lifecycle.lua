@@ -1,14 +1,5 @@
 -- The life of a virtual machine: made, started, paused, saved, reset, renamed, stopped, removed; and what each state refuses.
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
-
-local function guest(name)
-    return New-VM{
-        Name = name, MemoryStartupBytes = 128MB, NoVHD = true,
-        KernelPath = cache .. "/vmlinuz", InitialRamdiskPath = cache .. "/initrd.img",
-        KernelArguments = "console=ttyS0 quiet panic=-1 cryptomgr.notests",
-    }
-end
+local guest = require "support.guest"
 
 -- The identifier of the error that an action ends with.
 local function refusal(action)
@@ -20,10 +11,7 @@ end
 describe("a virtual machine", function()
     -- It boots once; each case gets a clone that goes on from there.
     local booted = fixture("booted", function()
-        local vm = guest("original")
-        Start-VM(vm)
-        Wait-VM{ VM = vm, For = "Console", Pattern = "guest# ", Timeout = 300 }
-        return vm
+        return guest.start(guest.new{ Name = "original" })
     end)
 
     local function answers(vm, number)
@@ -32,10 +20,10 @@ describe("a virtual machine", function()
     end
 
     it("is there once it is made, and gone once it is removed", function()
-        local vm = guest("made")
+        local vm = guest.new{ Name = "made" }
         assert.are.equal("Off", vm.State)
         assert.are.equal(vm, Get-VM("MADE"))
-        assert.are.equal("VMNameExists", refusal(function() guest("Made") end))
+        assert.are.equal("VMNameExists", refusal(function() guest.new{ Name = "Made" } end))
         Remove-VM{ VM = vm, Force = true }
         assert.are.equal("VMNotFound", refusal(function() Get-VM("made") end))
         assert.is_true(vm.IsDeleted)

@@ -1,25 +1,13 @@
 -- A guest under disk, network and timer load is checkpointed and goes back, many times, together with the sibling that it talks to by TCP:
 -- both from the same instant. What it reads from its disk is what it wrote, the stream has neither gap nor repetition, and clocks make
 -- sense. LUNAVISOR_LOAD_ROUNDS sets how many rounds there are (24).
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 local rounds = math.tointeger(os.getenv("LUNAVISOR_LOAD_ROUNDS") or 24)
 
 describe("two guests under load", function()
     local vms = {}
-    local asked, pairsMade = 0, {}
+    local ask, pairsMade = guest.ask, {}
     local disk = os.tmpname()
-
-    -- Runs commands in a guest's shell; the last line that they print.
-    local function ask(vm, commands)
-        asked = asked + 1
-        local mark = "mark" .. asked
-        -- The words as typed differ from those that are printed.
-        Send-VMConsole(vm, "{ " .. commands .. '\n} 2>/dev/null; echo end""' .. mark .. "\n")
-        Wait-VM{ VM = vm, For = "Console", Pattern = "end" .. mark, Timeout = 120 }
-        local text = table.concat(Receive-VMConsole{ VM = vm, Tail = 40 }, "\n")
-        return text:match("([^\n]*)\nend" .. mark)
-    end
 
     local function counter(vm, name) return math.tointeger(ask(vm, "cat /tmp/" .. name)) or 0 end
 
@@ -49,22 +37,20 @@ describe("two guests under load", function()
         New-VHD{ Path = disk .. ".vhdx", SizeBytes = 64MB }
         New-VMSwitch{ Name = "load", SwitchType = "Private" }
         for i = 1, 2 do
-            vms[i] = New-VM{
-                Name = "load-" .. i, MemoryStartupBytes = 192MB, SwitchName = "load", KernelPath = cache .. "/vmlinuz",
-                InitialRamdiskPath = cache .. "/initrd.img", KernelArguments = "console=ttyS0 quiet panic=-1 cryptomgr.notests",
-            }
+            vms[i] = guest.new{ Name = "load-" .. i, MemoryStartupBytes = 192MB, SwitchName = "load" }
             Set-VM{ VM = vms[i], CheckpointType = "Standard" }
         end
         Add-VMHardDiskDrive{ VM = vms[1], Path = disk .. ".vhdx" }
         Start-VM(vms)
         for i, vm in ipairs(vms) do
-            Wait-VM{ VM = vm, For = "Console", Pattern = "== ready ==", Timeout = 240 }
+            guest.start(vm)
             ask(vm, "until ifconfig eth0 10.9.0." .. i .. " up; do usleep 100000; done")
         end
         ask(vms[1], "until [ -b /dev/sda ]; do usleep 100000; done")
         -- The receiver counts numbers that must come one after the other.
         ask(vms[2], [[(tail -f /dev/null | nc -l -p 5000 | awk '$1 != n + 0 { print "stream", n, $1 >"/tmp/bad"; exit } { n++ }
-            n % 100 == 0 { print n >"/tmp/stream"; close("/tmp/stream") }') &]])
+            n % 100 == 0 { print n >"/tmp/stream"; close("/tmp/stream") }') &
+            until grep -q ':1388 0*:0000 0A' /proc/net/tcp /proc/net/tcp6; do usleep 100000; done]])
         ask(vms[1], [[(n=0; while :; do echo $n; n=$((n+1)); [ $((n%100)) != 0 ] || usleep 20000; done | nc 10.9.0.2 5000; echo sender >/tmp/bad) &]])
         -- Random data goes to a place of the disk, and is read back from there, past the cache.
         ask(vms[1], [[(i=0; while :; do

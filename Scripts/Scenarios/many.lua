@@ -1,20 +1,14 @@
 -- Many virtual machines at once, from one line each: started, asked and stopped. LUNAVISOR_MACHINES says how many (20).
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 local count = tonumber(os.getenv("LUNAVISOR_MACHINES") or 20)
 
 describe(count .. " virtual machines #many", function()
     local golden
 
     setup(function()
-        golden = New-VM{
-            Name = "golden", MemoryStartupBytes = 96MB, NoVHD = true,
-            KernelPath = cache .. "/vmlinuz", InitialRamdiskPath = cache .. "/initrd.img",
-            KernelArguments = "console=ttyS0 quiet panic=-1 cryptomgr.notests",
-        }
+        golden = guest.new{ Name = "golden", MemoryStartupBytes = 96MB }
         Set-VM{ VM = golden, CheckpointType = "Standard" }
-        Start-VM(golden)
-        Wait-VM{ VM = golden, For = "Console", Pattern = "guest# ", Timeout = 300 }
+        guest.start(golden)
         Checkpoint-VM(golden, "ready")
         Stop-VM{ VM = golden, TurnOff = true, Force = true }
     end)

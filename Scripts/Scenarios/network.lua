@@ -1,37 +1,19 @@
 -- Network: guests on a private switch reach each other and nobody else; VLANs keep them apart; a cable can be pulled while they run.
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 
 describe("two guests on a private switch #network", function()
-    local asked, one, two = 0, nil, nil
-
-    local function guest(name, address)
-        local vm = New-VM{
-            Name = name, MemoryStartupBytes = 128MB, NoVHD = true, SwitchName = "between",
-            KernelPath = cache .. "/vmlinuz", InitialRamdiskPath = cache .. "/initrd.img",
-            KernelArguments = "console=ttyS0 quiet panic=-1 cryptomgr.notests",
-        }
-        Start-VM(vm)
-        return vm
-    end
-
-    local function ask(vm, commands)
-        asked = asked + 1
-        local mark = "mark" .. asked
-        Send-VMConsole(vm, 'echo begin""' .. mark .. "; { " .. commands .. '; } 2>&1; echo end""' .. mark .. "=$?\n")
-        Wait-VM{ VM = vm, For = "Console", Pattern = "end" .. mark .. "=[0-9]", Timeout = 120 }
-        local text, code = table.concat(Receive-VMConsole(vm), "\n"):match("begin" .. mark .. "\n(.-)end" .. mark .. "=(%d+)")
-        return text, tonumber(code)
-    end
+    local ask = guest.ask
+    local one, two
 
     local function reaches(from, address) return select(2, ask(from, "ping -c 2 -W 3 " .. address)) == 0 end
     local function misses(from, address) return select(2, ask(from, "ping -c 2 -W 1 " .. address)) ~= 0 end
 
     setup(function()
         New-VMSwitch{ Name = "between", SwitchType = "Private" }
-        one, two = guest("one"), guest("two")
+        one, two = guest.new{ Name = "one", SwitchName = "between" }, guest.new{ Name = "two", SwitchName = "between" }
+        Start-VM{ one, two }
         for number, vm in ipairs{ one, two } do
-            Wait-VM{ VM = vm, For = "Console", Pattern = "guest# ", Timeout = 300 }
+            guest.start(vm)
             ask(vm, "ip link set eth0 up; ip addr add 10.9.0." .. number .. "/24 dev eth0")
         end
     end)

@@ -1,32 +1,12 @@
 -- A Debian server beside everything that its drivers and daemons meet here: the bus and its drivers' unloading, network, disks that come
 -- and go, integration services, saving under load, restart. “Scripts/guest-image server” has put the server's disk into the cache folder.
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 local name = "server-scenario"
 
 describe("a Debian server", function()
     local vm, disk, data, folder
-    local asked = 0
 
-    -- Runs commands in the guest's shell; what they print, and their exit code.
-    local function guest(commands, seconds)
-        asked = asked + 1
-        local mark = "mark" .. asked
-        -- The words as typed differ from those that are printed.
-        Send-VMConsole(vm, 'echo begin""' .. mark .. "\n{ " .. commands .. '\n} 2>&1; echo end""' .. mark .. "=$?\n")
-        Wait-VM{ VM = vm, For = "Console", Pattern = "end" .. mark .. "=[0-9]", Timeout = seconds or 120 }
-        local text = table.concat(Receive-VMConsole{ VM = vm, Tail = 2000 }, "\n")
-        local _, start = text:find("begin" .. mark .. "\n", 1, true)
-        local stop, _, code = text:find("end" .. mark .. "=(%d+)")
-        return text:sub((start or 0) + 1, stop - 1), tonumber(code)
-    end
-
-    -- The same, for commands that must succeed.
-    local function must(commands, seconds)
-        local text, code = guest(commands, seconds)
-        assert.are.equal(0, code, commands .. "\n" .. text)
-        return text
-    end
+    local function must(commands, seconds) return guest.must(vm, commands, seconds) end
 
     -- The message of a command that must fail.
     local function failure(action)
@@ -53,21 +33,14 @@ describe("a Debian server", function()
     local gateway = "10.79.0.2"
 
     setup(function()
-        disk = New-VHD{ Path = cache .. "/" .. name .. "-" .. os.time() .. ".vhdx", ParentPath = cache .. "/server.vhdx", Differencing = true }
         folder = (Get-VMHost()).StorePath
         data = folder .. "/data.vhdx"
         New-VMSwitch{ Name = name, SwitchType = "NAT", NatSubnet = "10.79.0.0/24" }
-        vm = New-VM{
-            Name = name, MemoryStartupBytes = 512MB, VHDPath = disk.Path, SwitchName = name,
-            KernelPath = cache .. "/vmlinuz", InitialRamdiskPath = cache .. "/initrd.img",
-            KernelArguments = "console=ttyS0 root=/dev/sda cryptomgr.notests",
-        }
+        vm, disk = guest.newServer{ Name = name, SwitchName = name }
         Set-VMProcessor{ VM = vm, Count = 2 }
         Enable-VMIntegrationService{ VM = vm, Name = "Guest Service Interface" }
-        Start-VM(vm)
-        Wait-VM{ VM = vm, For = "Console", Pattern = "server# ", Timeout = 400 }
+        guest.startServer(vm)
         Wait-VM{ VM = vm, For = "IPAddress", Timeout = 120 }
-        must("dmesg -n 1; bind 'set enable-bracketed-paste off'")
     end)
 
     teardown(function()

@@ -1,31 +1,14 @@
 -- Several virtual processors: the guest finds them, all of them work, they interrupt each other, and they are saved together.
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 
 describe("a guest with four processors #smp", function()
-    local asked = 0
+    local ask = guest.ask
 
     local booted = fixture("four", function()
-        local vm = New-VM{
-            Name = "original", MemoryStartupBytes = 192MB, NoVHD = true,
-            KernelPath = cache .. "/vmlinuz", InitialRamdiskPath = cache .. "/initrd.img",
-            KernelArguments = "console=ttyS0 quiet panic=-1 cryptomgr.notests",
-        }
+        local vm = guest.new{ Name = "original", MemoryStartupBytes = 192MB }
         Set-VMProcessor{ VM = vm, Count = 4 }
-        Start-VM(vm)
-        Wait-VM{ VM = vm, For = "Console", Pattern = "guest# ", Timeout = 300 }
-        return vm
+        return guest.start(vm)
     end)
-
-    -- What commands print in the guest.
-    local function ask(vm, commands, seconds)
-        asked = asked + 1
-        local mark = "mark" .. asked
-        Send-VMConsole(vm, 'echo begin""' .. mark .. "; { " .. commands .. '; } 2>&1; echo end""' .. mark .. "\n")
-        Wait-VM{ VM = vm, For = "Console", Pattern = "end" .. mark, Timeout = seconds or 120 }
-        local text = table.concat(Receive-VMConsole(vm), "\n")
-        return text:match("begin" .. mark .. "\n(.-)\n?end" .. mark)
-    end
 
     it("finds all of them", function()
         local vm = booted()

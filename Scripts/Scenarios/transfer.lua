@@ -1,28 +1,13 @@
 -- Two Debian servers on a private switch exchange a file while a third VM's worker is killed, one adapter moves to another VLAN and back, and
 -- both are saved and started in the middle. LUNAVISOR_TRANSFER_MIB sets how much is sent (64). “Scripts/guest-image server” has put the
 -- server's disk into the cache folder.
-local cache = os.getenv("LUNAVISOR_GUEST_CACHE")
-    or (os.getenv("XDG_CACHE_HOME") or os.getenv("HOME") .. "/.cache") .. "/lunavisor/guest"
+local guest = require "support.guest"
 local mebibytes = math.tointeger(os.getenv("LUNAVISOR_TRANSFER_MIB") or 64)
 local names = { "transfer-a", "transfer-b", "transfer-c" }
 
 describe("two servers on a private switch", function()
     local vms, disks = {}, {}
-    local asked = 0
-
-    -- Runs commands in a guest's shell; what they print. They must succeed.
-    local function must(vm, commands, seconds)
-        asked = asked + 1
-        local mark = "mark" .. asked
-        -- The words as typed differ from those that are printed.
-        Send-VMConsole(vm, 'echo begin""' .. mark .. "\n{ " .. commands .. '\n} 2>&1; echo end""' .. mark .. "=$?\n")
-        Wait-VM{ VM = vm, For = "Console", Pattern = "end" .. mark .. "=[0-9]", Timeout = seconds or 120 }
-        local text = table.concat(Receive-VMConsole{ VM = vm, Tail = 500 }, "\n")
-        local _, start = text:find("begin" .. mark .. "\n", 1, true)
-        local stop, _, code = text:find("end" .. mark .. "=(%d+)")
-        assert.are.equal("0", code, commands .. "\n" .. text)
-        return text:sub((start or 0) + 1, stop - 1)
-    end
+    local must = guest.must
 
     local function saveAndStart()
         for i = 1, 2 do Save-VM(vms[i]) end
@@ -32,18 +17,12 @@ describe("two servers on a private switch", function()
     setup(function()
         New-VMSwitch{ Name = "transfer", SwitchType = "Private" }
         for i, name in ipairs(names) do
-            disks[i] = New-VHD{ Path = cache .. "/" .. name .. "-" .. os.time() .. ".vhdx", ParentPath = cache .. "/server.vhdx", Differencing = true }
-            vms[i] = New-VM{
-                Name = name, MemoryStartupBytes = 512MB, VHDPath = disks[i].Path, SwitchName = "transfer",
-                KernelPath = cache .. "/vmlinuz", InitialRamdiskPath = cache .. "/initrd.img",
-                KernelArguments = "console=ttyS0 root=/dev/sda cryptomgr.notests",
-            }
+            vms[i], disks[i] = guest.newServer{ Name = name, SwitchName = "transfer" }
             Start-VM(vms[i])
         end
         for i, vm in ipairs(vms) do
-            Wait-VM{ VM = vm, For = "Console", Pattern = "server# ", Timeout = 600 }
-            must(vm, "dmesg -n 1; bind 'set enable-bracketed-paste off'; "
-                .. "printf '[Match]\\nName=eth0\\n[Network]\\nAddress=10.9.0." .. i .. "/24\\n' >/etc/systemd/network/05-transfer.network; "
+            guest.startServer(vm)
+            must(vm, "printf '[Match]\\nName=eth0\\n[Network]\\nAddress=10.9.0." .. i .. "/24\\n' >/etc/systemd/network/05-transfer.network; "
                 .. "systemctl restart systemd-networkd; until ip addr show eth0 | grep -q 10.9.0; do sleep 0.5; done")
         end
     end)
@@ -59,7 +38,8 @@ describe("two servers on a private switch", function()
 
     it("exchange " .. mebibytes .. " MiB while a third is killed, an adapter changes its VLAN, and both are saved", function()
         must(vms[1], "head -c " .. (mebibytes << 20) .. " /dev/urandom >/root/sent", 900)
-        must(vms[2], "(nc -l -p 5001 >/root/received; touch /root/done) </dev/null >/dev/null 2>&1 &")
+        must(vms[2], "(nc -l -p 5001 >/root/received; touch /root/done) </dev/null >/dev/null 2>&1 &\n"
+            .. "until ss -ltn | grep -q :5001; do sleep 0.2; done")
         must(vms[1], "(nc -q 1 -w 600 10.9.0.2 5001 </root/sent; touch /root/done) >/dev/null 2>&1 &")
         Start-Sleep(1)
         assert.is_true(os.execute("kill -9 " .. vms[3].WorkerProcessId))

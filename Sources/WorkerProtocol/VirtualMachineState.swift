@@ -29,13 +29,15 @@ extension VirtualMachineState {
         }
     }
 
-    /// The state that `verb` passes through and the one it ends in; nil: the verb is refused in this state.
+    /// The state that `verb` passes through and the one it ends in; nil: the verb is refused in this state. What a guest that resets itself may
+    /// be asked waits until it has.
     public func transition(_ verb: VirtualMachineVerb) -> (through: VirtualMachineState, to: VirtualMachineState)? {
         switch (self, verb) {
         case (.off, .start), (.saved, .start): (.starting, .running)
-        case (.running, .turnOff), (.paused, .turnOff), (.pausedCritical, .turnOff), (.starting, .turnOff): (.stopping, .off)
+        case (.running, .turnOff), (.paused, .turnOff), (.pausedCritical, .turnOff), (.starting, .turnOff), (.reset, .turnOff):
+            (.stopping, .off)
         case (.running, .shutDown): (.stopping, .off)
-        case (.running, .save), (.paused, .save), (.pausedCritical, .save): (.saving, .saved)
+        case (.running, .save), (.paused, .save), (.pausedCritical, .save), (.reset, .save): (.saving, .saved)
         case (.running, .pause): (.pausing, .paused)
         case (.paused, .resume), (.pausedCritical, .resume): (.resuming, .running)
         case (.running, .reset), (.paused, .reset): (.reset, .running)

@@ -87,4 +87,16 @@ import Testing
         try machine.turnOff()
         #expect(try test.host.startAutomatically().isEmpty)
     }
+
+    @Test("A guest that resets itself at that moment is saved or turned off all the same", arguments: ["Save", "TurnOff"])
+    func resetting(action: String) throws {
+        let test = try TestHost()
+        let machine = try machine(test, "a", stop: action)
+        try machine.start()
+        try #require(FakeMachine.running(machine.id)).change(.reset)
+        #expect(try machine.status().state == .reset)
+        let outcome = try #require(try test.host.stopAutomatically().first)
+        #expect(outcome.error == nil)
+        #expect(try machine.status().state == (action == "Save" ? .saved : .off))
+    }
 }

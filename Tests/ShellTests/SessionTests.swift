@@ -1,4 +1,5 @@
 import Cmdlets
+import Foundation
 import Glibc
 import Management
 import Shell
@@ -64,6 +65,19 @@ struct Trial {
 struct SessionTests {
     private static let two =
         "New-VM -Name web1 -NoVHD -MemoryStartupBytes 64MB | Out-Null; New-VM -Name web2 -NoVHD -MemoryStartupBytes 128MB | Out-Null\n"
+
+    @Test("A script's modules may lie beside it, and are translated")
+    func moduleBesideScript() throws {
+        var template = Array("/tmp/lunavisor-shell-XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        defer { FolderRemoval.remove(folder) }
+        try "return { size = 2KB, count = #(Get-VM) }".write(toFile: folder + "/beside.lua", atomically: true, encoding: .utf8)
+        var options = SessionOptions()
+        options.scriptName = folder + "/script.lua"
+        let trial = try Trial.run("local beside = require 'beside'; print(beside.size, beside.count)", options: options)
+        #expect(trial.output == "2048\t0\n", "\(trial.error)")
+    }
 
     @Test(
         "Programs print what they should",

@@ -29,6 +29,9 @@ extension HelpTopic {
               --tap FILE             results as TAP, --junit FILE as JUnit XML, - for standard output
               --keep FOLDER          where the consoles and events of failed cases go (else among the temporary files)
 
+            What files have in common is a module beside them (require "support.guest" finds support/guest.lua); folders in a folder
+            hold no scenarios.
+
             What a case left running is turned off. A failure tells both values, the line, the last lines of each console, the last
             events, and the command that runs this case again. Exit codes: 0; 1 for a failure or a file that cannot be loaded; 2 when
             no case was found; 130 after Ctrl-C, when the case has cleaned up.

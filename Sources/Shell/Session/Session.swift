@@ -116,9 +116,13 @@ public final class Session: @unchecked Sendable {
 
     private func setArguments() throws {
         guard options.scriptName != nil || !options.arguments.isEmpty else { return }
-        // `arg` as in lua: the script at 0, its arguments from 1.
+        // `arg` as in lua: the script at 0, its arguments from 1. Modules beside the script are found last.
         let name = options.scriptName ?? "lunavisor"
-        let text = "local list, name = ...; arg = {[0] = name}; for i = 1, #list do arg[i] = list[i] end"
+        let text = """
+            local list, name = ...; arg = {[0] = name}; for i = 1, #list do arg[i] = list[i] end
+            local folder = name:match("^(.*)/[^/]*$")
+            if folder and not folder:find("[;?]") then package.path = package.path .. ";" .. folder .. "/?.lua;" .. folder .. "/?/init.lua" end
+            """
         try load(Array(text.utf8), "=[lunavisor]")
         guard interpreter.push([.list(options.arguments.map { .string($0) }), .string(name)]) else { return }
         _ = try interpreter.callOnStack(arguments: 2, results: 0)
