@@ -58,6 +58,29 @@ import Testing
         #expect(engine.delivered.isEmpty)
     }
 
+    /// As a starting VP of Linux waits for a lock whose holder's interrupt its APIC does not take yet.
+    @Test func guestIdleEndsByItselfWithoutAnInterrupt() throws {
+        let machine = try FakeMachine()
+        let processor = machine.processor()
+        let engine = try machine.engine()
+        engine.script = { _ in
+            #expect(machine.read(0x4000_00f0) == 0)
+            return .requested
+        }
+        #expect(processor.runSlice(until: 100) == .idle)
+        engine.script = nil
+        processor.apic.accept(vector: 0x40)
+        #expect(processor.runSlice(until: 100) == .idle)
+        // A save and a restore in between change nothing.
+        try processor.restoreState(processor.saveState(), version: VirtualProcessor.stateVersion)
+        #expect(processor.runState == .guestIdle)
+        machine.timers.advance(to: machine.timers.fakeClock.nanoseconds + 1_000_000_000)
+        #expect(processor.waitForWork(timeoutNanoseconds: 0))
+        #expect(processor.runSlice(until: 100) == .limit)
+        #expect(processor.runState == .running)
+        #expect(machine.timers.nextDeadline == nil)
+    }
+
     /// As Linux waits for a lock inside its VMBus interrupt: the vector that ends the wait is of the class in service.
     @Test func guestIdleEndsWithAnInterruptThatIsOutranked() throws {
         let machine = try FakeMachine()

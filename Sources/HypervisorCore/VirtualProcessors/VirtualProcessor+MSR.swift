@@ -48,8 +48,8 @@ extension VirtualProcessor {
             return synic.readMSR(index)
         case SyntheticMSR.timer0Config...SyntheticMSR.timer3Count: return timers.readMSR(index)
         case SyntheticMSR.guestIdle:
-            // The read completes, then the VP sleeps until an interrupt is pending.
-            runState = .guestIdle
+            // The read completes, then the VP sleeps until an interrupt is pending, or for a while.
+            beginGuestIdle()
             engine.requestExit()
             return 0
         default: return partition.readSharedMSR(index)

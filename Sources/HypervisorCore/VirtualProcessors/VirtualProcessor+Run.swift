@@ -36,8 +36,8 @@ extension VirtualProcessor {
             }
             serveRequests()
             if reasons.contains(.attention) { return .attention }
-            if runState == .waitForSIPI { return .idle }
-            injectNext()
+            if runState != .waitForSIPI { injectNext() }
+            settleGuestIdle()
             guard runState == .running else { return .idle }
             switch engine.run(until: limit) {
             case .limit: return .limit
@@ -88,7 +88,7 @@ extension VirtualProcessor {
         }
         // The guest-idle state ends with any interrupt, whether or not it may be delivered now (TLFS 10.1.4): Linux waits for a lock
         // that way inside its VMBus interrupt, which is still in service and outranks the vector that tells it of the lock.
-        if runState == .guestIdle, apic.hasRequested { runState = .running }
+        if runState == .guestIdle, apic.hasRequested || hasIdledEnough { runState = .running }
         guard let vector = apic.deliverable else {
             engine.wantsInterruptWindow = false
             return

@@ -32,6 +32,7 @@ extension VirtualProcessor: StatefulUnit {
         hasPendingNMI = state.hasPendingNMI
         requestedOutcome = nil
         runState = state.runState
+        if runState == .guestIdle { beginGuestIdle() } else { settleGuestIdle() }
         restoreRunTime(state.runTimeNanoseconds)
         assistPage.write(0, Array(state.assistPage))
         let register = state.registers.assistPage

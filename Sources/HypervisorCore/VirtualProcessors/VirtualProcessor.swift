@@ -46,6 +46,9 @@ package final class VirtualProcessor: @unchecked Sendable {
     var registers = ProcessorRegisters()
     /// An NMI that waits for its turn.
     var hasPendingNMI = false
+    /// Ends the guest-idle state that no interrupt ends; armed while it lasts.
+    private let idleLimit: any PartitionTimer
+    private var isIdleLimited = false
     /// What ends the slice after this instruction.
     var requestedOutcome: SliceOutcome?
     /// Partition time at which the slice began; nil outside slices.
@@ -65,6 +68,7 @@ package final class VirtualProcessor: @unchecked Sendable {
         synic = SyntheticInterruptController(processor: index, host: link)
         timers = SyntheticTimers(processor: index, timers: service, host: link)
         assistPage = OverlayPage(.vpAssist, processor: index, isGuestWritable: true)
+        idleLimit = service.makeTimer(name: "vp.\(index).idle") { [link] in link.interruptPosted() }
         link.processor = self
         presetMemoryTops()
         runState = index == 0 ? .running : .waitForSIPI
@@ -105,6 +109,27 @@ package final class VirtualProcessor: @unchecked Sendable {
         published[Published.instructionsRetired] = engine.instructionsRetired
     }
 
+    /// Multiples of partition time, in ns, at which the guest-idle state ends.
+    private static let idlePeriod: UInt64 = 10_000_000
+
+    /// The guest-idle state begins, or is restored. It lasts for a time of the hypervisor's choice at most (TLFS 10.1.4): what would end it
+    /// may have been sent before the VP's APIC took interrupts, as to a starting VP of Linux that waits for a lock.
+    func beginGuestIdle() {
+        runState = .guestIdle
+        isIdleLimited = true
+        idleLimit.arm(at: (clock.nanoseconds / Self.idlePeriod + 1) * Self.idlePeriod)
+    }
+
+    /// True when its time is over.
+    var hasIdledEnough: Bool { idleLimit.deadline == nil }
+
+    /// After anything that may have ended the guest-idle state.
+    func settleGuestIdle() {
+        guard isIdleLimited, runState != .guestIdle else { return }
+        isIdleLimited = false
+        idleLimit.arm(at: nil)
+    }
+
     var clock: any PartitionClock { machine.configuration.timers.clock }
     /// Partition reference time in 100 ns.
     var referenceTime: UInt64 { clock.nanoseconds / 100 }
@@ -130,6 +155,7 @@ package final class VirtualProcessor: @unchecked Sendable {
         apic.reset()
         engine.initialise(bootstrap: index == 0)
         runState = index == 0 ? .running : .waitForSIPI
+        settleGuestIdle()
         _ = wake.take()
     }
 
