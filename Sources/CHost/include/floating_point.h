@@ -6,6 +6,7 @@
 //   floating_point.h       control words, access to the registers of the state block
 //   floating_point_sse.h   SSE and SSE2; MMX is done on the low half of the same operations
 //   floating_point_x87.h   x87 and the FXSAVE image
+//   floating_point_native.h the x87 of the host in the translator's hands
 #ifndef LV_FLOATING_POINT_H
 #define LV_FLOATING_POINT_H
 #include <stdint.h>

@@ -104,6 +104,9 @@ typedef struct lv_vp {
     int32_t native_result;      // what a helper wants the chain to end with
     uint32_t native_vector;     // 0: nothing is known; 1: SSE may be used; 2: the host's MXCSR is the guest's
     uint32_t native_host_mxcsr; // LV_HOST_MXCSR, for LDMXCSR
+    uint32_t native_x87;        // 1: the x87 state is in the host's x87, and what is here is stale (floating_point_native.h)
+    uint32_t native_x87_opcode; // with bit 31: FOP of the last x87 instruction there, whose address is already in `fip`
+    uint32_t native_x87_data;   // with bit 31: the segment of its memory operand, whose offset is already in `fdp`
 } lv_vp;
 
 // A decoded instruction as the interpreter runs it. 32 bytes; a second slot follows where 64-bit data is needed.

@@ -23,7 +23,9 @@ extension Interpreter {
             (state.kernelGSBase, state.tscAux, state.pat) = (block.kernel_gs_base, block.tsc_aux, block.pat)
             (state.sysenterCS, state.sysenterESP, state.sysenterEIP) = (block.sysenter_cs, block.sysenter_esp, block.sysenter_eip)
             state.vector = (0..<16).flatMap { [vectorRegister($0).0, vectorRegister($0).1] }
-            (state.mxcsr, state.fcw, state.fsw, state.ftw, state.fop) = (block.mxcsr, block.fcw, block.fsw, block.ftw, block.fop)
+            (state.mxcsr, state.fcw, state.fsw, state.fop) = (block.mxcsr, block.fcw, block.fsw, block.fop)
+            // As FNSTENV shows it: the block's own word only knows which registers are empty.
+            state.ftw = UInt16(truncatingIfNeeded: lv_x87_tag_word(vp))
             (state.fip, state.fdp, state.fcs, state.fds) = (block.fip, block.fdp, block.fcs, block.fds)
             state.x87 = withUnsafeBytes(of: block.x87) { bytes in
                 (0..<16).map { bytes.load(fromByteOffset: $0 * 8, as: UInt64.self) & ($0 & 1 == 0 ? ~0 : 0xffff) }

@@ -61,7 +61,7 @@ package final class Interpreter: ProcessorEngine {
         if translating {
             targets.initialize(repeating: .empty, count: StateLayout.targetCount)
             let counts = (place + StateLayout.counts).assumingMemoryBound(to: UInt64.self)
-            for number in 0..<StateLayout.countCount { counts[number] = UInt64(number) }
+            for number in 0..<StateLayout.countCount { counts[2 * number] = UInt64(number) }
         }
         do throws(EngineMemoryError) {
             let tag = (UnsafeMutableRawPointer(vp) + Self.jumpTagOffset).assumingMemoryBound(to: UInt64.self)

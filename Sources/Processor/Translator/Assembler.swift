@@ -5,9 +5,9 @@ enum Host {
     static let first = 13, second = 14
     /// Holds the guest's RSP.
     static let guestStack = 15
-    /// The MMX register that holds the instructions that may still be run. In memory each trace would load what the one before has stored,
-    /// over a number of other stores that the processor cannot predict.
-    static let budget = 7
+    /// The vector register that holds the instructions that may still be run, but in the middle of traces that use it for the guest's. In
+    /// memory each trace would load what the one before has stored, over a number of other stores that the processor cannot predict.
+    static let budget = 15
 }
 
 /// The rm operand of a host instruction: a register or an address.
@@ -170,24 +170,18 @@ struct Assembler {
         operation(size, digit &<< 3 | (size == 0 ? 2 : 3), register, rm)
     }
 
-    /// PADDQ, PSUBQ; MOVQ from and to the state block.
+    /// PADDQ, PSUBQ.
     enum BudgetChange: Int {
         case add = 0x0fd4
         case subtract = 0x0ffb
-        case load = 0x0f6f
-        case store = 0x0f7f
     }
     /// PADDQ or PSUBQ of the budget.
     mutating func budget(_ change: BudgetChange, _ number: Int) {
-        operation(2, change.rawValue, Host.budget, .state(StateLayout.count(number)))
+        operation(2, change.rawValue, Host.budget, .state(StateLayout.count(number)), prefix: 0x66)
     }
-    /// MOVQ between the budget and the state block. EMMS behind the last use gives the registers back to the x87.
-    mutating func moveBudget(_ change: BudgetChange) {
-        operation(2, change.rawValue, Host.budget, .state(StateLayout.budget))
-        guard change == .store else { return }
-        byte(0x0f)
-        byte(0x77)
-    }
+    /// MOVQ between the budget and the state block.
+    mutating func loadBudget() { operation(2, 0x0f7e, Host.budget, .state(StateLayout.budget), prefix: 0xf3) }
+    mutating func storeBudget() { operation(2, 0x0fd6, Host.budget, .state(StateLayout.budget), prefix: 0x66) }
 
     // MARK: flow
 

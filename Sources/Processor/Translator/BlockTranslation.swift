@@ -35,6 +35,13 @@ struct BlockTranslation {
     /// What the block's vector instructions need.
     var wantedLevel = 0
 
+    /// The guest's XMM15 is used: then the state block has the budget.
+    var budgetIsInMemory = false
+    /// The x87 is known to hold the guest's state.
+    var hasX87 = false
+    /// The last x87 instruction, where FIP and FOP do not yet say so.
+    var x87Note: X87Note?
+
     /// The part that is being translated.
     var part: TracePart
     var block: UnsafeMutablePointer<Block> { part.block }
@@ -58,10 +65,11 @@ struct BlockTranslation {
         analyse()
         let entry = a.offset
         a.budget(.subtract, trace.count)
-        // PMOVMSKB R13D, MM7: bit 7 is the sign.
-        a.operation(2, 0x0fd7, Host.first, .register(Host.budget))
-        a.operation(0, 0x84, Host.first, .register(Host.first))
-        addStub(NativeStub(kind: .limit, jump: a.jump(Assembler.jumpIf(8))))
+        // MOVMSKPD R13D, XMM15: the signs.
+        a.operation(2, 0x0f50, Host.first, .register(Host.budget), prefix: 0x66)
+        a.operation(2, 0x85, Host.first, .register(Host.first))
+        addStub(NativeStub(kind: .limit, jump: a.jump(Assembler.jumpIf(5))))
+        if budgetIsInMemory { a.storeBudget() }
         index = 0
         var isOpen = true
         for number in 0..<trace.partCount {
@@ -73,6 +81,7 @@ struct BlockTranslation {
                 index += 1
             }
         }
+        flushNote()
         if part.way != .ends {
             flushAll()
             edge(to: trace.parts[0].block.pointee.rip)
@@ -93,6 +102,7 @@ struct BlockTranslation {
     private mutating func instruction(_ op: UnsafeMutablePointer<lv_uop>) -> Bool {
         // Safety: rows only hold operations of the enumeration.
         let operation = Operation(rawValue: op.pointee.operation) ?? .undefined
+        if x87Note != nil, !supersedesNote(op, operation) { flushNote() }
         switch operation {
         case .jcc, .jmp, .call, .ret, .jmpIndirect, .callIndirect:
             flow(op, operation)
@@ -102,7 +112,7 @@ struct BlockTranslation {
         if op.pointee.flags & UInt16(LV_UOP_ADDRESS32 | LV_UOP_ADDRESS16) == 0,
             op.pointee.flags & UInt16(LV_UOP_MEMORY) == 0 || op.pointee.base != UInt8(LV_RIP)
         {
-            if integer(op, operation) || vector(op, operation) { return true }
+            if integer(op, operation) || vector(op, operation) || x87(op, operation) { return true }
         }
         fallBack(op)
         return !operation.neverFallsThrough
@@ -118,7 +128,10 @@ struct BlockTranslation {
             var uop = header + 1
             for _ in 0..<Int(block.pointee.count) {
                 let operation = Operation(rawValue: uop.pointee.operation) ?? .undefined
-                wantedLevel = max(wantedLevel, vectorLevel(of: operation, uop))
+                let level = vectorLevel(of: operation, uop)
+                wantedLevel = max(wantedLevel, level)
+                // Perhaps a general register of that number; it costs little.
+                if level > 0, uop.pointee.a & 15 == Host.budget || uop.pointee.b & 15 == Host.budget { budgetIsInMemory = true }
                 let effect = flagsEffect(uop, operation)
                 liveFlags[Trace.longest + index] = effect.defines
                 liveFlags[2 * Trace.longest + index] = effect.looks
@@ -258,8 +271,7 @@ struct BlockTranslation {
         if hostFlags & flags == flags { return }
         flushFlags()
         // The thunk may ask Swift, which keeps no vector registers.
-        flushVectors()
-        loadedVectors = 0
+        dropVectors()
         a.jump(to: thunks.restoreFlags, Assembler.call)
         hostFlags = FlagSet.all
     }
@@ -289,10 +301,17 @@ struct BlockTranslation {
         }
     }
 
+    /// None is taken for loaded any more, and the budget is in its place.
+    mutating func dropVectors() {
+        flushVectors()
+        loadedVectors = 0
+        if budgetIsInMemory { a.loadBudget() }
+    }
+
     /// Everything that is only in host registers and not pinned goes to the state block.
     mutating func flushAll() {
         flushFlags()
-        flushVectors()
+        dropVectors()
     }
 
     // MARK: falling back
@@ -300,9 +319,9 @@ struct BlockTranslation {
     /// Leaves an instruction to its routine, out of generated code and back.
     mutating func fallBack(_ op: UnsafeMutablePointer<lv_uop>) {
         flushAll()
-        loadedVectors = 0
         hostFlags = FlagSet.none
-        let record = makeRecord(op, header, part.behind, kind: 0)
+        hasX87 = false
+        let record = makeRecord(op, header, part.behind, kind: NativeRecord.leavesX87)
         loadRecord(record)
         a.jump(to: thunks.help)
         record.pointee.next = memory.address(a.offset)
@@ -353,6 +372,7 @@ struct BlockTranslation {
         case .side:
             if stub.pending.isThere { save(stub.pending) }
             storeVectors(stub.dirtyVectors)
+            if budgetIsInMemory { a.loadBudget() }
             if stub.behind > 0 { a.budget(.add, stub.behind) }
             edge(to: stub.target)
         case .far:
@@ -373,6 +393,7 @@ struct BlockTranslation {
     private mutating func writeHelp(_ stub: NativeStub) {
         if stub.pending.isThere, !stub.pending.needsHost { save(stub.pending) }
         storeVectors(stub.dirtyVectors)
+        if budgetIsInMemory { a.loadBudget() }
         let record = makeRecord(stub.op.unsafelyUnwrapped, stub.header.unsafelyUnwrapped, stub.behind, kind: stub.accessKind)
         loadRecord(record)
         a.jump(to: thunks.help)

@@ -26,11 +26,16 @@ let nativeHelper: NativeHelper = { vp, place in
     let kind = record.pointee.kind
     if kind & NativeRecord.vectors != 0 {
         if prepareVectors(vp, UInt32(truncatingIfNeeded: kind & 3)) { return record.pointee.retry }
-    } else if kind != 0 {
+    } else if kind & NativeRecord.x87 != 0 {
+        if prepareX87(vp) { return record.pointee.retry }
+    } else if kind & NativeRecord.bytes != 0 {
         let linear = vp.pointee.native_linear
         let bad = kind & NativeRecord.aligned != 0 && linear & 15 != 0
         if !bad, refill(vp, linear, kind & 511) { return record.pointee.retry }
     }
+    // What was in the host's x87 comes back there, unless the trace expects nothing of it.
+    let wantsX87 = vp.pointee.native_x87 != 0 && kind & NativeRecord.leavesX87 == 0
+    settleX87(vp)
     if _slowPath(vp.pointee.interrupt_shadow != 0) {
         // Directly behind STI: the run loop does this one.
         vp.pointee.native_result = ChainExit.limit
@@ -39,11 +44,13 @@ let nativeHelper: NativeHelper = { vp, place in
     let context = vp.pointee.context_key
     let routine = vp.pointee.routines.unsafelyUnwrapped.assumingMemoryBound(to: Routine.self)[Int(op.pointee.operation)]
     let result = routine(vp, op)
-    if result == RoutineResult.next, vp.pointee.exit_reason == 0, vectorsStillReady(vp), kind & NativeRecord.vectors == 0 {
+    if result == RoutineResult.next, vp.pointee.exit_reason == 0, vectorsStillReady(vp), kind & NativeRecord.modes == 0,
+        !wantsX87 || prepareX87(vp)
+    {
         vp.pointee.native_budget = vp.pointee.native_base &- vp.pointee.retired &- remaining
         return record.pointee.next
     }
-    if result == RoutineResult.end, changesInterrupts(op), vp.pointee.context_key == context, mayGoOn(vp) {
+    if result == RoutineResult.end, changesInterrupts(op), vp.pointee.context_key == context, mayGoOn(vp), !wantsX87 || prepareX87(vp) {
         if vp.pointee.interrupt_shadow != 0 { vp.pointee.scratch.4 = vp.pointee.retired &+ 1 }
         vp.pointee.native_budget = vp.pointee.native_base &- vp.pointee.retired &- remaining
         return record.pointee.next
@@ -125,6 +132,37 @@ private func prepareVectors(_ vp: VP, _ wanted: UInt32) -> Bool {
     return true
 }
 
+/// Brings the guest's x87 state into the host's; false: some exception could trap, or x87 instructions may not run.
+private func prepareX87(_ vp: VP) -> Bool {
+    guard vp.pointee.cr0 & FloatingPointGate.closed == 0, vp.pointee.fcw & X87Status.flags == X87Status.flags,
+        vp.pointee.fsw & FloatingPointGate.errorSummary == 0
+    else { return false }
+    lv_x87_bring(vp)
+    vp.pointee.native_x87 = 1
+    return true
+}
+
+/// Takes the guest's x87 state back from the host's: to be called before anything looks at it, or uses the host's.
+@inline(__always) func settleX87(_ vp: VP) {
+    if _slowPath(vp.pointee.native_x87 != 0) { takeX87(vp) }
+}
+
+@inline(never) private func takeX87(_ vp: VP) {
+    lv_x87_take(vp)
+    vp.pointee.native_x87 = 0
+    let opcode = vp.pointee.native_x87_opcode
+    if opcode != 0 {
+        vp.pointee.fop = UInt16(truncatingIfNeeded: opcode)
+        vp.pointee.fcs = segmentPointer(vp, Int(LV_CS)).pointee.selector
+        vp.pointee.native_x87_opcode = 0
+    }
+    let data = vp.pointee.native_x87_data
+    if data != 0 {
+        vp.pointee.fds = segmentPointer(vp, Int(data & 7)).pointee.selector
+        vp.pointee.native_x87_data = 0
+    }
+}
+
 /// After a routine: nothing changed that native code of this block relies on.
 @inline(__always) private func vectorsStillReady(_ vp: VP) -> Bool {
     vp.pointee.native_vector < 2 || vp.pointee.mxcsr & 0x1f80 == 0x1f80
@@ -141,6 +179,7 @@ let nativeFlagsHelper: NativeHelper = { vp, _ in
 /// A direct jump within the page that is taken first, or to a block that has no native code yet.
 let nativeLinkHandler: Handler = { vp, op in
     settleFlags(vp)
+    settleX87(vp)
     settleCount(vp, 0)
     let link = UnsafeMutableRawPointer(mutating: UnsafeRawPointer(op)).assumingMemoryBound(to: NativeLink.self)
     let target = link.pointee.target
@@ -162,6 +201,7 @@ let nativeLinkHandler: Handler = { vp, op in
 /// A direct jump to another page whose target the table does not know; RIP is set.
 let nativeJumpHandler: Handler = { vp, _ in
     settleFlags(vp)
+    settleX87(vp)
     settleCount(vp, 0)
     let rip = vp.pointee.rip
     if _slowPath(vp.pointee.interrupt_shadow != 0) { return RoutineResult.jump }
@@ -173,12 +213,20 @@ let nativeJumpHandler: Handler = { vp, _ in
 /// The block does not fit before the slice's end; `op` is its header.
 let nativeLimitHandler: Handler = { vp, op in
     settleFlags(vp)
+    settleX87(vp)
     settleCount(vp, 0)
     vp.pointee.rip = op.target
     return ChainExit.limit
 }
 
 extension NativeRecord {
+    /// Bytes of an access.
+    static let bytes: UInt64 = 255
     /// Not an access: vector instructions are wanted, at the level of the low two bits.
     static let vectors: UInt64 = 1024
+    /// Not an access: the host's x87 is wanted.
+    static let x87: UInt64 = 2048
+    static let modes = vectors | x87
+    /// Not an access: code behind the instruction expects nothing of the host's x87.
+    static let leavesX87: UInt64 = 4096
 }

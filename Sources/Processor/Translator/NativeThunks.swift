@@ -3,8 +3,8 @@ import CHost
 /// The pieces of code that all blocks share, at the start of the code memory.
 ///
 /// Registers in generated code: RSP is the state block. RAX RCX RDX RBX RBP RSI RDI R8–R12 hold the guest's registers of the same name, R15
-/// its RSP; its R13, R14 and R15 are in the state block. R13 and R14 are scratch. XMM0–15 hold what the block translation says, MM7 the
-/// instructions that may still be run.
+/// its RSP; its R13, R14 and R15 are in the state block. R13 and R14 are scratch. XMM0–15 hold what the block translation says; between
+/// traces XMM15 holds the instructions that may still be run. The x87 holds the guest's while `native_x87` is set.
 /// `native_stack` is the host's stack, 16-byte aligned, on which the state block's address lies: a helper runs there.
 struct NativeThunks {
     /// A `Handler`: enters the native code of the block whose header it is given.
@@ -31,11 +31,11 @@ struct NativeThunks {
 
     private func spill(_ a: inout Assembler) {
         for (guest, host) in Self.pinned { a.store(.state(StateLayout.register(guest)), host) }
-        a.moveBudget(.store)
+        a.storeBudget()
     }
     private func reload(_ a: inout Assembler) {
         for (guest, host) in Self.pinned { a.load(host, .state(StateLayout.register(guest))) }
-        a.moveBudget(.load)
+        a.loadBudget()
     }
 
     private static let saved = [Host.rbx, Host.rbp, 12, 13, 14, 15]

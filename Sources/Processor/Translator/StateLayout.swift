@@ -4,7 +4,7 @@ import CHost
 ///
 ///     below the block   a private stack: return addresses of thunks, signal frames
 ///     0                 lv_vp
-///     counts            the numbers 0–127, as 64-bit words
+///     counts            the numbers 0–127, as 128-bit words
 ///     userEntries       TLB of CPL 3, 1024 entries of 32 bytes
 ///     supervisorEntries TLB of CPL 0–2
 ///     targets           where indirect and far jumps go: `NativeTarget`
@@ -18,9 +18,9 @@ enum StateLayout {
     static let size = targets + targetCount * MemoryLayout<NativeTarget>.stride
 
     /// A number that the budget is changed by.
-    static func count(_ number: Int) -> Int { counts + number * 8 }
+    static func count(_ number: Int) -> Int { counts + number * 16 }
     static let countCount = 128
-    static let counts = blockSize - countCount * 8
+    static let counts = blockSize - countCount * 16
 
     static func register(_ number: Int) -> Int { number * 8 }
     static func vector(_ number: Int) -> Int { vectors + number * 16 }
@@ -41,6 +41,11 @@ enum StateLayout {
     static let linear = offset(\lv_vp.native_linear)
     static let result = offset(\lv_vp.native_result)
     static let vectorState = offset(\lv_vp.native_vector)
+    static let x87State = offset(\lv_vp.native_x87)
+    static let x87Opcode = offset(\lv_vp.native_x87_opcode)
+    static let x87Data = offset(\lv_vp.native_x87_data)
+    static let instructionPointer = offset(\lv_vp.fip)
+    static let dataPointer = offset(\lv_vp.fdp)
     static let scratch = offset(\lv_vp.scratch)
     /// The result of the last rotation, and CF of the last instruction that changed nothing else (`FlagsChange`).
     static let rotated = scratch + 8
