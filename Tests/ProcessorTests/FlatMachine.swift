@@ -37,11 +37,11 @@ final class FlatMachine: GuestPhysicalMap, InterceptHandler {
     }
 
     /// Another VP over the same memory, in long mode at `address`.
-    init(sharing other: FlatMachine, at address: UInt64) throws {
+    init(sharing other: FlatMachine, at address: UInt64, translating: Bool = EngineUnderTest.translates) throws {
         memory = other.memory
         group = other.group
         engine = try Interpreter(
-            group: group, map: BorrowedMap(self), intercepts: self, translating: EngineUnderTest.translates, translationThreshold: 0)
+            group: group, map: BorrowedMap(self), intercepts: self, translating: translating, translationThreshold: 0)
         enter(.long, address)
     }
 

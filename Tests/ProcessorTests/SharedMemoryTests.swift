@@ -10,7 +10,7 @@ import Testing
 /// Two VPs of one partition on threads of their own.
 @Suite(.serialized) struct SharedMemoryTests {
     /// Runs each machine on a thread of its own until it halts or reaches `limit`.
-    private func runTogether(_ machines: [FlatMachine], limit: UInt64 = 2_000_000_000) {
+    static func runTogether(_ machines: [FlatMachine], limit: UInt64 = 2_000_000_000) {
         final class Job {
             let body: () -> Void
             init(_ body: @escaping () -> Void) { self.body = body }
@@ -38,7 +38,7 @@ import Testing
         let second = try FlatMachine(sharing: first, at: FlatMachine.code)
         first[2] = address
         second[2] = address
-        runTogether([first, second])
+        Self.runTogether([first, second])
         #expect(first.memory.load(address, as: UInt32.self) == 40000)
         #expect(first.engine.instructionsRetired == 60002)
     }
@@ -50,7 +50,7 @@ import Testing
         _ = reader.memory.write(
             0x20000, [0xb9, 0xc0, 0xc6, 0x2d, 0, 0xff, 0xc9, 0x75, 0xfc, 0xc6, 0x04, 0x25, 1, 0, 1, 0, 2, 0xf4])
         let writer = try FlatMachine(sharing: reader, at: 0x20000)
-        runTogether([reader, writer])
+        Self.runTogether([reader, writer])
         #expect(reader[0] == 2)
         #expect(reader.engine.state.halted)
     }
@@ -67,7 +67,7 @@ import Testing
                 0xc1, 0x81, 0xf9, 0x21, 0x4e, 0, 0, 0x75, 0xe2, 0xf4,
             ])
         let writer = try FlatMachine(sharing: reader, at: 0x20000)
-        runTogether([reader, writer])
+        Self.runTogether([reader, writer])
         #expect(writer[1] == 20_001 && writer.engine.state.halted)
         #expect(reader[0] == 20_000 && reader.engine.state.halted)
     }

@@ -96,4 +96,30 @@ struct MachineLinuxTests {
         for (one, other) in zip(first, third) { #expect(one == other, "saved at count \(count): \(one.name)") }
         #expect(try machines[0].stateHash() == machines[2].stateHash(), "saved at count \(count)")
     }
+
+    /// Interpreter and translator side by side, stopped at counts that fall anywhere: devices, registers, flags and memory are the same.
+    @Test(arguments: [1, 2]) func bothEnginesBootInLockstep(processors: Int) throws {
+        var generator = SystemRandomNumberGenerator()
+        let bench = MachineBench()
+        let machines = try ["Interpreter", "Translator"].map { engine in
+            var configuration = MachineBench.configuration(exact: true, processors: processors, megabytes: 256)
+            configuration.processor.engine = engine
+            return try bench.machine(try boot(Self.arguments), configuration, testPorts: false)
+        }
+        defer { for machine in machines { machine.close() } }
+        for machine in machines { try machine.start(paused: true) }
+        var count: UInt64 = 0
+        var stops: [UInt64] = []
+        while count < 660_000_000 {
+            // Some stops lie close together: 1,000 to 67 million instructions.
+            count += UInt64.random(in: 1...(1 << UInt64.random(in: 10...26, using: &generator)), using: &generator)
+            stops.append(count)
+            for machine in machines { try machine.run(toCount: count) }
+            let (interpreted, translated) = (try machines[0].unitStates(), try machines[1].unitStates())
+            for (one, other) in zip(interpreted, translated) { #expect(one == other, "\(one.name) at \(stops)") }
+            let isSame = try machines[0].stateHash() == machines[1].stateHash()
+            #expect(isSame, "at \(stops)")
+            if !isSame { return }
+        }
+    }
 }
