@@ -101,14 +101,23 @@ import Testing
         case 20: return [([0x98, 0x99, 0xf5, 0xf8, 0xf9] as [UInt8]).randomElement(using: &random) ?? 0xf5]
         case 22:
             let place = UInt8.random(in: 0...7, using: &random) << 4
-            switch byte & 3 {
+            switch byte & 7 {
+            // BTS, BTR, BTC [RBX + d], R9D or R9
+            case 4: return [0x44 | byte & 8, 0x0f, [0xab, 0xb3, 0xbb][Int(byte >> 4) % 3], 0x4b, place]
+            case 5: return [0xf0, 0x44 | byte & 8, 0x0f, [0xab, 0xb3, 0xbb][Int(byte >> 4) % 3], 0x4b, place]
+            // CQO, IDIV R9; CDQ, IDIV EBP, where that fits
+            case 6: return [0x48, 0x99, 0x49, 0xf7, 0xf9]
+            case 7: return [0x83, 0xcd, 0x05, 0x99, 0xf7, 0xfd]
             // PUSH [RBX + d], POP RBP; BT [RBX + d], R9D or R9; CMPXCHG16B [R8 + d]
             case 0: return [0xff, 0x73, place, 0x5d]
             case 1: return [0x44 | byte & 8, 0x0f, 0xa3, 0x4b, place]
-            default: return (byte & 4 == 0 ? [0xf0] : []) + [0x49, 0x0f, 0xc7, 0x48, place]
+            // SHLD or SHRD EDX, EBP, CL
+            case 2: return [0x0f, byte & 8 == 0 ? 0xa5 : 0xad, 0xea]
+            default: return (byte & 8 == 0 ? [0xf0] : []) + [0x49, 0x0f, 0xc7, 0x48, place]
             }
         case 23:
-            // CLI, STI, SWAPGS, PUSHF with POPF; PUSH RDI, MOV ECX, n, REP STOSB, POP RDI
+            // CLI, STI, SWAPGS, PUSHF with POPF; STD, CLD; PUSH RDI, MOV ECX, n, REP STOSB, POP RDI
+            if byte & 0xf0 == 0 { return byte & 1 == 0 ? [0xfd] : [0xfc] }
             if byte & 4 != 0 { return [0x57, 0xb9, byte >> 3, 0, 0, 0, 0xf3, 0xaa, 0x5f] }
             return ([[0xfa], [0xfb], [0x0f, 0x01, 0xf8], [0x9c, 0x9d]] as [[UInt8]])[Int(byte & 3)]
         case 21: return byte & 1 == 0 ? [0x50, 0x5d] : [0x9c, 0x5a]

@@ -64,6 +64,12 @@ extension BlockTranslation {
         case .mul: return multiplyWide(form, 4)
         case .imulWide: return multiplyWide(form, 5)
         case .div: return divide(form)
+        case .idiv: return divideSigned(form)
+        case .shld: return doubleShift(form, 0x0fa4)
+        case .shrd: return doubleShift(form, 0x0fac)
+        case .pushf: return pushFlags(form)
+        case .cld: return setDirection(false)
+        case .std: return setDirection(true)
         case .cmov: return conditionalMove(form)
         case .setcc: return setCondition(form)
         case .push: return form.size == 3 && (form.inMemory ? pushMemory(form) : push(form, immediate: false))
@@ -206,9 +212,9 @@ extension BlockTranslation {
         return true
     }
 
-    /// ADC, SBB of registers.
+    /// ADC, SBB.
     private mutating func arithmeticWithCarry(_ form: Form, _ digit: Int) -> Bool {
-        if form.inMemory { return false }
+        if form.inMemory { return carryWithMemory(form, digit) }
         if form.size == 0, !form.isLow(form.b) || !form.hasImmediate && !form.isLow(form.a) { return false }
         need(FlagSet.carry)
         operate(digit, form, writes: true)

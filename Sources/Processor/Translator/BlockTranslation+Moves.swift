@@ -343,7 +343,7 @@ extension BlockTranslation {
         let digit = operation == .bt ? 4 : operation == .bts ? 5 : operation == .btr ? 6 : 7
         let byRegister = form.immediate == 256
         if size < 2 { return false }
-        if form.inMemory, byRegister { return operation == .bt && testBitString(form) }
+        if form.inMemory, byRegister { return bitString(form, digit) }
         let first = stubCount
         // What the flags were stays in the state block.
         flushFlags()

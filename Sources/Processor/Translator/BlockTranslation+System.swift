@@ -86,8 +86,8 @@ extension BlockTranslation {
 
     // MARK: bits and exchanges
 
-    /// BT of a bit string in memory, with the bit's number in a register that is pinned.
-    mutating func testBitString(_ form: Form) -> Bool {
+    /// BT BTS BTR BTC (digit 4–7) of a bit string in memory, with the bit's number in a register that is pinned.
+    mutating func bitString(_ form: Form, _ digit: Int) -> Bool {
         let host = Self.host(form.a)
         guard host >= 0, form.op.pointee.segment < UInt8(LV_FS) else { return false }
         let first = stubCount
@@ -100,9 +100,17 @@ extension BlockTranslation {
         a.operation(3, 0xc1, 7, .register(Host.second))
         a.byte(form.size == 2 ? 5 : 6)
         a.loadAddress(Host.first, .indexed(Host.first, Host.second, form.size))
-        _ = lookUp(form.op, bytes: form.bytes, write: false, retry: retry)
-        a.load(Host.first, .guest, size: form.size)
-        a.operation(form.size, 0x0fa3, host, .register(Host.first))
+        _ = lookUp(form.op, bytes: form.bytes, write: digit != 4, retry: retry)
+        if digit == 4 {
+            a.load(Host.first, .guest, size: form.size)
+            a.operation(form.size, 0x0fa3, host, .register(Host.first))
+        } else {
+            // The host would go to the unit again, by the number as it is.
+            let memory = joinAddress()
+            a.load(Host.second, .register(host), size: 2)
+            a.arithmeticImmediate(4, .register(Host.second), form.size == 3 ? 63 : 31, size: 2)
+            a.operation(form.size, 0x0f83 | digit << 3, Host.second, memory, prefix: form.isLocked ? 0xf0 : 0)
+        }
         if isLive {
             a.operation(0, 0x0f92, 0, .state(StateLayout.carry))
             a.storeImmediate(.state(StateLayout.flagsKind + 2), 1, size: 0)
