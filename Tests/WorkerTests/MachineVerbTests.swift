@@ -22,6 +22,26 @@ struct MachineVerbTests {
         #expect(machine.status().instructions > 0)
     }
 
+    @Test(arguments: ["Auto", "Translator", "Interpreter"]) func refusedExecutableMemoryIsSaidAndTheInterpreterRuns(engine: String) throws {
+        let image = try Assembler.assemble("Machine/verbs.asm", defining: ["MODE": 1])
+        var configuration = MachineBench.configuration()
+        configuration.processor.engine = engine
+        var options = MachineOptions(testPorts: true)
+        options.refusesExecutableMemory = true
+        let bench = MachineBench()
+        let machine = try Machine(
+            configuration: configuration, boot: DirectBoot(kernel: MemoryBootFile(name: "verbs", bytes: image)), options: options,
+            delegate: bench)
+        defer { machine.close() }
+        try machine.start()
+        #expect(machine.wait(seconds: 60) { $0 == .off })
+        machine.drain()
+        #expect(bench.output == "hello from COM1\nPASS\n" && machine.status().engine == "Interpreter")
+        let warnings = bench.events.filter { $0.kind == .unsupported && $0.severity == .warning }
+        #expect(warnings.count == (engine == "Interpreter" ? 0 : 1))
+        #expect(warnings.allSatisfy { $0.text.contains("executable memory") })
+    }
+
     @Test(arguments: [false, true]) func typedBytesComeBack(exact: Bool) throws {
         let bench = MachineBench()
         let machine = try bench.machine(mode: 2, exact: exact)

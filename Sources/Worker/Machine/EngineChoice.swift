@@ -6,23 +6,24 @@ struct EngineChoice {
     /// Name for views.
     let name: String
     let model: ProcessorModel
-    /// The translator was asked for and cannot be had.
+    /// The translator would be the engine, and the host refuses executable memory.
     let isSecondChoice: Bool
     let make: (any InterceptHandler, any GuestPhysicalMap, Int) throws -> any ProcessorEngine
 
     /// `Auto` is the fastest engine there is: the translator, or the interpreter where the host refuses executable memory.
-    init(engine: String, model modelName: String, memory: GuestMemory) throws(MachineError) {
+    /// `mayTranslate` false: as if it did.
+    init(engine: String, model modelName: String, memory: GuestMemory, mayTranslate: Bool) throws(MachineError) {
         guard let model = Self.models.first(where: { $0.name == modelName }) else { throw MachineError(.modelUnknown, detail: modelName) }
         self.model = model
         let translates: Bool
         switch engine {
-        case "Auto", "Translator": translates = Translation.isPossible
+        case "Auto", "Translator": translates = mayTranslate && Translation.isPossible
         case "Interpreter": translates = false
         case "Kvm": throw MachineError(.engineMissing, detail: engine)
         default: throw MachineError(.engineUnknown, detail: engine)
         }
         name = translates ? "Translator" : "Interpreter"
-        isSecondChoice = engine == "Translator" && !translates
+        isSecondChoice = engine != "Interpreter" && !translates
         let group: EngineGroup
         do throws(EngineMemoryError) { group = try EngineGroup(memory: memory) } catch { throw MachineError(.memory, cause: error) }
         make = { handler, map, _ in try Interpreter(group: group, map: map, intercepts: handler, translating: translates) }

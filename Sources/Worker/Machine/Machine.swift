@@ -89,7 +89,9 @@ package final class Machine: @unchecked Sendable {
         self.memory = memory
         let announcer = Announcer(delegate: delegate)
         self.announcer = announcer
-        let choice = try EngineChoice(engine: configuration.processor.engine, model: configuration.processor.model, memory: memory)
+        let choice = try EngineChoice(
+            engine: configuration.processor.engine, model: configuration.processor.model, memory: memory,
+            mayTranslate: !options.refusesExecutableMemory)
         engineName = choice.name
         lacksTranslator = choice.isSecondChoice
         var hardware = ACPIHardware(processors: configuration.processor.count)
@@ -202,6 +204,8 @@ package struct MachineOptions: Sendable {
     package var testPorts = false
     /// What a write to port 0xF4 does instead of ending the machine; on the VP's thread, which it may hold up.
     package var testPort: (@Sendable (UInt32) -> Void)?
+    /// As on a host that refuses executable memory.
+    package var refusesExecutableMemory = false
     /// Host seconds that processors and devices get to come to rest when the machine shall stand still.
     package var patience = 20.0
     /// The child partition's id, drawn under the store's lock; at least 2.
