@@ -107,6 +107,7 @@ typedef struct lv_vp {
     uint32_t native_x87;        // 1: the x87 state is in the host's x87, and what is here is stale (floating_point_native.h)
     uint32_t native_x87_opcode; // with bit 31: FOP of the last x87 instruction there, whose address is already in `fip`
     uint32_t native_x87_data;   // with bit 31: the segment of its memory operand, whose offset is already in `fdp`
+    uint64_t native_exits[8];   // how often translated code called or left, by NativeExit (Processor/Translator)
 } lv_vp;
 
 // A decoded instruction as the interpreter runs it. 32 bytes; a second slot follows where 64-bit data is needed.

@@ -87,5 +87,11 @@ package struct EngineCounters: Codable, Sendable, Equatable {
     package var codeBytes: UInt64 = 0
     /// Times that code memory was full and all blocks went.
     package var codeResets: UInt64 = 0
+    /// Bytes of decoded blocks there are now.
+    package var blockBytes: UInt64 = 0
+    /// How often translated code called for something, by reason: the TLB was filled; an access was left to its routine (over two pages, to a
+    /// device, to decoded code); an instruction was; vector or x87 registers were brought; a jump led to code not known yet; the slice ended.
+    package var fillExits: UInt64 = 0, accessExits: UInt64 = 0, instructionExits: UInt64 = 0, registerExits: UInt64 = 0
+    package var jumpExits: UInt64 = 0, limitExits: UInt64 = 0
     package init() {}
 }

@@ -15,9 +15,13 @@ import CHost
 ///
 /// Safety: all tables live from init to `deallocate()`; indices are masked or checked; block pointers point into the arena.
 final class BlockCache {
-    static let arenaSize = 16 << 20
-    static let jumpCount = 8192
-    private static let bucketCount = 1 << 15
+    /// Reserved; what is not used costs nothing. A Linux boot decodes some 70,000 blocks of 400 bytes.
+    static let arenaSize = 64 << 20
+    /// What may lie there when few new blocks come: a guest that has booted needs little of what its boot needed (`isStale`).
+    static let comfortableSize = 12 << 20
+    static let jumpCount = 16384
+    private static let bucketBits = 17
+    private static let bucketCount = 1 << bucketBits
     private static let executeCount = 256
 
     /// RIP to header uop.
@@ -57,6 +61,8 @@ final class BlockCache {
     private var largeCode = InlineArray<64, UInt32>(repeating: 0)
     private var round: UInt32 = 1
     private(set) var used = 0
+    /// `used` when blocks last came in number, the instructions retired then and sleeps since.
+    private var settled = (used: 0, retired: UInt64(0), sleeps: 0)
     /// Counts `reset()`: pointers into the arena from before are void.
     private(set) var generation = 0
 
@@ -131,7 +137,14 @@ final class BlockCache {
         }
         let isLarge = largeCode[Int(truncatingIfNeeded: page &>> 30) & 63] == round
         if isLarge { executes.update(repeating: Execute(), count: Self.executeCount) }
-        if isLarge || codePages[Int(truncatingIfNeeded: page &>> 12) & 1023] == round { clearJumps() }
+        if isLarge { return clearJumps() }
+        guard codePages[Int(truncatingIfNeeded: page &>> 12) & 1023] == round else { return }
+        for index in 0..<Self.jumpCount {
+            // An instruction that ends in the page may begin before it.
+            let rip = jumps[index].rip
+            if rip &>> 12 == page &>> 12 || (rip &+ 14) &>> 12 == page &>> 12 { jumps[index] = .empty }
+        }
+        for index in 0..<StateLayout.targetCount where targets[index].rip &>> 12 == page &>> 12 { targets[index] = .empty }
     }
 
     /// Remembered instruction translation of a linear page.
@@ -159,7 +172,8 @@ final class BlockCache {
     // MARK: blocks
 
     private static func bucket(_ physical: UInt64, _ key: UInt64) -> Int {
-        Int(truncatingIfNeeded: (physical ^ physical &>> 13 ^ key &>> 56 &* 0x9e37) & UInt64(bucketCount &- 1))
+        // One multiplication spreads the bits.
+        Int(truncatingIfNeeded: ((physical ^ (key &>> 56) &<< 40) &* 0x9e37_79b9_7f4a_7c15) &>> UInt64(64 &- bucketBits))
     }
 
     func find(physical: UInt64, key: UInt64, codeBase: UInt64, codeLimit: UInt32) -> UnsafeMutablePointer<Block>? {
@@ -240,14 +254,20 @@ final class BlockCache {
                 return block.pointee.isAlive == 0
             }
         }
-        if count > 0 { clearJumps() }
         return count
     }
 
-    /// Takes a block out of the hash table and out of every link.
+    /// Takes a block out of the hash table, out of every link and out of the caches of jumps.
     private func kill(_ block: UnsafeMutablePointer<Block>) {
         guard block.pointee.isAlive != 0 else { return }
         block.pointee.isAlive = 0
+        let rip = block.pointee.rip
+        let jump = jumps + Self.jumpIndex(rip)
+        if jump.pointee.header & (1 &<< 48 &- 1) == UInt64(UInt(bitPattern: block.header)) { jump.pointee = .empty }
+        if block.pointee.native != 0 {
+            let target = targets + NativeTarget.index(rip)
+            if target.pointee.code == block.pointee.native { target.pointee = .empty }
+        }
         let bucket = Self.bucket(block.pointee.physical, block.pointee.key)
         if buckets[bucket] == block {
             buckets[bucket] = block.pointee.nextInBucket
@@ -278,6 +298,24 @@ final class BlockCache {
         }
         block.pointee.nativeIncoming = nil
     }
+
+    /// To be asked when the VP goes to sleep: more is kept than comfortable, and for 300 sleeps, with few instructions between them, under
+    /// 64 KiB came to it: an idle guest that has booted. Then everything is dropped once; what is in use is decoded again.
+    func isStale(retired: UInt64) -> Bool {
+        if used <= Self.comfortableSize { return false }
+        if used &- settled.used > 64 << 10 || used < settled.used {
+            settled = (used, retired, 0)
+            return false
+        }
+        settled.sleeps += 1
+        if settled.sleeps <= 300 { return false }
+        let isIdle = retired &- settled.retired < 300 * 100_000
+        settled = (used, retired, 0)
+        return isIdle
+    }
+
+    /// Gives the arena's memory back. Precondition: it is empty.
+    func release() { madvise(arena, Self.arenaSize, MADV_DONTNEED) }
 
     /// Drops everything. Precondition: no block is being executed.
     func reset() {

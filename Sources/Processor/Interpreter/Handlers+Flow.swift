@@ -75,7 +75,8 @@ let exitAndLinkHandler: Handler = { vp, op in
     vp.pointee.rip = rip
     let engine = interpreter(vp)
     guard let block = engine.findBlock() else { return nil }
-    engine.blocks.remember(block)
+    // Blocks of one instruction, at a slice's end, would take the place of those that run again.
+    if vp.pointee.context_key &>> 56 & BlockContext.single == 0 { engine.blocks.remember(block) }
     return UOp(block.header)
 }
 

@@ -128,7 +128,7 @@ extension Interpreter {
         writer.finish(count: count)
         if let translator, writer.hot, block.pointee.secondPage == Block.none { translator.watch(block) }
         blocks.commit(block, end: writer.end)
-        counters.blocksDecoded &+= 1
+        ownCounters.blocksDecoded &+= 1
         // Somebody may have changed the code while it was read: then the block dies before it runs.
         serveRequests()
         if block.pointee.isAlive == 0 { return findBlock() }

@@ -29,7 +29,7 @@ extension Interpreter {
             entry.pointee.info &= ~TranslationEntry.unmarked
             return Place(physical: entry.pointee.info & ~0xfff | offset, host: host + Int(offset))
         }
-        counters.tlbMisses &+= 1
+        ownCounters.tlbMisses &+= 1
         if vp.pointee.efer & EFER.longModeActive != 0, !isCanonical(linear) {
             raise(vp, ExceptionVector.generalProtection, 0)
             return nil
@@ -49,11 +49,13 @@ extension Interpreter {
         if mayWrite, group.dirtyPages.isTracking {
             if write { group.dirtyPages.mark(host) } else { isMarked = group.dirtyPages.isMarked(host) }
         }
-        entry.pointee = TranslationEntry(
-            read: linear & ~0xfff, write: mayWrite && isMarked ? linear & ~0xfff : TranslationCache.emptyTag(index),
-            host: UInt64(UInt(bitPattern: host)),
-            info: result.physical | (result.global ? TranslationEntry.global : 0) | (result.large ? TranslationEntry.large : 0)
-                | (isMarked ? 0 : TranslationEntry.unmarked))
+        cache.fill(
+            index,
+            TranslationEntry(
+                read: linear & ~0xfff, write: mayWrite && isMarked ? linear & ~0xfff : TranslationCache.emptyTag(index),
+                host: UInt64(UInt(bitPattern: host)),
+                info: result.physical | (result.global ? TranslationEntry.global : 0) | (result.large ? TranslationEntry.large : 0)
+                    | (isMarked ? 0 : TranslationEntry.unmarked)))
         if result.large { hasLargeTranslations = true }
         return Place(physical: result.physical | offset, host: host + Int(offset))
     }

@@ -11,6 +11,11 @@ extension Interpreter {
         vp.pointee.limit = limit
         let exit = loop(limit)
         channel.leaveGuest()
+        if exit == .halted, blocks.isStale(retired: vp.pointee.retired) {
+            dropCode()
+            blocks.release()
+            translator?.release()
+        }
         return exit
     }
 
@@ -87,7 +92,7 @@ extension Interpreter {
     private func deliverFault() -> Bool {
         let fault = vp.pointee.fault
         vp.pointee.fault.pending = 0
-        counters.exceptions &+= 1
+        ownCounters.exceptions &+= 1
         return deliverException(vp, vector: Int(fault.vector), errorCode: fault.has_error_code != 0 ? fault.error_code : nil)
     }
 
@@ -97,12 +102,12 @@ extension Interpreter {
     package var canAcceptNMI: Bool { vp.pointee.nmi_blocked == 0 && vp.pointee.interrupt_shadow == 0 }
 
     package func deliverInterrupt(vector: UInt8) {
-        counters.interrupts &+= 1
+        ownCounters.interrupts &+= 1
         deliver(Int(vector))
     }
 
     package func deliverNMI() {
-        counters.interrupts &+= 1
+        ownCounters.interrupts &+= 1
         deliver(ExceptionVector.nonMaskableInterrupt)
         vp.pointee.nmi_blocked = 1
     }

@@ -27,7 +27,16 @@ package final class Interpreter: ProcessorEngine {
     /// Turns blocks that run often into host code; nil: they are interpreted.
     let translator: Translator?
     private let region: UnsafeMutableRawPointer
-    package var counters = EngineCounters()
+    /// What the interpreter's parts count; `counters` adds the translator's.
+    var ownCounters = EngineCounters()
+    package var counters: EngineCounters {
+        var result = ownCounters
+        result.blockBytes = UInt64(blocks.used)
+        let exits = vp.pointee.native_exits
+        (result.fillExits, result.accessExits, result.instructionExits) = (exits.0, exits.1, exits.2)
+        (result.registerExits, result.jumpExits, result.limitExits) = (exits.3, exits.4, exits.5)
+        return result
+    }
     package var wantsInterruptWindow = false
     var unsupportedReason = ""
     /// Paging-related bits of CR0, CR4 and EFER that the TLB was filled under.
@@ -92,6 +101,8 @@ package final class Interpreter: ProcessorEngine {
 
     deinit {
         group.remove(channel)
+        userCache.deallocate()
+        supervisorCache.deallocate()
         pages.deallocate()
         blocks.deallocate()
         munmap(region, StateLayout.stackSize + StateLayout.size)
@@ -203,7 +214,7 @@ package final class Interpreter: ProcessorEngine {
             case .revokeAllWrites:
                 userCache.revokeAllWrites()
                 supervisorCache.revokeAllWrites()
-            case .invalidateCode(let physical): counters.blocksInvalidated &+= UInt64(blocks.invalidate(physicalPage: physical))
+            case .invalidateCode(let physical): ownCounters.blocksInvalidated &+= UInt64(blocks.invalidate(physicalPage: physical))
             case .flush(nil):
                 pages.clear()
                 flushTranslations(keepGlobal: false)

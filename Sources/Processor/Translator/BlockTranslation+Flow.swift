@@ -98,7 +98,7 @@ extension BlockTranslation {
         a.operation(2, 0x69, Host.second, .register(Host.first))
         a.double(Int(Int32(bitPattern: NativeTarget.factor)))
         a.operation(2, 0xc1, 5, .register(Host.second))
-        a.byte(15)
+        a.byte(32 - StateLayout.targetBits - 5)
         a.arithmeticImmediate(4, .register(Host.second), (StateLayout.targetCount - 1) << 5, size: 2)
         let entry = { (offset: Int) in HostOperand.indexed(Host.rsp, Host.second, 0, StateLayout.targets + offset) }
         a.arithmetic(7, into: Host.first, entry(0), size: 3)

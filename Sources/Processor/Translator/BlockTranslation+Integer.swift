@@ -65,6 +65,7 @@ extension BlockTranslation {
         case .imulWide: return multiplyWide(form, 5)
         case .div: return divide(form)
         case .idiv: return divideSigned(form)
+        case .movFromSreg: return moveFromSegment(form)
         case .shld: return doubleShift(form, 0x0fa4)
         case .shrd: return doubleShift(form, 0x0fac)
         case .pushf: return pushFlags(form)

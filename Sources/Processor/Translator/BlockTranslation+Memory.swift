@@ -58,7 +58,7 @@ extension BlockTranslation {
             a.operation(3, 0xc1, 5, .register(Host.second))
             a.byte(7)
         }
-        a.arithmeticImmediate(4, .register(Host.second), 0x7fe0, size: 2)
+        a.arithmeticImmediate(4, .register(Host.second), TranslationCache.mask, size: 2)
         a.arithmetic(6, into: Host.first, .indexed(Host.rsp, Host.second, 0, entries + (write ? 8 : 0)), size: 3)
         a.arithmeticImmediate(7, .register(Host.first), 4096 - bytes, size: 3)
         var stub = NativeStub(kind: .access, jump: a.jump(Assembler.jumpIf(7)))

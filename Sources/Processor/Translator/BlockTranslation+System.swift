@@ -33,6 +33,17 @@ extension BlockTranslation {
         return true
     }
 
+    /// MOV of a selector to a register of 32 or 64 bits.
+    mutating func moveFromSegment(_ form: Form) -> Bool {
+        if form.inMemory || form.size < 2 || form.a & 7 > LV_GS { return false }
+        willWrite(form.b)
+        let host = Self.host(form.b)
+        let target = host >= 0 ? host : Host.first
+        a.operation(2, 0x0fb7, target, .state(StateLayout.segmentSelector(form.a & 7)))
+        if host < 0 { a.store(operand(form.b), Host.first) }
+        return true
+    }
+
     // MARK: stack
 
     /// PUSH of a quadword in memory.

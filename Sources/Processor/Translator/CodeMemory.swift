@@ -9,8 +9,9 @@ import CHost
 ///
 /// Safety: both views live from init to `deallocate()`; `code` and `records` never pass their ends (`hasRoom` is asked before).
 final class CodeMemory {
-    static let codeSize = 32 << 20
-    static let recordsSize = 16 << 20
+    /// Reserved; what is not used costs nothing.
+    static let codeSize = 64 << 20
+    static let recordsSize = 64 << 20
 
     /// The view for writing.
     let writable: UnsafeMutablePointer<UInt8>
@@ -44,6 +45,13 @@ final class CodeMemory {
     func reset(to start: Int) {
         used = start
         recordsUsed = 0
+    }
+
+    /// Gives the memory behind `start` back. Precondition: nothing of it is in use.
+    func release(from start: Int) {
+        let place = (start + 4095) & ~4095
+        madvise(writable + place, Self.codeSize - place, MADV_REMOVE)
+        madvise(executable + Self.codeSize, Self.recordsSize, MADV_DONTNEED)
     }
 
     /// Where generated code at an offset is executed.

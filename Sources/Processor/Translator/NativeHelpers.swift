@@ -4,6 +4,28 @@ import CHost
 /// the pinned registers before).
 typealias NativeHelper = @convention(c) (VP, UnsafeMutableRawPointer) -> UInt64
 
+/// Why native code called or left, as counted in `lv_vp.native_exits`.
+enum NativeExit: Int, CaseIterable {
+    /// The TLB did not serve an access and was filled.
+    case fill
+    /// An access was left to its routine: over two pages, to a device, to decoded code, or it faulted.
+    case access
+    /// An instruction without code of its own, or a case of one.
+    case instruction
+    /// Vector or x87 instructions wanted the host's registers.
+    case registers
+    /// A jump whose target had no native code, or was not known yet.
+    case jump
+    /// The slice ended.
+    case limit
+
+    @inline(__always) func count(_ vp: VP) {
+        // Safety: the raw value is below the array's length.
+        let counts = (UnsafeMutableRawPointer(vp) + StateLayout.exits).assumingMemoryBound(to: UInt64.self)
+        counts[rawValue] &+= 1
+    }
+}
+
 /// `retired` as it is before the instruction that has `remaining` instructions of its trace from itself on. The shadow of an STI that native
 /// code went on behind ends with the instruction there.
 @inline(__always) private func settleCount(_ vp: VP, _ remaining: UInt64) {
@@ -25,13 +47,21 @@ let nativeHelper: NativeHelper = { vp, place in
     vp.pointee.next_length = UInt32(op.pointee.length)
     let kind = record.pointee.kind
     if kind & NativeRecord.vectors != 0 {
+        NativeExit.registers.count(vp)
         if prepareVectors(vp, UInt32(truncatingIfNeeded: kind & 3)) { return record.pointee.retry }
     } else if kind & NativeRecord.x87 != 0 {
+        NativeExit.registers.count(vp)
         if prepareX87(vp) { return record.pointee.retry }
     } else if kind & NativeRecord.bytes != 0 {
         let linear = vp.pointee.native_linear
         let bad = kind & NativeRecord.aligned != 0 && linear & 15 != 0
-        if !bad, refill(vp, linear, kind & 511) { return record.pointee.retry }
+        if !bad, refill(vp, linear, kind & 511) {
+            NativeExit.fill.count(vp)
+            return record.pointee.retry
+        }
+        NativeExit.access.count(vp)
+    } else {
+        NativeExit.instruction.count(vp)
     }
     // What was in the host's x87 comes back there, unless the trace expects nothing of it.
     let wantsX87 = vp.pointee.native_x87 != 0 && kind & NativeRecord.leavesX87 == 0
@@ -41,7 +71,7 @@ let nativeHelper: NativeHelper = { vp, place in
         vp.pointee.native_result = ChainExit.limit
         return 0
     }
-    let context = vp.pointee.context_key
+    let (context, tag) = (vp.pointee.context_key, vp.pointee.jump_tag)
     let routine = vp.pointee.routines.unsafelyUnwrapped.assumingMemoryBound(to: Routine.self)[Int(op.pointee.operation)]
     let result = routine(vp, op)
     if result == RoutineResult.next, vp.pointee.exit_reason == 0, vectorsStillReady(vp), kind & NativeRecord.modes == 0,
@@ -50,7 +80,11 @@ let nativeHelper: NativeHelper = { vp, place in
         vp.pointee.native_budget = vp.pointee.native_base &- vp.pointee.retired &- remaining
         return record.pointee.next
     }
-    if result == RoutineResult.end, changesInterrupts(op), vp.pointee.context_key == context, mayGoOn(vp), !wantsX87 || prepareX87(vp) {
+    if result == RoutineResult.end, vp.pointee.context_key == context, vp.pointee.jump_tag == tag,
+        op.pointee.operation != Operation.invlpg.rawValue, mayGoOn(vp), !wantsX87 || prepareX87(vp)
+    {
+        // CR0 and CR4 say whether vector instructions may run.
+        if !changesInterrupts(op) { vp.pointee.native_vector = 0 }
         if vp.pointee.interrupt_shadow != 0 { vp.pointee.scratch.4 = vp.pointee.retired &+ 1 }
         vp.pointee.native_budget = vp.pointee.native_base &- vp.pointee.retired &- remaining
         return record.pointee.next
@@ -105,7 +139,7 @@ private func changesInterrupts(_ op: UOp) -> Bool {
 /// The run loop would have nothing to do but to go on. A kick changes `slice_end`: it is seen here, for the interrupt it is about comes in at
 /// the first boundary that lets it, on either engine.
 private func mayGoOn(_ vp: VP) -> Bool {
-    vp.pointee.slice_end == vp.pointee.native_base && vp.pointee.exit_reason == 0 && vp.pointee.debug_hits == 0
+    vp.pointee.slice_end == vp.pointee.native_base && vp.pointee.exit_reason == 0 && vp.pointee.halted == 0 && vp.pointee.debug_hits == 0
         && vp.pointee.interrupt_shadow <= InterruptShadow.interrupts
         && !interpreter(vp).wantsInterruptWindow && !needsStepping(vp)
 }
@@ -178,6 +212,7 @@ let nativeFlagsHelper: NativeHelper = { vp, _ in
 
 /// A direct jump within the page that is taken first, or to a block that has no native code yet.
 let nativeLinkHandler: Handler = { vp, op in
+    NativeExit.jump.count(vp)
     settleFlags(vp)
     settleX87(vp)
     settleCount(vp, 0)
@@ -200,6 +235,7 @@ let nativeLinkHandler: Handler = { vp, op in
 
 /// A direct jump to another page whose target the table does not know; RIP is set.
 let nativeJumpHandler: Handler = { vp, _ in
+    NativeExit.jump.count(vp)
     settleFlags(vp)
     settleX87(vp)
     settleCount(vp, 0)
@@ -212,6 +248,7 @@ let nativeJumpHandler: Handler = { vp, _ in
 
 /// The block does not fit before the slice's end; `op` is its header.
 let nativeLimitHandler: Handler = { vp, op in
+    NativeExit.limit.count(vp)
     settleFlags(vp)
     settleX87(vp)
     settleCount(vp, 0)

@@ -5,7 +5,7 @@ import CHost
 ///     below the block   a private stack: return addresses of thunks, signal frames
 ///     0                 lv_vp
 ///     counts            the numbers 0–127, as 128-bit words
-///     userEntries       TLB of CPL 3, 1024 entries of 32 bytes
+///     userEntries       TLB of CPL 3, 4096 entries of 32 bytes
 ///     supervisorEntries TLB of CPL 0–2
 ///     targets           where indirect and far jumps go: `NativeTarget`
 enum StateLayout {
@@ -14,7 +14,8 @@ enum StateLayout {
     static let userEntries = blockSize
     static let supervisorEntries = userEntries + TranslationCache.count * MemoryLayout<TranslationEntry>.stride
     static let targets = supervisorEntries + TranslationCache.count * MemoryLayout<TranslationEntry>.stride
-    static let targetCount = 4096
+    static let targetBits = 13
+    static let targetCount = 1 << targetBits
     static let size = targets + targetCount * MemoryLayout<NativeTarget>.stride
 
     /// A number that the budget is changed by.
@@ -41,6 +42,7 @@ enum StateLayout {
     static let linear = offset(\lv_vp.native_linear)
     static let result = offset(\lv_vp.native_result)
     static let vectorState = offset(\lv_vp.native_vector)
+    static let exits = offset(\lv_vp.native_exits)
     static let x87State = offset(\lv_vp.native_x87)
     static let x87Opcode = offset(\lv_vp.native_x87_opcode)
     static let x87Data = offset(\lv_vp.native_x87_data)
@@ -59,6 +61,7 @@ enum StateLayout {
     static let hostMXCSR = offset(\lv_vp.native_host_mxcsr)
     /// Base address of a segment (LV_ES …).
     static func segmentBase(_ segment: Int) -> Int { segmentsOffset + segment * MemoryLayout<lv_segment>.stride }
+    static func segmentSelector(_ segment: Int) -> Int { segmentBase(segment) + (MemoryLayout<lv_segment>.offset(of: \.selector) ?? 0) }
 }
 
 /// One known jump target: native code of a RIP under a `jump_tag`.
@@ -73,7 +76,7 @@ struct NativeTarget {
 
     /// Generated code computes the same: one multiplication spreads the bits.
     @inline(__always) static func index(_ rip: UInt64) -> Int {
-        Int((UInt32(truncatingIfNeeded: rip) &* factor) &>> 20)
+        Int((UInt32(truncatingIfNeeded: rip) &* factor) &>> UInt32(32 &- StateLayout.targetBits))
     }
     static let factor: UInt32 = 0x9e37_79b1
 }

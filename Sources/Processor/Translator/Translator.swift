@@ -85,6 +85,9 @@ final class Translator {
         memory.reset(to: start)
         resets += 1
     }
+
+    /// Gives the memory of forgotten code back. Precondition: `reset()`.
+    func release() { memory.release(from: start) }
 }
 
 /// Header of a block that may be translated: as `blockHeaderHandler`, and counts down.
@@ -119,9 +122,9 @@ extension Interpreter {
         let trace = translator.trace(block) { blockBeside(block, at: $0, decoding: translator.isEager) }
         if block.pointee.isAlive == 0 { return true }
         translator.translate(trace, page: host.assumingMemoryBound(to: UInt8.self))
-        counters.blocksTranslated = translator.translated
-        counters.codeResets = translator.resets
-        counters.codeBytes = UInt64(translator.codeSize)
+        ownCounters.blocksTranslated = translator.translated
+        ownCounters.codeResets = translator.resets
+        ownCounters.codeBytes = UInt64(translator.codeSize)
         return true
     }
 }

@@ -65,8 +65,12 @@ extension Machine {
                         [
                             .init(name: "BlocksDecoded", value: $0.blocksDecoded),
                             .init(name: "BlocksInvalidated", value: $0.blocksInvalidated),
-                            .init(name: "BlocksTranslated", value: $0.blocksTranslated), .init(name: "BytesOfCode", value: $0.codeBytes),
+                            .init(name: "BlocksTranslated", value: $0.blocksTranslated),
+                            .init(name: "BytesOfBlocks", value: $0.blockBytes), .init(name: "BytesOfCode", value: $0.codeBytes),
                             .init(name: "CodeResets", value: $0.codeResets), .init(name: "Exceptions", value: $0.exceptions),
+                            .init(name: "ExitsAccess", value: $0.accessExits), .init(name: "ExitsFill", value: $0.fillExits),
+                            .init(name: "ExitsInstruction", value: $0.instructionExits), .init(name: "ExitsJump", value: $0.jumpExits),
+                            .init(name: "ExitsLimit", value: $0.limitExits), .init(name: "ExitsRegisters", value: $0.registerExits),
                             .init(name: "Interrupts", value: $0.interrupts),
                             .init(name: "TLBMisses", value: $0.tlbMisses),
                         ]

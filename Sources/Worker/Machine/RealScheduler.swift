@@ -5,8 +5,8 @@ import Synchronization
 
 /// Real mode: a thread per VP, all of them in parallel.
 final class RealScheduler: Scheduler, @unchecked Sendable {
-    /// A VP looks at its owner's flags at least this often.
-    private static let slice: UInt64 = 20_000
+    /// A VP looks at its owner's flags at least this often. The engine stops exactly there, which costs it the last instructions one by one.
+    private static let slice: UInt64 = 200_000
     private static let stackSize = 8 << 20
 
     private final class Runner: @unchecked Sendable {
