@@ -27,6 +27,7 @@ extension Interpreter {
             group.dirtyPages.mark(host)
             entry.pointee.write = entry.pointee.read
             entry.pointee.info &= ~TranslationEntry.unmarked
+            cache.noteStores(entry.pointee.info)
             return Place(physical: entry.pointee.info & ~0xfff | offset, host: host + Int(offset))
         }
         ownCounters.tlbMisses &+= 1

@@ -37,20 +37,34 @@ struct TranslationCache {
     /// those. More than there is room for: any may be one.
     private let local: UnsafeMutablePointer<UInt32>
     private static let localRoom: UInt32 = 1023
+    /// By a hash of the physical page: some entry lets stores through to it or may. Code that changes itself asks for that again and again.
+    private let stored: UnsafeMutablePointer<Bool>
+    private static let storedBits = 14
+    @inline(__always) private static func storedIndex(_ physical: UInt64) -> Int {
+        Int(truncatingIfNeeded: ((physical &>> 12) &* 0x9e37_79b9_7f4a_7c15) &>> UInt64(64 &- storedBits))
+    }
+    /// To be called when an entry gets a write tag, or may get one without being asked.
+    @inline(__always) func noteStores(_ physical: UInt64) { stored[Self.storedIndex(physical)] = true }
 
     /// `place`: zeroed room for `count` entries.
     init(at place: UnsafeMutableRawPointer) {
         entries = place.assumingMemoryBound(to: TranslationEntry.self)
         local = .allocate(capacity: Int(Self.localRoom) + 1)
         local.initialize(repeating: 0, count: Int(Self.localRoom) + 1)
+        stored = .allocate(capacity: 1 << Self.storedBits)
+        stored.initialize(repeating: false, count: 1 << Self.storedBits)
         flush(keepGlobal: false)
     }
 
-    func deallocate() { local.deallocate() }
+    func deallocate() {
+        local.deallocate()
+        stored.deallocate()
+    }
 
     /// Puts a translation where it belongs.
     func fill(_ index: Int, _ entry: TranslationEntry) {
         entries[index] = entry
+        if entry.write == entry.read || entry.info & TranslationEntry.unmarked != 0 { noteStores(entry.info) }
         if entry.info & TranslationEntry.global != 0 { return }
         let number = local[0]
         if number < Self.localRoom { local[Int(number) + 1] = UInt32(truncatingIfNeeded: index) }
@@ -91,9 +105,16 @@ struct TranslationCache {
 
     /// Takes back the right to store to a physical page without being asked.
     func revokeWrites(physicalPage: UInt64) {
-        for index in 0..<Self.count where entries[index].info & ~0xfff == physicalPage {
-            entries[index].write = Self.emptyTag(index)
-            entries[index].info &= ~TranslationEntry.unmarked
+        let bucket = Self.storedIndex(physicalPage)
+        if !stored[bucket] { return }
+        stored[bucket] = false
+        for index in 0..<Self.count where Self.storedIndex(entries[index].info) == bucket {
+            if entries[index].info & ~0xfff == physicalPage {
+                entries[index].write = Self.emptyTag(index)
+                entries[index].info &= ~TranslationEntry.unmarked
+            } else if entries[index].host != 0 {
+                stored[bucket] = true
+            }
         }
     }
 
