@@ -299,7 +299,7 @@ final class BlockCache {
         block.pointee.nativeIncoming = nil
     }
 
-    /// To be asked when the VP goes to sleep: more is kept than comfortable, and for 300 sleeps, with few instructions between them, under
+    /// To be asked when the VP goes to sleep: more is kept than comfortable, and for 50 sleeps, with few instructions between them, under
     /// 64 KiB came to it: an idle guest that has booted. Then everything is dropped once; what is in use is decoded again.
     func isStale(retired: UInt64) -> Bool {
         if used <= Self.comfortableSize { return false }
@@ -308,8 +308,8 @@ final class BlockCache {
             return false
         }
         settled.sleeps += 1
-        if settled.sleeps <= 300 { return false }
-        let isIdle = retired &- settled.retired < 300 * 100_000
+        if settled.sleeps <= 50 { return false }
+        let isIdle = retired &- settled.retired < 50 * 200_000
         settled = (used, retired, 0)
         return isIdle
     }
