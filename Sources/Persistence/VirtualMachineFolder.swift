@@ -58,7 +58,7 @@ package struct VirtualMachineFolder: Sendable {
     }
 
     package func write(_ configuration: VirtualMachineConfiguration, _ durability: Folder.Durability = .lasting) throws {
-        let document = try Document.encode(configuration)
+        let document = try ConfigurationDocument.shared.encode(configuration)
         guard document.count <= Self.longestConfiguration else {
             let (name, count) = (configuration.name, configuration.checkpoints.count)
             throw PersistenceError(

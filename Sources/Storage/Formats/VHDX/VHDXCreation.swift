@@ -36,8 +36,8 @@ extension VHDXImage {
                 .init(identifier: VHDXLayout.blockTableRegion, offset: table.lowerBound, length: tableLength, isRequired: true),
                 .init(identifier: VHDXLayout.metadataRegion, offset: metadata.lowerBound, length: unit, isRequired: true),
             ])
-            for offset in VHDXLayout.regionTableOffsets { try file.write(regions.bytes, at: offset) }
-            try file.write(items, at: metadata.lowerBound)
+            for offset in VHDXLayout.regionTableOffsets { try write(regions.bytes, to: file, at: offset) }
+            try write(items, to: file, at: metadata.lowerBound)
             if !isUnnamed { try file.synchronise() }
 
             var identifier = VHDXLayout.signature
@@ -45,6 +45,17 @@ extension VHDXImage {
             try file.write(identifier, at: 0)
             if !isUnnamed { try file.synchronise() }
         } catch { throw DiskFormatError(error, file: file.name) }
+    }
+
+    /// Writes what holds anything of tables that are zeros for the most part, into a file that is all zeros there.
+    private static func write(_ table: [UInt8], to file: any DiskFile, at offset: UInt64) throws(DiskError) {
+        let page = 4096
+        var start = 0
+        while start < table.count {
+            let end = min(start + page, table.count)
+            if table[start..<end].contains(where: { $0 != 0 }) { try file.write(Array(table[start..<end]), at: offset + UInt64(start)) }
+            start = end
+        }
     }
 
     /// Table and items; nil when the parent locator does not fit.
