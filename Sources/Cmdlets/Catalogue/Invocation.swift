@@ -28,8 +28,9 @@ public protocol Invocation: AnyObject, Sendable {
     func report(_ error: any Error) throws
     func warn(_ text: String)
     func verbose(_ text: String)
-    /// false under -WhatIf (after saying what would be done) and when the user, asked because of -Confirm, said no.
-    func shouldProcess(_ target: String, _ action: String) throws -> Bool
+    /// false under -WhatIf (after saying what would be done) and when the user, asked because of -Confirm, said no. `target` is made only
+    /// where it is said.
+    func shouldProcess(_ target: @autoclosure () throws -> String, _ action: String) throws -> Bool
     /// Asks; false: the user said no. Throws ConfirmationRequired where nobody can be asked.
     func confirm(_ question: String) throws -> Bool
     /// Throws when the user pressed Ctrl-C or a deadline passed; long waits call it at least every 100 ms.

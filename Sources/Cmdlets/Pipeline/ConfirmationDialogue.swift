@@ -23,7 +23,7 @@ final class ConfirmationDialogue {
     }
 
     /// Every target is asked about.
-    private var asks: Bool { isExplicit || (!isAnswered && asksByDefault) }
+    var asks: Bool { isExplicit || (!isAnswered && asksByDefault) }
 
     /// Throws `ConfirmationRequired` when the call would ask and nobody can be asked.
     func checkPossible() throws {

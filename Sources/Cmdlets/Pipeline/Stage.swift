@@ -169,6 +169,9 @@ final class Stage {
 
     private var isWhatIf: Bool { common.whatIf ?? preferences.whatIf }
 
+    /// Somebody reads what is to be worked on: under -WhatIf, or who is asked about it.
+    var saysTarget: Bool { isWhatIf || confirmation.asks }
+
     func shouldProcess(_ target: String, _ action: String) throws -> Bool {
         if isWhatIf {
             context.terminal.write("What if: Performing the operation \"\(action)\" on target \"\(target)\".\n")

@@ -35,8 +35,10 @@ final class StageInvocation: Invocation, @unchecked Sendable {
 
     func verbose(_ text: String) { if let task { task.post(.verbose(text)) } else { stage.verbose(text) } }
 
-    func shouldProcess(_ target: String, _ action: String) throws -> Bool {
+    func shouldProcess(_ target: @autoclosure () throws -> String, _ action: String) throws -> Bool {
         let stage = stage
+        guard stage.saysTarget else { return true }
+        let target = try target()
         guard let task else { return try stage.shouldProcess(target, action) }
         return try task.onCallingThread { try stage.shouldProcess(target, action) }
     }

@@ -16,8 +16,10 @@ extension Cmdlet {
         shouldProcess: true, confirms: .byBody,
         body: .perCall { invocation in
             let checkpoint = try invocation.oneCheckpoint()
-            let what = try checkpoint.machine.planRestore(checkpoint.id).plan(for: invocation.describe(checkpoint))
-            guard try invocation.shouldProcess(what, "Restore-VMSnapshot") else { return }
+            guard
+                try invocation.shouldProcess(
+                    try checkpoint.machine.planRestore(checkpoint.id).plan(for: invocation.describe(checkpoint)), "Restore-VMSnapshot")
+            else { return }
             guard try invocation.confirm("\(checkpoint.machine.name) will be what it was at “\(checkpoint.name)”; what it is now is lost.")
             else { return }
             try checkpoint.machine.applyCheckpoint(checkpoint.id) { (try? invocation.checkCancelled()) == nil }

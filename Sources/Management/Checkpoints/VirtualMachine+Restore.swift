@@ -14,7 +14,7 @@ extension VirtualMachine {
         // A checkpoint that cannot be applied must not cost the running guest.
         try checkRestorable(wanted, files().folder)
         _ = try before.forks(of: wanted.configuration, id: GUID())
-        if try files().folder.hasWorker() { try turnOff(force: true, isCancelled: isCancelled) }
+        try endRun(isCancelled: isCancelled)
         try writing("restored") { folder in
             let old = try folder.readConfiguration()
             guard let checkpoint = old.checkpoint(id) else { throw ManagementError.checkpointGone(name) }

@@ -21,6 +21,20 @@ extension VirtualMachine {
         }
     }
 
+    /// Cuts the power where a worker lives, without a look at what it does before. One that does not answer is ended.
+    func endRun(isCancelled: () -> Bool = { false }) throws {
+        guard try files().folder.hasWorker() else { return }
+        do {
+            try perform(.turnOff, seconds: 10, isCancelled: isCancelled)
+        } catch let error as ManagementError where error.identifier == "WorkerNotResponding" {
+            try endSilentWorker()
+        } catch {
+            // It stopped by itself meanwhile.
+            guard try files().folder.hasWorker() else { return }
+            throw error
+        }
+    }
+
     /// Saves the running or suspended VM; its worker ends.
     public func save(isCancelled: () -> Bool = { false }) throws { try perform(.save, seconds: 3_600, isCancelled: isCancelled) }
 
