@@ -54,6 +54,11 @@ package final class NetworkAdapter: VMBusDevice, @unchecked Sendable {
     /// Ends the waiting of late answers.
     private(set) var lateTimer: (any PartitionTimer)?
     var isLateTimerArmed = false
+    /// A machine that goes on finds its switch in a moment; until then its guest is not told that the link went. nil: it is told at once.
+    private var settledAt: UInt64?
+    private var settlingTimer: (any PartitionTimer)?
+    /// As long as a switch may be gone unseen.
+    private static let settling: UInt64 = 3_000_000_000
 
     // Room used again for each packet.
     var rangesScratch: [GuestRange] = []
@@ -66,6 +71,7 @@ package final class NetworkAdapter: VMBusDevice, @unchecked Sendable {
         offer = ChannelOffer(interfaceType: NVSP.interfaceType, interfaceInstance: settings.instance)
         control = RNDISControl(address: settings.address)
         lateTimer = pump.makeTimer(name: unitName + ".late") { [weak self] in self?.lateAnswersAreDue() }
+        settlingTimer = pump.makeTimer(name: unitName + ".link") { [weak self] in self?.run() }
     }
 
     deinit {
@@ -156,6 +162,7 @@ package final class NetworkAdapter: VMBusDevice, @unchecked Sendable {
         control.filter.formerAddress = former
         (sections, sendBuffer, toeplitz) = (nil, nil, nil)
         (controlMessages, owesSendTable, toldConnected, segmentsDelivered) = ([], false, false, 0)
+        settle()
     }
 
     /// In the middle of a guest's signal a turn is done that is likely small: one answer, one section given back. Where much moves, the
@@ -220,9 +227,19 @@ package final class NetworkAdapter: VMBusDevice, @unchecked Sendable {
     /// Tells the guest of a link that came or went since it was told last. Linux takes a link for up until told otherwise, and listens only
     /// once the interface is in use, that is when it has set a packet filter.
     private func tellLink() {
-        guard control.isInitialized, control.filter.bits != 0, toldConnected != isConnectedNow else { return }
-        toldConnected = isConnectedNow
+        let isConnected = isConnectedNow
+        guard control.isInitialized, control.filter.bits != 0, toldConnected != isConnected else { return }
+        if let settledAt, port != nil, isLinkEnabled, pump.clock.nanoseconds < settledAt {
+            settlingTimer?.arm(at: settledAt)
+            return
+        }
+        toldConnected = isConnected
         sendControl(RNDISControl.indication(toldConnected ? RNDIS.mediaConnect : RNDIS.mediaDisconnect))
+    }
+
+    /// The guest goes on with the link that it knew.
+    func settle() {
+        settledAt = toldConnected ? pump.clock.nanoseconds &+ Self.settling : nil
     }
 
     func dropReceiveBuffer() {

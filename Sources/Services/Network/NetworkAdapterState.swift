@@ -97,6 +97,7 @@ extension NetworkAdapter: StatefulUnit {
         isLateTimerArmed = state.lateDeadline != nil
         lateTimer?.arm(at: state.lateDeadline)
         if queues.contains(where: { $0?.late != nil }) { limitLateness() }
+        settle()
         pump.post { [weak self] in self?.run() }
     }
 }

@@ -8,11 +8,14 @@ import VMBusTestSupport
 @Suite("Network adapter: saved state")
 struct NetworkStateTests {
     /// The machine in another process: same memory, new server, adapter and port.
-    private func moved(_ machine: NetworkMachine) throws -> (bus: GuestBus, pump: ManualPump, port: FakePort, adapter: NetworkAdapter) {
+    private func moved(
+        _ machine: NetworkMachine, linkUp: Bool = true
+    ) throws -> (bus: GuestBus, pump: ManualPump, port: FakePort, adapter: NetworkAdapter) {
         let saved = try machine.bus.saved([machine.adapter])
         let bus = GuestBus(copying: machine.bus)
         let pump = bus.makePump()
         let port = FakePort()
+        port.isLinkUp = linkUp
         let adapter = NetworkAdapter(machine.adapter.settings, pump: pump, port: port)
         #expect(bus.server.add(adapter))
         try bus.restore(saved, [adapter])
@@ -60,6 +63,38 @@ struct NetworkStateTests {
         #expect(other.port.sent.count == 1 && twin.completed.last?.transaction == 80)
         #expect(twin.query(0x0101_0101) == PlainFrame.guest)
         #expect(other.adapter.statistics.total.receivedFrames == 40)
+    }
+
+    @Test("a restored guest is not told of a link that comes back in a moment; one that stays away goes", arguments: [true, false])
+    func link(comesBack: Bool) throws {
+        let machine = try NetworkMachine()
+        try machine.guest.start()
+        let other = try moved(machine, linkUp: false)
+        let twin = NetworkGuest(other.bus)
+        twin.channels = machine.guest.channels.map { other.bus.channel(copying: $0) }
+        (twin.version, twin.receiveAddress, twin.receivePages) = (
+            machine.guest.version, machine.guest.receiveAddress, machine.guest.receivePages
+        )
+        (twin.sectionSize, twin.sectionCount) = (machine.guest.sectionSize, machine.guest.sectionCount)
+        func pass(milliseconds: UInt64) {
+            other.bus.advance(milliseconds: milliseconds)
+            other.bus.run()
+            twin.poll()
+        }
+        pass(milliseconds: 1)
+        #expect(twin.links.isEmpty && !other.adapter.isConnected)
+        pass(milliseconds: 2_000)
+        if comesBack {
+            other.port.isLinkUp = true
+            other.pump.fire(other.port.descriptor)
+        }
+        pass(milliseconds: 2_000)
+        #expect(twin.links == (comesBack ? [] : [0x4001_000c]))
+        // From then on it hears of it at once.
+        other.port.isLinkUp.toggle()
+        other.pump.fire(other.port.descriptor)
+        pass(milliseconds: 1)
+        #expect(twin.links.last == (comesBack ? 0x4001_000c : 0x4001_000b))
     }
 
     @Test("a late answer is given after a restore as it would have been without")
