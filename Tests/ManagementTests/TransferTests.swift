@@ -136,6 +136,35 @@ import Testing
         #expect(try Folder(path: left).readFile("base.vhdx") == [1])
     }
 
+    /// A kill between the moment when the disks have their names and the one when the VM is there.
+    @Test func disksThatAKilledImportPlacedAreNoObstacleAndThoseOfAMachineAre() throws {
+        let fixture = try TransferFixture()
+        try fixture.machine.export(to: fixture.place)
+        var options = copying()
+        let disks = fixture.other.folder.path + "/disks"
+        options.diskDestination = disks
+        let place = disks + "/.partial-\(GUID())-x"
+        try Folder.make(path: place)
+        let left = try Folder(path: place)
+        for name in try Folder(path: fixture.export + "/Virtual Hard Disks").names() {
+            try left.replaceFile(name, with: [1, 2, 3])
+            #expect(link(left.path(of: name), disks + "/" + name) == 0)
+        }
+        // There is a VM that may have them.
+        try left.replaceFile(".owner", with: Array(fixture.place.utf8))
+        #expect(identifier { try fixture.other.host.importMachine(fixture.export, options) } == "DiskExists")
+        try left.replaceFile(".owner", with: Array((fixture.place + "/nowhere").utf8))
+        var held = try FileLock.take(".claim", in: left)
+        #expect(identifier { try fixture.other.host.importMachine(fixture.export, options) } == "DiskExists")
+        withExtendedLifetime(held) {}
+        held = nil
+        let copy = try fixture.other.host.importMachine(fixture.export, options)
+        #expect(try TransferFixture.contents(of: copy) == TransferFixture.contents(of: fixture.machine))
+        // The disks are one file each again.
+        var status = stat()
+        #expect(stat(try #require(copy.configuration().drives.first?.drive.path), &status) == 0 && status.st_nlink == 1)
+    }
+
     /// A disk where the third copy should go: nothing is left of the others, and it stays.
     @Test func aPlaceThatIsTakenIsLeftAlone() throws {
         let fixture = try TransferFixture()
@@ -205,6 +234,28 @@ import Testing
         let error = #expect(throws: PersistenceError.self) { try fixture.other.host.importMachine(fixture.export) }
         #expect(error?.identifier == "ExportNewer")
         #expect(error?.message.contains("version 7") == true && error?.message.contains("up to 1") == true)
+        try refuses(fixture, "ExportNewer", "version 7", "up to 1")
+    }
+
+    @Test func aNewerConfigurationIsOneIncompatibilityWithBothNumbers() throws {
+        let fixture = try TransferFixture()
+        try fixture.machine.export(to: fixture.place)
+        let current = VirtualMachineConfiguration.currentVersion
+        try fixture.edit("Virtual Machines/\(fixture.machine.id).json", "\"version\" : \(current)", "\"version\" : 99")
+        try refuses(fixture, "ConfigurationNewer", "version 99", "up to \(current)")
+        #expect(try fixture.other.host.compare(fixture.export).machine.name == fixture.machine.name)
+    }
+
+    /// The report has one line about the version, and what it says cannot be imported, nor after anything that is changed.
+    private func refuses(_ fixture: TransferFixture, _ wanted: String, _ words: String...) throws {
+        let report = try fixture.other.host.compare(fixture.export)
+        let found = try report.incompatibilities()
+        #expect(found.map(\.identifier) == [wanted])
+        for word in words { #expect(found.first?.message.contains(word) == true, "\(found)") }
+        try report.machine.configure { $0.notes = "changed" }
+        #expect(identifier { try fixture.other.host.importMachine(report) } == wanted)
+        #expect(identifier { try fixture.other.host.importMachine(fixture.export) } == wanted)
+        #expect(try fixture.other.host.machines().isEmpty)
     }
 
     @Test func aSavedMachineOfANewerVersionIsRefusedWithBothNumbers() throws {

@@ -35,30 +35,32 @@ extension VirtualMachine {
             }
         }
         let store = try files().store
-        var disks: [String] = []
+        var result = RemovedDisks()
         try store.locked {
             try writing("removed") { folder in
                 let drives = ((try? folder.readConfiguration()) ?? nil)?.drives ?? []
                 // What lies in the folder goes with it.
                 let images = drives.filter { $0.drive.kind == .hardDisk }.compactMap(\.drive.path)
-                disks = images.filter { !$0.hasPrefix(folder.folder.path + "/") }
+                let disks = images.filter { !$0.hasPrefix(folder.folder.path + "/") }
+                // Before the VM: cut off in between, it is there to be removed again, and no disk is left that nothing names.
+                result = try host.settleDisks(disks, of: id, deleting: deletingDisks)
                 try store.remove(id)
             }
         }
-        return try host.settleDisks(disks, deleting: deletingDisks)
+        return result
     }
 }
 
 extension VirtualMachineHost {
-    /// Deletes those disks of a removed VM that nobody else uses, or says which stay.
-    fileprivate func settleDisks(_ disks: [String], deleting: Bool) throws -> RemovedDisks {
+    /// Deletes those disks of a VM that goes that nobody else uses, or says which stay.
+    fileprivate func settleDisks(_ disks: [String], of machine: GUID, deleting: Bool) throws -> RemovedDisks {
         var result = RemovedDisks()
         for path in disks {
             guard deleting else {
                 result.kept.append(path)
                 continue
             }
-            if let user = try users(of: path).first {
+            if let user = try users(of: path).first(where: { $0.id != machine }) {
                 result.inUse[path] = user.name
                 continue
             }

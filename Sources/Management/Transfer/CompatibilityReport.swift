@@ -28,12 +28,13 @@ public final class CompatibilityReport: Sendable {
     private let host: VirtualMachineHost
     private let plan: PlannedMachine
 
-    /// `hashing`: reads every file. Errors of a folder that says nothing usable, or is of a newer version, are thrown.
+    /// `hashing`: reads every file. Errors of a folder that says nothing usable are thrown, and unless `keepsRefusal` those of one that is
+    /// of a newer version.
     init(
-        _ path: String, _ options: ImportOptions, host: VirtualMachineHost, hashing: Bool, isCancelled: @escaping () -> Bool,
-        progress: @escaping (Double, UInt64) -> Void
+        _ path: String, _ options: ImportOptions, host: VirtualMachineHost, hashing: Bool, keepsRefusal: Bool = false,
+        isCancelled: @escaping () -> Bool, progress: @escaping (Double, UInt64) -> Void
     ) throws {
-        source = try ImportSource(path, diskSource: options.diskSource)
+        source = try ImportSource(path, diskSource: options.diskSource, keepsRefusal: keepsRefusal)
         (self.path, self.options, self.host) = (source.path, options, host)
         damage = try Self.findDamage(source, hashing: hashing, isCancelled, progress)
         var planned = source.absoluteConfiguration
@@ -77,6 +78,11 @@ public final class CompatibilityReport: Sendable {
         var found: [Incompatibility] = []
         func add(_ identifier: String, _ message: String, _ source: Incompatibility.Source = .machine) {
             found.append(Incompatibility(identifier: identifier, message: message, source: source))
+        }
+        if let refusal = source.refusal {
+            // Nothing else is known of it.
+            add(refusal.identifier, refusal.message)
+            return found
         }
         if let store = try host.store() {
             let isTaken = try store.machineIds().contains(planned.id)

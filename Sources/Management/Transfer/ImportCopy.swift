@@ -14,6 +14,11 @@ final class ImportCopy {
     private let stage: Folder
     /// Disks, beneath where they will be.
     private let diskStage: Folder
+    /// Held as long as this object lives: the stage of disks is in use.
+    private let claim: FileLock
+    private static let claimName = ".claim"
+    /// In the stage: where the VM's folder will be when the disks are its own.
+    private static let ownerName = ".owner"
     private let madeDiskFolder: Bool
     /// Disks by their paths beneath the folder of disks.
     private var diskNames: [String] = []
@@ -35,6 +40,8 @@ final class ImportCopy {
         stageName = "\(Self.partialPrefix)\(configuration.id)-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
         stage = try store.folder.subfolder(stageName, make: true)
         diskStage = try disks.subfolder(stageName, make: true)
+        claim = try FileLock.wait(Self.claimName, in: diskStage)
+        try diskStage.replaceFile(Self.ownerName, with: Array(store.machinePath(configuration.id).utf8))
         if let memory = report.options.memoryDestination.map({ DiskOperations.absolutePath($0) }) {
             memoryPlace = (memory, configuration.id.description)
             configuration.snapshotFileLocation = memory
@@ -60,6 +67,30 @@ final class ImportCopy {
             path = "\(base)-\(number)"
         }
         return path
+    }
+
+    /// What would be copied, and where to; the id is drawn anew when it is done.
+    static func plan(_ report: CompatibilityReport, store: Store, host: VirtualMachineHost) -> [FileStep] {
+        let (configuration, source) = (report.configuration, report.source)
+        let wanted = paths(configuration, source)
+        let disks = report.options.diskDestination.map { DiskOperations.absolutePath($0) } ?? newPlace(configuration.name, host)
+        let machine = store.machinePath(configuration.id).without(configuration.id)
+        let memory = configuration.memoryPaths
+        let boot = bootPaths(configuration)
+        return source.files.filter { wanted.contains(source.absolutePath(of: $0.path)) }.map { file in
+            let from = source.absolutePath(of: file.path)
+            let prefix = ExportManifest.disksName + "/"
+            let place: String
+            if memory.contains(from) {
+                let folder = report.options.memoryDestination.map { DiskOperations.absolutePath($0) + "/<id>" }
+                place = (folder ?? "\(machine)/\(VirtualMachineFolder.checkpointsName)") + "/" + Paths.name(of: file.path)
+            } else if boot.contains(from) {
+                place = "\(machine)/\(VirtualMachineFolder.bootName)/\(Paths.name(of: file.path))"
+            } else {
+                place = disks + "/" + (file.path.hasPrefix(prefix) ? String(file.path.dropFirst(prefix.count)) : file.path)
+            }
+            return .copy(from, to: place, bytes: file.size)
+        }
     }
 
     private func copy(
@@ -103,6 +134,7 @@ final class ImportCopy {
             } else {
                 let prefix = ExportManifest.disksName + "/"
                 let relative = file.path.hasPrefix(prefix) ? String(file.path.dropFirst(prefix.count)) : file.path
+                removeAbandoned(relative)
                 guard !disks.exists(relative) else {
                     throw ManagementError(
                         "DiskExists", .resourceExists, "“\(disks.path(of: relative))” exists already; an import never replaces anything.",
@@ -116,6 +148,27 @@ final class ImportCopy {
             }
         }
         configuration.mapPaths { places[$0] ?? $0 }
+    }
+
+    /// Removes a disk that an import placed which was killed before its VM was there. It can be told from everything else: that import's
+    /// stage has the same file still, nobody holds the stage, and there is no VM where it says.
+    private func removeAbandoned(_ name: String) {
+        guard let wanted = Self.identity(disks.path(of: name)) else { return }
+        for other in (try? disks.names()) ?? [] where other.hasPrefix(Self.partialPrefix) && other != stageName {
+            guard let stage = try? disks.subfolder(other), let staged = Self.identity(stage.path(of: name)), staged == wanted,
+                let owner = try? stage.readFile(Self.ownerName, limit: 4096), owner.first == UInt8(ascii: "/"),
+                (try? FileLock.isHeld(Self.claimName, in: stage)) == false,
+                access(String(decoding: owner, as: UTF8.self), F_OK) != 0, errno == ENOENT
+            else { continue }
+            unlink(disks.path(of: name))
+            return
+        }
+    }
+
+    private static func identity(_ path: String) -> [UInt64]? {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return [UInt64(status.st_dev), UInt64(status.st_ino)]
     }
 
     private func copy(
@@ -166,8 +219,13 @@ final class ImportCopy {
         for name in diskNames {
             let path = disks.path(of: name)
             try Folder.make(path: Paths.folder(of: path))
-            let result = lv_disk_rename_new(AT_FDCWD, diskStage.path(of: name), path)
-            guard result == 0 else { throw PersistenceError.system(-result, "rename", path: path) }
+            // A second name, so that what a kill leaves from here on is found (`removeAbandoned`); the stage goes with this object.
+            if link(diskStage.path(of: name), path) != 0 {
+                guard errno != EEXIST else { throw PersistenceError.system(EEXIST, "make", path: path) }
+                // A file system without second names.
+                let result = lv_disk_rename_new(AT_FDCWD, diskStage.path(of: name), path)
+                guard result == 0 else { throw PersistenceError.system(-result, "rename", path: path) }
+            }
             placed.append(path)
         }
         disks.synchronize()

@@ -11,12 +11,15 @@ struct ImportSource {
     /// Its paths are relative to the folder, and each is one of `files`.
     let configuration: VirtualMachineConfiguration
     let files: [ExportManifest.File]
+    /// It was written by a newer program, and the configuration stands for one that cannot be read.
+    let refusal: (any DescribedError)?
     private let folder: Folder
     /// Disks lie there by their names.
     private let disks: Folder?
 
-    /// `path` is the folder or a document in it. Errors: `ExportNotFound`, `ExportUnreadable`, `ExportNewer`, `ConfigurationNewer`.
-    init(_ given: String, diskSource: String?) throws {
+    /// `path` is the folder or a document in it. Errors: `ExportNotFound`, `ExportUnreadable`, and unless `keepsRefusal` `ExportNewer` and
+    /// `ConfigurationNewer`.
+    init(_ given: String, diskSource: String?, keepsRefusal: Bool = false) throws {
         var place = DiskOperations.absolutePath(given)
         var status = stat()
         if stat(place, &status) == 0, status.st_mode & S_IFMT != S_IFDIR {
@@ -27,9 +30,16 @@ struct ImportSource {
         (path, self.folder) = (place, folder)
         disks = try diskSource.map { try Folder(path: DiskOperations.absolutePath($0)) }
         if folder.exists(ExportManifest.fileName) {
-            (configuration, files) = try Self.readExport(folder)
+            do {
+                (configuration, files) = try Self.readExport(folder)
+                refusal = nil
+            } catch let error as any DescribedError where keepsRefusal && ["ExportNewer", "ConfigurationNewer"].contains(error.identifier) {
+                configuration = Self.standIn(for: folder)
+                (files, refusal) = ([], error)
+            }
         } else if folder.exists(ImportDescription.fileName) {
             (configuration, files) = try ImportDescription.read(folder)
+            refusal = nil
         } else {
             throw ManagementError(
                 "ExportNotFound", .objectNotFound,
@@ -58,6 +68,18 @@ struct ImportSource {
                 action: "Use the newer program that wrote it; nothing was changed.", target: folder.path)
         }
         return (configuration, manifest.files)
+    }
+
+    /// A configuration with the name that the manifest says, as far as it can be read.
+    private static func standIn(for folder: Folder) -> VirtualMachineConfiguration {
+        var name = Paths.name(of: folder.path)
+        if let manifest: ExportManifest = try? read(
+            ExportManifest.fileName, folder.readFile(ExportManifest.fileName), folder, ExportManifest.currentVersion, ""),
+            (try? VirtualMachineConfiguration.check(name: manifest.name)) != nil
+        {
+            name = manifest.name
+        }
+        return VirtualMachineConfiguration(id: GUID(), name: name, creationTime: 0)
     }
 
     static func read<Value: Decodable>(

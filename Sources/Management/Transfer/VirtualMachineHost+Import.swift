@@ -4,14 +4,16 @@ import Persistence
 import Storage
 
 extension VirtualMachineHost {
-    /// Looks at what a folder would become as a VM here, and what stands in the way. Reads every file of an export.
+    /// Looks at what a folder would become as a VM here, and what stands in the way, a newer program that wrote it included. Reads every
+    /// file of an export.
     ///
-    /// Errors, beside those of reading: `ExportNotFound`, `ExportUnreadable`, `ExportNewer`, `ConfigurationNewer`.
+    /// Errors, beside those of reading: `ExportNotFound`, `ExportUnreadable`.
     public func compare(
         _ path: String, _ options: ImportOptions = ImportOptions(), isCancelled: @escaping @Sendable () -> Bool = { false },
         progress: @escaping @Sendable (Double, UInt64) -> Void = { _, _ in }
     ) throws -> CompatibilityReport {
-        try CompatibilityReport(path, options, host: self, hashing: true, isCancelled: isCancelled, progress: progress)
+        try CompatibilityReport(
+            path, options, host: self, hashing: true, keepsRefusal: true, isCancelled: isCancelled, progress: progress)
     }
 
     /// Imports a VM from a folder. All files are compared with their hashes first or, where they are copied, on the way; the VM then appears
@@ -33,6 +35,20 @@ extension VirtualMachineHost {
         progress: @escaping @Sendable (Double, UInt64) -> Void = { _, _ in }
     ) throws -> VirtualMachine {
         try importMachine(report, isFresh: false, isCancelled, progress)
+    }
+
+    /// What `importMachine` would do to files, without a look at what is in them. Throws the first incompatibility.
+    public func planImport(_ path: String, _ options: ImportOptions = ImportOptions()) throws -> [FileStep] {
+        try planImport(
+            CompatibilityReport(path, options, host: self, hashing: false, isCancelled: { false }, progress: { _, _ in }))
+    }
+
+    /// The same for what a report has found to fit.
+    public func planImport(_ report: CompatibilityReport) throws -> [FileStep] {
+        try check(report)
+        let name = report.configuration.name
+        guard report.options.copies else { return [.remark("“\(name)” uses the files where they are")] }
+        return ImportCopy.plan(report, store: try existingStore(), host: self)
     }
 
     private func importMachine(
