@@ -1,3 +1,4 @@
+import Management
 import Storage
 
 extension Cmdlet {
@@ -21,7 +22,15 @@ extension Cmdlet {
         shouldProcess: true, confirms: .byBody,
         body: .perCall { invocation in
             let destination = invocation.string("DestinationPath").map { DiskOperations.absolutePath($0) }
-            try invocation.forEachDisk("Merge-VHD") { path in
+            let plan: (String) throws -> [FileStep] = { path in
+                let chain = try invocation.withDisks("Looking at \(path)") { try $0.chain(of: path) }
+                guard chain.count > 1 else { return [] }
+                let end = destination.flatMap { wanted in chain.firstIndex { $0.path == wanted } } ?? 1
+                let gone = chain[..<end]
+                return gone.map { FileStep.merge($0.path, into: chain[end].path, bytes: $0.fileSize) }
+                    + gone.map { .delete($0.path, bytes: $0.fileSize) }
+            }
+            try invocation.forEachDisk("Merge-VHD", plan: plan) { path in
                 let into = destination ?? "its parent"
                 guard try invocation.isOn("Force") || invocation.confirm("\(path) will be merged into \(into) and removed.") else { return }
                 let result = try invocation.withDisks("Merging \(path)", source: path) { disks in

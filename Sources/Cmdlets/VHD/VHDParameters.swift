@@ -47,11 +47,13 @@ extension Invocation {
     }
 
     /// Acts on each file of -Path: a failure is reported and the next one follows.
-    func forEachDisk(_ action: String, _ body: (String) throws -> Void) throws {
+    func forEachDisk(
+        _ action: String, plan: (String) throws -> [FileStep] = { _ in [] }, _ body: (String) throws -> Void
+    ) throws {
         for value in list("Path") ?? [] {
             do {
                 let path = DiskOperations.absolutePath(value.text)
-                guard try shouldProcess(path, action) else { continue }
+                guard try shouldProcess(try plan(path).plan(for: path), action) else { continue }
                 try body(path)
             } catch {
                 try report(error)

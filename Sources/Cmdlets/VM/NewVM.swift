@@ -143,7 +143,11 @@ extension Invocation {
     fileprivate func makeClones(of checkpoint: Value?, _ name: String) throws {
         let checkpoint = try Self.checkpoint(checkpoint, cmdlet.name)
         let names = integer("Count").map { count in (1...count).map { "\(name)-\($0)" } } ?? [name]
-        let wanted = try names.filter { try shouldProcess("\($0), a clone of \(describe(checkpoint))", cmdlet.name) }
+        let wanted = try names.filter { name in
+            try shouldProcess(
+                try context.host.planClone(checkpoint.id, of: checkpoint.machine).plan(for: "\(name), a clone of \(describe(checkpoint))"),
+                cmdlet.name)
+        }
         for machine in try context.host.clone(checkpoint.id, of: checkpoint.machine, names: wanted) {
             try emit(.object(VirtualMachineObject(machine)))
         }

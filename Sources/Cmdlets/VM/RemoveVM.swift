@@ -13,7 +13,12 @@ extension Cmdlet {
         ],
         output: "VirtualMachine",
         examples: [Example("Remove-VM web01 -Force", "Removes web01 without asking.")],
-        shouldProcess: true, confirms: .always("will be removed with its folder."),
+        shouldProcess: true,
+        plan: { invocation, target in
+            let machine = try target.virtualMachine()
+            return try machine.planRemove(deletingDisks: invocation.isOn("DeleteDisks")).plan(for: machine.name)
+        },
+        confirms: .always("will be removed with its folder."),
         body: .perTarget(parameters: ["Name", "VM"]) { invocation, target in
             let terminal = invocation.terminal
             let activity = "Merging the disks of \(target.displayName)"

@@ -71,13 +71,15 @@ extension Cmdlet {
         body: .perCall { invocation in
             for checkpoint in try invocation.checkpointsToExport() {
                 do {
-                    let plan = try checkpoint.machine.planExport(ofCheckpoint: checkpoint.id, to: invocation.string("Path") ?? ".")
-                    guard try invocation.shouldProcess(plan.plan(for: invocation.describe(checkpoint)), "Export-VMSnapshot") else {
-                        continue
-                    }
+                    let path = invocation.string("Path") ?? "."
+                    guard
+                        try invocation.shouldProcess(
+                            try checkpoint.machine.planExport(ofCheckpoint: checkpoint.id, to: path)
+                                .plan(for: invocation.describe(checkpoint)), "Export-VMSnapshot")
+                    else { continue }
                     try invocation.withTransferProgress("Exporting \(checkpoint.name)") { isCancelled, progress in
                         _ = try checkpoint.machine.exportCheckpoint(
-                            checkpoint.id, to: invocation.string("Path") ?? ".", isCancelled: isCancelled, progress: progress)
+                            checkpoint.id, to: path, isCancelled: isCancelled, progress: progress)
                     }
                     try invocation.passthru(checkpoint)
                 } catch {

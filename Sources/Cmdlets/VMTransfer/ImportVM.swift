@@ -29,7 +29,8 @@ extension Cmdlet {
             let host = invocation.context.host
             let report = try invocation.list("CompatibilityReport").map { try CompatibilityReportObject.of($0.first, "Import-VM") }
             let path = report?.path ?? invocation.string("Path") ?? ""
-            guard try invocation.shouldProcess(path, "Import-VM") else { return }
+            let plan = { try report.map { try host.planImport($0) } ?? host.planImport(path, invocation.importOptions) }
+            guard try invocation.shouldProcess(try plan().plan(for: path), "Import-VM") else { return }
             let machine = try invocation.withTransferProgress("Importing \(path)") { isCancelled, progress in
                 if let report { return try host.importMachine(report, isCancelled: isCancelled, progress: progress) }
                 return try host.importMachine(path, invocation.importOptions, isCancelled: isCancelled, progress: progress)

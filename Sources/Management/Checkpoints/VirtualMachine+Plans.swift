@@ -52,7 +52,7 @@ extension VirtualMachine {
             steps.append(
                 .delete(
                     folder.folder.path(of: VirtualMachineFolder.savedStateName),
-                    bytes: size(of: folder.folder.path(of: VirtualMachineFolder.savedStateName))))
+                    bytes: FileStep.bytesOnDisk(folder.folder.path(of: VirtualMachineFolder.savedStateName))))
         }
         var new = old
         new.announce(forks)
@@ -61,16 +61,17 @@ extension VirtualMachine {
         (new.past, new.savedMemory) = (past, checkpoint.memory)
         new.follow(forks)
         new.past?.current = id
-        return steps + ImageTree.plan(for: new).map { fileStep($0) }
+        return steps + ImageTree.plan(for: new).map { FileStep($0) }
     }
 
     /// What `removeCheckpoints` would do.
     public func planRemoval(of ids: Set<GUID>) throws -> [FileStep] {
         let old = try configuration()
+        try checkRemovable(ids, of: old)
         var new = old
         new.removeCheckpoints(ids)
         let memory = try old.memoryPaths.subtracting(new.memoryPaths).sorted().map { try absolutePath(ofMemory: $0) }
-        return ImageTree.plan(for: new).map { fileStep($0) } + memory.map { .delete($0, bytes: size(of: $0)) }
+        return ImageTree.plan(for: new).map { FileStep($0) } + memory.map { .delete($0, bytes: FileStep.bytesOnDisk($0)) }
     }
 
     /// What `export` would do.
@@ -103,7 +104,7 @@ extension VirtualMachine {
         var (steps, known) = ([FileStep](), Set<String>())
         func add(_ source: String, _ folder: String) {
             guard known.insert(source).inserted else { return }
-            steps.append(.copy(source, to: "\(path)/\(folder)/\(Paths.name(of: source))", bytes: size(of: source)))
+            steps.append(.copy(source, to: "\(path)/\(folder)/\(Paths.name(of: source))", bytes: FileStep.bytesOnDisk(source)))
         }
         for placed in configuration.drives + configuration.checkpoints.flatMap(\.configuration.drives) {
             guard let image = placed.drive.path else { continue }
@@ -116,24 +117,30 @@ extension VirtualMachine {
         }
         return steps
     }
+}
 
-    private func fileStep(_ step: ImageTree.Step) -> FileStep {
-        switch step {
-        case .remove(let image): .delete(image.path, bytes: size(of: image.path))
-        case .merge(let child, let parent, _): .merge(child.path, into: parent, bytes: size(of: child.path))
+extension VirtualMachineHost {
+    /// What `clone` would do for one of the clones.
+    public func planClone(_ checkpoint: GUID, of machine: VirtualMachine) throws -> [FileStep] {
+        guard let checkpoint = try machine.configuration().checkpoint(checkpoint) else {
+            throw ManagementError.checkpointGone(machine.name)
         }
-    }
-
-    /// Bytes of the host's disk that a file takes; 0: it is not there.
-    private func size(of path: String) -> UInt64 {
-        var status = stat()
-        return stat(path, &status) == 0 ? UInt64(clamping: status.st_blocks) * 512 : 0
+        let folder = try machine.files().folder
+        try machine.checkRestorable(checkpoint, folder)
+        let id = GUID()
+        let place = try existingStore().machinePath(id)
+        var copy = checkpoint.configuration
+        copy.id = id
+        let forks = try copy.forks(of: checkpoint.configuration, id: id, folder: place + "/" + VirtualMachineFolder.disksName)
+        let memory = try checkpoint.memory.map { FileStep.remark("goes on from \(try machine.absolutePath(ofMemory: $0.path))") }
+        return [.remark("makes \(place.without(id))")] + forks.map { .write($0.image.path.without(id), bytes: nil) }
+            + [memory].compactMap(\.self)
     }
 }
 
 extension String {
     /// A name that is drawn anew when the work is done.
-    fileprivate func without(_ id: GUID) -> String {
+    func without(_ id: GUID) -> String {
         split(separator: id.description, omittingEmptySubsequences: false).joined(separator: "<id>")
     }
 }

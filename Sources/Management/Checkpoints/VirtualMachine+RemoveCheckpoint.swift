@@ -31,10 +31,7 @@ extension VirtualMachine {
             let lock = try folder.lockConfiguration(seconds: Self.patienceOfStore, isCancelled: isCancelled)
             defer { withExtendedLifetime(lock) {} }
             let configuration = try configuration()
-            for id in ids where configuration.checkpoint(id) == nil { throw ManagementError.checkpointGone(name) }
-            let memory = try configuration.memoryPaths.map { try absolutePath(ofMemory: $0) }
-            let shared = try host.filesSharedWithOthers(configuration, memory: memory)
-            try checkUnused(ids, of: configuration, shared)
+            let shared = try checkRemovable(ids, of: configuration)
             if try folder.hasWorker() {
                 let request = RemoveCheckpointsRequest(ids: ids.sorted(), shared: shared.keys.sorted())
                 if try askIfRunning(request, seconds: Self.left(until: end), isCancelled: isCancelled) != nil { return }
@@ -53,6 +50,16 @@ extension VirtualMachine {
                 }
             }
         }
+    }
+
+    /// Throws when one of the checkpoints is not there or is in use; gives what other VMs stand on.
+    @discardableResult
+    func checkRemovable(_ ids: Set<GUID>, of configuration: VirtualMachineConfiguration) throws -> [String: String] {
+        for id in ids where configuration.checkpoint(id) == nil { throw ManagementError.checkpointGone(name) }
+        let memory = try configuration.memoryPaths.map { try absolutePath(ofMemory: $0) }
+        let shared = try host.filesSharedWithOthers(configuration, memory: memory)
+        try checkUnused(ids, of: configuration, shared)
+        return shared
     }
 
     private func checkUnused(_ ids: Set<GUID>, of configuration: VirtualMachineConfiguration, _ shared: [String: String]) throws {
