@@ -139,4 +139,25 @@ describe("a guest's past", function()
         ask(vm, "until [ -b /dev/sda ]; do usleep 100000; done")
         assert.are.equal(last, sum(vm))
     end)
+
+    it("is kept by itself as it was at each start", function()
+        Set-VM{ VM = vm, AutomaticCheckpointsEnabled = true }
+        local function boot()
+            Start-VM(vm)
+            Wait-VM{ VM = vm, For = "Console", Pattern = "== ready ==", Timeout = 120 }
+            ask(vm, "until [ -b /dev/sda ]; do usleep 100000; done")
+        end
+        local atStart = sum(vm)
+        Stop-VM(vm, { TurnOff = true, Force = true })
+        boot()
+        write(vm, 5)
+        assert.are_not.equal(atStart, sum(vm))
+        local made = Get-VMSnapshot(vm)
+        assert.are.equal(1, #made)
+        Restore-VMSnapshot{ Name = made[1].Name, VMName = "past", Confirm = false }
+        assert.are.equal("Off", vm.State)
+        Set-VM{ VM = vm, AutomaticCheckpointsEnabled = false }
+        boot()
+        assert.are.equal(atStart, sum(vm))
+    end)
 end)

@@ -121,6 +121,62 @@ import Testing
         #expect(check.status == 0, "\(check.output)\(check.errors)")
     }
 
+    @Test("an automatic checkpoint holds what the disk held when the VM was started; the next start's, what it holds then")
+    func automatic() throws {
+        let bench = try Bench()
+        try bench.machine.configure { ($0.automaticCheckpoints, $0.checkpointType) = (true, "Standard") }
+        let start = [UInt8](repeating: 1, count: Self.size)
+        try bench.write(start, at: 0)
+        func run(writing byte: UInt8, at offset: Int) throws -> VirtualMachineConfiguration.Checkpoint {
+            try bench.machine.start()
+            try bench.machine.turnOff()
+            // The disk that it had while it ran.
+            try bench.write([UInt8](repeating: byte, count: 4096), at: offset)
+            let made = try bench.machine.checkpoints()
+            #expect(made.count == 1)
+            return try #require(made.first)
+        }
+        let first = try run(writing: 2, at: 0)
+        #expect(first.isAutomatic == true && first.memory == nil)
+        #expect(try bench.read(first.configuration) == start)
+        // As a program of others reads it.
+        if FileManager.default.isExecutableFile(atPath: "/usr/bin/qemu-img") {
+            let raw = bench.test.folder.path + "/foreign.raw"
+            let (image, disk) = (try bench.image(first.configuration), "/usr/bin/qemu-img")
+            #expect(image == bench.disk)
+            #expect(try ForeignProgram.run(disk, ["convert", "-U", "-f", "vhdx", "-O", "raw", image, raw]).status == 0)
+            #expect(try Array(Data(contentsOf: URL(fileURLWithPath: raw))) == start)
+        }
+        // The next start has one of its own in place of it.
+        var present = try bench.read(bench.machine.configuration())
+        #expect(present.prefix(4097) == [UInt8](repeating: 2, count: 4096) + [1])
+        let second = try run(writing: 3, at: 8192)
+        #expect(second.id != first.id)
+        #expect(try bench.read(second.configuration) == present)
+        try bench.machine.applyCheckpoint(second.id)
+        #expect(try bench.machine.status().state == .off)
+        #expect(try bench.read(bench.machine.configuration()) == present)
+        // Back at the start's instant, the VM goes on from there.
+        present.replaceSubrange(0..<2, with: [9, 9])
+        try bench.write([9, 9] + present[2..<512], at: 0)
+        try bench.machine.removeCheckpoints([second.id])
+        #expect(try bench.read(bench.machine.configuration()) == present)
+        #expect(bench.files == ["disk.vhdx"])
+    }
+
+    @Test("the document of a VM with many checkpoints is the same whichever of them was written before")
+    func document() throws {
+        let bench = try Bench()
+        for round in 0..<3 {
+            let made = try bench.machine.makeCheckpoint(named: "\"checkpoints\" : [ ] \(round)").checkpoint
+            try bench.machine.renameCheckpoint(made.id, to: "renamed ] \(round)")
+            let folder = try #require(try Store.open(path: bench.test.host.storePath, create: false)?.machine(bench.machine.id))
+            let written = try folder.folder.readFile(VirtualMachineFolder.configurationName)
+            #expect(written == (try Document.encode(bench.machine.configuration())))
+        }
+        #expect(try bench.machine.configuration().checkpoints.count == 3)
+    }
+
     @Test("clones stand on a checkpoint, which cannot be removed while they do, and write nothing into it")
     func clones() throws {
         let bench = try Bench()
@@ -355,6 +411,19 @@ import Testing
         #expect(Set(copied) == [bench.disk, try bench.image(second.configuration), now, bench.test.kernel])
         let ofFirst = try machine.planExport(ofCheckpoint: first.id, to: bench.test.folder.path + "/exports")
         #expect(ofFirst.count == 2)
+        let whole = try machine.planRemove()
+        guard whole.count == 6, case .merge(_, bench.disk, _) = whole[0], case .delete(now, _) = whole[3],
+            case .delete("\(bench.test.host.storePath)/vms/\(machine.id)", let kept) = whole[4]
+        else { throw Unexpected(steps: whole) }
+        #expect(kept > 0 && whole[5] == .remark("leaves \(bench.disk)"))
+        guard case .delete(bench.disk, _) = try machine.planRemove(deletingDisks: true).last else { throw Unexpected(steps: whole) }
+        let cloning = try bench.test.host.planClone(first.id, of: machine)
+        #expect(cloning.count == 2 && cloning[1] == .write(bench.test.host.storePath + "/vms/<id>/disks/disk_<id>.avhdx", bytes: nil))
+        let clone = try #require(try bench.test.host.clone(first.id, of: machine, names: ["clone"]).first)
+        #expect(identifier { try machine.planRemove() } == "CheckpointInUse")
+        #expect(identifier { try machine.planRemoval(of: [first.id]) } == "CheckpointInUse")
+        try clone.remove()
+        try machine.configure { $0.past?.shared = nil }
         try machine.configure { $0.checkpointType = "Disabled" }
         #expect(identifier { try machine.planCheckpoint() } == "CheckpointsDisabled")
         try machine.configure { $0.checkpointType = before.0.checkpointType }
