@@ -59,6 +59,17 @@ extension VirtualMachineFolder {
         return VirtualMachineConfiguration.MemoryImage(path: "\(Self.checkpointsName)/\(name)")
     }
 
+    /// True for a memory file in the VM's folder that only its next start needs.
+    package func isOfNoCheckpoint(_ path: String, _ configuration: VirtualMachineConfiguration) -> Bool {
+        path.hasPrefix(Self.checkpointsName + "/") && !configuration.checkpoints.contains { $0.memory?.paths.contains(path) == true }
+    }
+
+    /// Deletes a memory file in the VM's folder.
+    package func removeMemory(_ path: String) {
+        guard path.hasPrefix(Self.checkpointsName + "/") else { return }
+        try? folder.subfolder(Self.checkpointsName).remove(String(path.dropFirst(Self.checkpointsName.count + 1)))
+    }
+
     /// Deletes memory files that the configuration does not name. Call where no checkpoint is being made.
     package func removeUnusedMemory(_ configuration: VirtualMachineConfiguration) {
         let used = Set(configuration.memoryPaths.compactMap { $0.split(separator: "/").last.map(String.init) })

@@ -58,6 +58,27 @@ package struct VirtualMachineFolder: Sendable {
     }
 
     package func write(_ configuration: VirtualMachineConfiguration, _ durability: Folder.Durability = .lasting) throws {
+        let document = try encode(configuration)
+        try folder.replaceFile(Self.configurationName, with: document, durability)
+        DecodedConfigurations.shared.keep(configuration, as: document)
+    }
+
+    /// Writes a configuration that `body` makes true: it runs when the document has its room on the host's disk, gives what shall be in it,
+    /// and the document takes the old one's place when it has returned. What it throws leaves the old one.
+    package func write(_ configuration: VirtualMachineConfiguration, making body: () throws -> VirtualMachineConfiguration) throws {
+        let document = try encode(configuration)
+        try folder.replaceFile(Self.configurationName) { file in
+            try file.write(document)
+            try file.synchronize()
+            let final = try encode(try body())
+            guard final != document else { return }
+            try file.truncate(to: 0)
+            lseek(file.descriptor, 0, SEEK_SET)
+            try file.write(final)
+        }
+    }
+
+    private func encode(_ configuration: VirtualMachineConfiguration) throws -> [UInt8] {
         let document = try ConfigurationDocument.shared.encode(configuration)
         guard document.count <= Self.longestConfiguration else {
             let (name, count) = (configuration.name, configuration.checkpoints.count)
@@ -66,8 +87,7 @@ package struct VirtualMachineFolder: Sendable {
                 "The configuration of “\(name)” with its \(count) checkpoints would be longer than \(Self.longestConfiguration >> 20) MiB.",
                 action: "Remove checkpoints that are not needed: Remove-VMSnapshot -VMName \(name).", target: name)
         }
-        try folder.replaceFile(Self.configurationName, with: document, durability)
-        DecodedConfigurations.shared.keep(configuration, as: document)
+        return document
     }
 
     /// nil when there is none, or none that can be read (a worker was killed while it wrote its first one).

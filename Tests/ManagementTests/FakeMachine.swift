@@ -77,13 +77,14 @@ final class FakeMachine: MachineControlling {
 
     func turnOff() throws { change(.off) }
 
-    func save(to descriptor: Int32) throws {
+    func save(to descriptor: Int32, buildsOnLast: Bool) throws -> Bool {
         let text = Array(String(inside.withLock { $0.counter }).utf8)
         guard write(descriptor, text, text.count) == text.count else { throw Refused() }
         change(.saved)
+        return buildsOnLast
     }
 
-    func restore(from descriptor: Int32, buildingOn ancestors: [Int32]) throws {
+    func restore(from descriptor: Int32, buildingOn ancestors: [Int32], goesAway: Bool) throws {
         var text = [UInt8](repeating: 0, count: 20)
         let count = pread(descriptor, &text, text.count, 0)
         guard let counter = UInt64(String(decoding: text.prefix(max(0, count)), as: UTF8.self)) else { throw Refused() }

@@ -151,6 +151,60 @@ import Testing
         rmdir(obstacle)
     }
 
+    @Test func aMachineWithACheckpointSavesWhatHasChangedSince() throws {
+        func files() throws -> [String] { try Folder(path: test.path(machine, "checkpoints")).names().sorted() }
+        try machine.start()
+        let checkpoint = try machine.makeCheckpoint(named: "one").checkpoint
+        let memory = try #require(checkpoint.memory)
+        for _ in 0..<3 {
+            try machine.save()
+            let saved = try #require(try machine.configuration().savedMemory)
+            #expect(saved.parents == memory.paths && saved.path != memory.path)
+            #expect(try machine.status().state == .saved && !folder().hasSavedState)
+            #expect(try files().count == 2)
+            // It goes on, and what was saved for that is gone.
+            try machine.start()
+            #expect(try machine.status().state == .running && machine.configuration().savedMemory == nil)
+            #expect(try files().count == 1)
+        }
+        // A checkpoint of the saved machine keeps it.
+        try machine.save()
+        let second = try machine.makeCheckpoint(named: "two").checkpoint
+        #expect(second.memory?.parents == memory.paths)
+        try machine.start()
+        #expect(try files().count == 2)
+        try machine.save()
+        #expect(try machine.configuration().savedMemory?.parents == second.memory?.paths)
+        // Thrown away, or with nothing to build on, it is as ever.
+        try machine.removeSavedState()
+        #expect(try files().count == 2 && machine.status().state == .off)
+        try machine.removeCheckpoints(Set(machine.checkpoints().map(\.id)))
+        #expect(try files().isEmpty)
+        try machine.start()
+        try machine.save()
+        #expect(try folder().hasSavedState && machine.configuration().savedMemory == nil)
+    }
+
+    @Test func aSavedMachineOutlivesTheCheckpointThatItsMemoryStandsOn() throws {
+        try machine.start()
+        let checkpoint = try machine.makeCheckpoint(named: "one").checkpoint
+        try machine.save()
+        try machine.removeCheckpoints([checkpoint.id])
+        let saved = try #require(try machine.configuration().savedMemory)
+        #expect(saved.parents == checkpoint.memory?.paths)
+        try machine.export(to: test.folder.path + "/exports")
+        let copy = try TestHost().host
+        var options = ImportOptions()
+        options.copies = true
+        let imported = try copy.importMachine(test.folder.path + "/exports/web01", options)
+        #expect(try imported.status().state == .saved && imported.configuration().savedMemory?.parents.count == 1)
+        for one in [machine, imported] {
+            try one.start()
+            #expect(try one.status().state == .running)
+            try one.turnOff()
+        }
+    }
+
     @Test func theDisksOfAnAutomaticCheckpointAreMergedByTheWorker() throws {
         try addDisk()
         try machine.configure { $0.automaticCheckpoints = true }

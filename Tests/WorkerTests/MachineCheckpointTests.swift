@@ -273,4 +273,34 @@ struct MachineCheckpointTests {
         try restore(target, row[...])
         #expect(try target.stateHash() == row[0].figures.stateHash)
     }
+
+    @Test("a machine saves what has changed since its checkpoint, time and again, and goes on from there", arguments: [false, true])
+    func savedChanges(exact: Bool) throws {
+        let bench = MachineBench()
+        var machine = try hammer(bench, exact: exact, processors: 1)
+        defer { machine.close() }
+        try machine.start()
+        #expect(bench.wait { _ in machine.status().instructions > 2_000_000 })
+        let row = [try checkpoint(machine, on: [])]
+        for round in 0..<4 {
+            let count = machine.status().instructions
+            #expect(bench.wait { _ in machine.status().instructions > count + 200_000 })
+            try machine.pause()
+            let hash = try machine.stateHash()
+            let file = NamelessFile()
+            let parents = try machine.save(to: file.descriptor, parent: row[0].reference)
+            #expect(parents.map(\.identity) == [row[0].figures.identity], "round \(round)")
+            machine.close()
+            machine = try hammer(bench, exact: exact, processors: 1)
+            try machine.restore(from: file.descriptor, parents: [row[0].file.descriptor], goesAway: true)
+            #expect(try machine.stateHash() == hash)
+            #expect(machine.imageIdentity == row[0].figures.identity)
+            try machine.resume()
+        }
+        // A full one is its own, and leaves nothing to build on.
+        let file = NamelessFile()
+        #expect(try machine.save(to: file.descriptor).isEmpty)
+        try machine.restore(from: file.descriptor, parents: [], goesAway: true)
+        #expect(machine.imageIdentity == nil)
+    }
 }

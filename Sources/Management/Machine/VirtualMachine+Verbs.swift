@@ -54,6 +54,7 @@ extension VirtualMachine {
             if var configuration, configuration.savedMemory != nil {
                 configuration.savedMemory = nil
                 try folder.write(configuration)
+                folder.removeUnusedMemory(configuration)
             }
             folder.folder.synchronize()
             let initiator = CurrentUser.initiator

@@ -176,8 +176,9 @@ struct ImportSource {
     }
 
     private func damaged(_ what: String) -> ManagementError {
+        // What it says may be a sentence already.
         ManagementError(
-            "ExportDamaged", .invalidData, "The export in “\(path)” is not whole: \(what).",
+            "ExportDamaged", .invalidData, "The export in “\(path)” is not whole: \(what.hasSuffix(".") ? String(what.dropLast()) : what).",
             action: "Copy it again from where it was made; nothing was changed.", target: path)
     }
 

@@ -54,7 +54,14 @@ extension Machine: MachineControlling {
         try virtualProcessors(registers: registers)
     }
 
-    package func restore(from descriptor: Int32, buildingOn ancestors: [Int32]) throws { try restore(from: descriptor, parents: ancestors) }
+    package func save(to descriptor: Int32, buildsOnLast: Bool) throws -> Bool {
+        let last = buildsOnLast ? imageIdentity.map { MemoryImageReference(name: "the checkpoint before", identity: $0) } : nil
+        return try !save(to: descriptor, parent: last).isEmpty
+    }
+
+    package func restore(from descriptor: Int32, buildingOn ancestors: [Int32], goesAway: Bool) throws {
+        try restore(from: descriptor, parents: ancestors, goesAway: goesAway)
+    }
 
     /// As asked for by the control side; tests start paused.
     package func start() throws { try start(paused: false) }

@@ -12,10 +12,13 @@ package protocol MachineControlling: AnyObject, Sendable {
     func resume() throws
     func reset() throws
     func turnOff() throws
-    /// running or paused → saved; on error back to the state before. The file's durability is the caller's.
-    func save(to descriptor: Int32) throws
-    /// off → paused. `ancestors`: the images that the one in `descriptor` builds on, nearest first.
-    func restore(from descriptor: Int32, buildingOn ancestors: [Int32]) throws
+    /// running or paused → saved; on error back to the state before. The file's durability is the caller's. `buildsOnLast`: the checkpoint
+    /// that the machine made or was restored from last is there still, and the file may hold only what has changed since; tells whether it
+    /// does.
+    func save(to descriptor: Int32, buildsOnLast: Bool) throws -> Bool
+    /// off → paused. `ancestors`: the images that the one in `descriptor` builds on, nearest first. `goesAway`: that one will not be there
+    /// for the next to build on.
+    func restore(from descriptor: Int32, buildingOn ancestors: [Int32], goesAway: Bool) throws
     /// Ends all threads; the delegate hears nothing after it has returned.
     func close()
     /// Takes what fits into the port's queue and says how many bytes that was.

@@ -92,7 +92,7 @@ extension WorkerInstance {
     }
 
     /// The image that the next one may build on.
-    private func memoryBase(_ configuration: VirtualMachineConfiguration) -> VirtualMachineConfiguration.MemoryImage? {
+    func memoryBase(_ configuration: VirtualMachineConfiguration) -> VirtualMachineConfiguration.MemoryImage? {
         guard let base = phase.withLock({ $0.memoryBase }), base.paths.count < Self.longestMemoryChain,
             configuration.checkpoints.contains(where: { $0.memory == base })
         else { return nil }

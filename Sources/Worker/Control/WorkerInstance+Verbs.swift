@@ -70,14 +70,10 @@ extension WorkerInstance {
                     "WorkerFailed", .invalidOperation, "The configuration of “\(configuration.name)” changed meanwhile; repeat the command."
                 )
             }
-            try machine.restore(from: memory[0].descriptor, buildingOn: memory.dropFirst().map(\.descriptor))
-            var new = configuration
-            new.savedMemory = nil
-            try write(new)
-            phase.withLock { $0.memoryBase = applied }
+            try restore(machine, from: applied, configuration)
         } else {
             let saved = try folder.folder.open(VirtualMachineFolder.savedStateName, O_RDONLY)
-            try machine.restore(from: saved.descriptor, buildingOn: [])
+            try machine.restore(from: saved.descriptor, buildingOn: [], goesAway: true)
         }
         // From here on the guest changes the world its saved state remembers, so that state must not be started again.
         if folder.hasSavedState {
@@ -124,7 +120,7 @@ extension WorkerInstance {
             stopped(VirtualMachineEvent(.stopped, message: "Turned off by \(who).", initiator: initiator))
             close(final: .off)
         case .save:
-            try folder.folder.replaceFile(VirtualMachineFolder.savedStateName) { try machine.save(to: $0.descriptor) }
+            try save(machine)
             stopped(VirtualMachineEvent(.saved, message: "Saved by \(who).", initiator: initiator))
             close(final: .saved)
         case .start, .shutDown, .removeSavedState, .remove, .changeConfiguration:

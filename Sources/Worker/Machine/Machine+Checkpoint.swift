@@ -92,8 +92,20 @@ extension Machine {
         return figures
     }
 
+    /// Writes a file for a machine that stands and will not go on: its units, and the pages that changed since its parent.
+    func writeChanges(to descriptor: Int32, since parents: [MemoryImageReference]) throws(MachineError) {
+        let writing = try CheckpointWriting(memory: memory, descriptor: descriptor, parents: parents, base: imageBase != nil)
+        do throws(MachineError) {
+            _ = try writeStanding(writing, identity: GUID(), hashing: false)
+            try writing.writer.synchronize()
+        } catch {
+            writing.undo()
+            throw error
+        }
+    }
+
     /// The row of files that a new one builds on; none: it must be full.
-    private func parents(from parent: MemoryImageReference?) -> [MemoryImageReference] {
+    func parents(from parent: MemoryImageReference?) -> [MemoryImageReference] {
         guard let parent, let imageBase, imageBase.identity == parent.identity, imageBase.parents.count < SavedMachine.mostParents else {
             return []
         }

@@ -7,14 +7,23 @@ extension Machine {
     /// Running or paused → saved. On an error the machine is as it was before, and what was written is worthless. A machine that stands
     /// because a disk of the host is full keeps the requests that wait for room: they are part of its state.
     /// The file is written from its beginning and is durable when this returns; its name is the caller's.
-    package func save(to descriptor: Int32) throws(MachineError) {
-        try exclusively { () throws(MachineError) in
+    ///
+    /// `parent` as for `checkpoint`: where it is what the machine was restored from or last checkpointed to, only pages written since go to
+    /// the file. Gives what the file builds on; nothing: it is full.
+    @discardableResult
+    package func save(to descriptor: Int32, parent: MemoryImageReference? = nil) throws(MachineError) -> [MemoryImageReference] {
+        try exclusively { () throws(MachineError) -> [MemoryImageReference] in
             let before = state
             try require(before.transition(.save) != nil, "it is \(before.rawValue), not Running or Paused")
             become(.saving)
             if before == .running { try standStill(from: before) }
+            let parents = self.parents(from: parent)
             do throws(MachineError) {
-                try SavedMachine.write(try standingHeader(), memory: memory, to: descriptor)
+                if parents.isEmpty {
+                    try SavedMachine.write(try standingHeader(), memory: memory, to: descriptor)
+                } else {
+                    try writeChanges(to: descriptor, since: parents)
+                }
             } catch {
                 if before == .pausedCritical { become(before) } else { goOn(running: before == .running) }
                 throw error
@@ -22,19 +31,21 @@ extension Machine {
             partition.setRunning(false)
             announce(.saved, .information, "The machine was saved.")
             become(.saved)
+            return parents
         }
     }
 
     /// Off or saved → paused, exactly where the saved machine or the checkpoint stood. On an error the machine is as before.
     ///
     /// `parents`: the files that `SavedMachine.describe` names, in its order. None of the files may be changed while the machine lives;
-    /// they may be removed, and the descriptors closed. The next checkpoint may build on this one.
-    package func restore(from descriptor: Int32, parents: [Int32]) throws(MachineError) {
+    /// they may be removed, and the descriptors closed. The next checkpoint may build on this one, or where it `goesAway`, on the file that
+    /// it builds on itself.
+    package func restore(from descriptor: Int32, parents: [Int32], goesAway: Bool = false) throws(MachineError) {
         try exclusively { () throws(MachineError) in
             let before = state
             try require(before == .off || before == .saved, "it is \(before.rawValue), not Off or Saved")
             become(.starting)
-            do throws(MachineError) { try takeState(from: descriptor, parents) } catch {
+            do throws(MachineError) { try takeState(from: descriptor, parents, goesAway) } catch {
                 become(before)
                 throw error
             }
@@ -46,7 +57,7 @@ extension Machine {
     /// The same with a file that builds on no other.
     package func restore(from descriptor: Int32) throws(MachineError) { try restore(from: descriptor, parents: []) }
 
-    private func takeState(from descriptor: Int32, _ parents: [Int32]) throws(MachineError) {
+    private func takeState(from descriptor: Int32, _ parents: [Int32], _ goesAway: Bool) throws(MachineError) {
         if !isPristine { memory.clear() }
         isPristine = false
         imageBase = nil
@@ -68,7 +79,13 @@ extension Machine {
         scheduler.processorsChanged()
         scheduler.position = position
         renewGeneration()
-        imageBase = header.identity.map { MemoryImageBase(identity: $0, parents: header.parents ?? []) }
+        if !goesAway {
+            imageBase = header.identity.map { MemoryImageBase(identity: $0, parents: header.parents ?? []) }
+        } else if let parent = header.parents?.first {
+            // What it says differs from its parent, as what the guest writes from here on will.
+            memory.markDirty(try SavedMachine.decidedPages(descriptor))
+            imageBase = MemoryImageBase(identity: parent.identity, parents: Array((header.parents ?? []).dropFirst()))
+        }
     }
 
     /// What a file says of the machine as it stands.

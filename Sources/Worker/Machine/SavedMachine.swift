@@ -59,6 +59,12 @@ package enum SavedMachine {
         }
     }
 
+    /// Pages that a file says something about, whatever is in them; none: it is of version 1.
+    static func decidedPages(_ descriptor: Int32) throws(MachineError) -> PageSet {
+        guard case .second(let frame) = try SavedMachineFrame.open(descriptor) else { return PageSet(count: 0) }
+        return try frame.pageFile().decided
+    }
+
     /// Puts the pages of a file into `memory`, which is all zeros, after `check` has judged its header and made RAM as large as it says.
     /// `parents` are the files of `Header.parents`, in that order. The files of version 2 are mapped and must not be changed while the
     /// memory lives; the descriptors may be closed.
