@@ -59,3 +59,13 @@ struct PathRestriction {
         }
     }
 }
+
+extension Invocation {
+    /// Refuses a file that no parameter named, where `--restricted` forbids to change it.
+    func checkWritable(_ path: String) throws {
+        guard let folders = context.writableFolders, !PathRestriction(folders: folders).allows(path) else { return }
+        throw ErrorRecord(
+            "\(cmdlet.name): “\(path)” lies outside of the store and the script's folder, which --restricted forbids.", "PathRestricted",
+            .permissionDenied, target: path, cmdlet: cmdlet.name)
+    }
+}

@@ -1,4 +1,5 @@
 import Basics
+import Management
 
 /// What the head of a pipeline gets.
 public enum PipelineInput: Sendable {
@@ -54,6 +55,15 @@ public enum Pipeline {
     public static func run(
         _ stages: [CommandCall], input: PipelineInput = .none, context: any ExecutionContext, sink: ((Value) throws -> Void)? = nil
     ) throws -> PipelineResult {
+        guard let trace = context.host.trace, !stages.isEmpty else {
+            return try carryOut(stages, input: input, context: context, sink: sink)
+        }
+        return try traced(stages, trace) { try carryOut(stages, input: input, context: context, sink: sink) }
+    }
+
+    private static func carryOut(
+        _ stages: [CommandCall], input: PipelineInput, context: any ExecutionContext, sink: ((Value) throws -> Void)?
+    ) throws -> PipelineResult {
         try context.checkCancelled()
         let run = PipelineRun(context: context, isSingleCall: stages.count == 1)
         var hasInput = true
@@ -101,18 +111,24 @@ public enum Pipeline {
 final class PipelineRun {
     let context: any ExecutionContext
     let isSingleCall: Bool
+    let trace: TraceLog?
     var stages: [Stage] = []
     var last: (Value) throws -> Void = { _ in }
     /// Under Stop a stage failed: no further target is started.
     var hasFailed = false
     var notStarted: [String] = []
 
-    init(context: any ExecutionContext, isSingleCall: Bool) { (self.context, self.isSingleCall) = (context, isSingleCall) }
+    init(context: any ExecutionContext, isSingleCall: Bool) {
+        (self.context, self.isSingleCall, trace) = (context, isSingleCall, context.host.trace)
+    }
 
     /// Gives a stage's result to the one behind it.
     func deliver(_ value: Value, from index: Int) throws {
         do {
-            guard index + 1 < stages.count else { return try last(value) }
+            guard index + 1 < stages.count else {
+                trace?.write(result: value)
+                return try last(value)
+            }
             let next = stages[index + 1]
             guard !next.hasEnough else { throw Pipeline.Stop(reason: .enough(stage: index + 1)) }
             try next.push(value)
@@ -133,7 +149,8 @@ final class PipelineRun {
                 case .none: try stages[0].runHead()
                 case .one(let value): if !value.isNull { try stages[0].push(value) }
                 case .many(let values):
-                    for value in values where !value.isNull {
+                    // null is no object, but an element of a list, which cmdlets on any objects see.
+                    for value in values where !value.isNull || stages[0].cmdlet.takesInputFirst {
                         try context.checkCancelled()
                         if stages[0].hasEnough { break }
                         try stages[0].push(value)

@@ -206,6 +206,7 @@ final class Stage {
     /// What a failure does, as -ErrorAction says.
     func fail(_ record: ErrorRecord, isStreaming: Bool = false) throws {
         var action = action
+        run.trace?.write(.error, "\(cmdlet.name): \(record.identifier): \(record.message)")
         if action != .ignore {
             context.record(record)
             recorded.append(record)
@@ -233,6 +234,7 @@ final class Stage {
     }
 
     func warn(_ text: String) {
+        run.trace?.write(.warning, "\(cmdlet.name): \(text)")
         warnings.append(.string(text))
         switch common.warningAction ?? preferences.warningAction {
         case .silentlyContinue, .ignore: break

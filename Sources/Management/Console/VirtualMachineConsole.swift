@@ -77,7 +77,8 @@ public struct VirtualMachineConsole: Sendable {
                 return .stopped
             }
             do {
-                let client = try WorkerClient(folder: folder, storeId: store.id, seconds: VirtualMachine.patience)
+                let client = try WorkerClient(
+                    folder: folder, storeId: store.id, seconds: VirtualMachine.patience, trace: machine.host.trace)
                 _ = try client.ask(ConsoleFollowRequest(port: port, from: next), seconds: VirtualMachine.patience)
                 while let frame = try client.next(until: end, isCancelled: isCancelled) {
                     guard frame.kind == .data else { continue }

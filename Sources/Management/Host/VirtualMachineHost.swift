@@ -14,6 +14,7 @@ public final class VirtualMachineHost: Sendable {
     }
     private let handles = Mutex<[GUID: Weak]>([:])
     let known = KnownConfigurations()
+    let runningTrace = Mutex<TraceLog?>(nil)
 
     /// Touches no file: a store that does not exist is an empty one, and is made with the first VM.
     public init(storePath: String, starter: any WorkerStarter) {

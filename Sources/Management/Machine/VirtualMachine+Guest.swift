@@ -99,7 +99,7 @@ extension VirtualMachine {
         let (store, folder) = try files()
         guard try folder.hasWorker() else { throw ManagementError.refused("asked", name, state: try status().state) }
         do {
-            let client = try WorkerClient(folder: folder, storeId: store.id, seconds: Self.patience)
+            let client = try WorkerClient(folder: folder, storeId: store.id, seconds: Self.patience, trace: host.trace)
             _ = try client.ask(
                 request, seconds: seconds, descriptors: descriptor.map { [$0] } ?? [], isCancelled: isCancelled, event: event)
         } catch let error as WorkerClient.Failure {

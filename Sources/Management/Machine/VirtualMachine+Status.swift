@@ -17,7 +17,7 @@ extension VirtualMachine {
                 return try restingStatus(folder)
             }
             do {
-                let client = try WorkerClient(folder: folder, storeId: store.id, seconds: Self.left(until: end))
+                let client = try WorkerClient(folder: folder, storeId: store.id, seconds: Self.left(until: end), trace: host.trace)
                 let answer = try client.ask(StatusRequest(), seconds: Self.left(until: end))
                 return try status(folder, from: answer)
             } catch WorkerClient.Failure.absent, WorkerClient.Failure.closed {

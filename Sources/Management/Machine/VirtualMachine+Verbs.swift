@@ -94,7 +94,7 @@ extension VirtualMachine {
             let (store, folder) = try files()
             guard try folder.hasWorker() else { throw ManagementError.refused(verb.participle, name, state: try status().state) }
             do {
-                return try WorkerClient(folder: folder, storeId: store.id, seconds: Self.patience)
+                return try WorkerClient(folder: folder, storeId: store.id, seconds: Self.patience, trace: host.trace)
             } catch WorkerClient.Failure.absent, WorkerClient.Failure.closed {
                 guard HostTime.monotonic() < end else { throw ManagementError.silent(name, process: folder.readRunRecord()?.processId) }
                 usleep(3_000)
@@ -114,7 +114,7 @@ extension VirtualMachine {
             let (store, folder) = try files()
             guard try folder.hasWorker() else { return nil }
             do {
-                let client = try WorkerClient(folder: folder, storeId: store.id, seconds: Self.left(until: end))
+                let client = try WorkerClient(folder: folder, storeId: store.id, seconds: Self.left(until: end), trace: host.trace)
                 return try client.ask(
                     request, seconds: Self.left(until: end), descriptors: descriptors, isCancelled: isCancelled, event: event)
             } catch WorkerClient.Failure.absent, WorkerClient.Failure.closed {

@@ -42,7 +42,8 @@ extension VirtualMachine {
                     usleep(50_000)
                     continue
                 }
-                let client = try WorkerClient(folder: folder, storeId: store.id, seconds: min(Self.patience, Self.left(until: end)))
+                let client = try WorkerClient(
+                    folder: folder, storeId: store.id, seconds: min(Self.patience, Self.left(until: end)), trace: host.trace)
                 _ = try client.ask(StateFollowRequest(), seconds: Self.patience)
                 while let frame = try client.next(until: end, isCancelled: isCancelled) {
                     guard frame.kind == .event else { continue }

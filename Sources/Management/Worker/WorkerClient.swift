@@ -16,13 +16,17 @@ final class WorkerClient {
     }
 
     private let socket: OpenFile
+    /// Where requests are written down; nil: nowhere.
+    private let trace: TraceLog?
+    private let peer: GUID
     private var decoder = FrameDecoder()
     private var nextRequest: UInt32 = 1
     /// Frames of subscriptions that came while an answer was waited for.
     private var setAside: [Frame] = []
 
     /// Connects and says hello within `seconds`.
-    init(folder: VirtualMachineFolder, storeId: GUID, seconds: Double) throws {
+    init(folder: VirtualMachineFolder, storeId: GUID, seconds: Double, trace: TraceLog? = nil) throws {
+        (self.trace, peer) = (trace, folder.id)
         let end = Self.deadline(seconds)
         var descriptor: Int32
         repeat {
@@ -60,6 +64,26 @@ final class WorkerClient {
     func ask<Request: WorkerRequest>(
         _ request: Request, seconds: Double, descriptors: [Int32] = [], isCancelled: () -> Bool = { false },
         event: ([UInt8]) -> Void = { _ in }
+    ) throws -> Request.Reply {
+        guard let trace, trace.writes(.verbose) else {
+            return try exchange(request, seconds: seconds, descriptors: descriptors, isCancelled: isCancelled, event: event)
+        }
+        let began = HostTime.monotonic()
+        func note(_ outcome: String) {
+            trace.write(.verbose, "request \(Request.name) to \(peer): \(outcome) after \((HostTime.monotonic() - began) / 1000) µs")
+        }
+        do {
+            let reply = try exchange(request, seconds: seconds, descriptors: descriptors, isCancelled: isCancelled, event: event)
+            note("answered")
+            return reply
+        } catch {
+            note("failed (\((error as? any DescribedError)?.message ?? "\(error)"))")
+            throw error
+        }
+    }
+
+    private func exchange<Request: WorkerRequest>(
+        _ request: Request, seconds: Double, descriptors: [Int32], isCancelled: () -> Bool, event: ([UInt8]) -> Void
     ) throws -> Request.Reply {
         let end = Self.deadline(seconds)
         let id = try begin(request, seconds: seconds, descriptors: descriptors)
