@@ -17,6 +17,17 @@ public enum Spelling {
                 if distance <= tolerance { found.append((name, distance)) }
             }
         }
+        if found.isEmpty, wanted.count >= 4 {
+            // The beginning of a longer name with a slip in it: -Memroy for -MemoryStartupBytes.
+            let slips = min(2, wanted.count / 3)
+            for name in names {
+                let candidate = Array(name.lowercased().utf8.prefix(wanted.count + slips))
+                guard candidate.count > wanted.count - slips, candidate.first == wanted.first else { continue }
+                let distances = distances(wanted, candidate)
+                guard let least = distances.dropFirst(wanted.count - slips).min(), least <= slips else { continue }
+                found.append((name, least))
+            }
+        }
         return found.enumerated().sorted { ($0.element.distance, $0.offset) < ($1.element.distance, $1.offset) }
             .prefix(limit).map(\.element.name)
     }
@@ -33,8 +44,10 @@ public enum Spelling {
         return words.count == 1 ? last : words.dropLast().joined(separator: ", ") + " \(conjunction) " + last
     }
 
-    /// Insertions, deletions, changes and exchanges of neighbours that lead from one to the other (optimal string alignment).
-    private static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
+    private static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int { distances(a, b)[b.count] }
+
+    /// Insertions, deletions, changes and exchanges of neighbours (optimal string alignment) that lead from `a` to each beginning of `b`.
+    private static func distances(_ a: [UInt8], _ b: [UInt8]) -> [Int] {
         var before: [Int] = []
         var last = Array(0...b.count)
         for (row, first) in a.enumerated() {
@@ -47,6 +60,6 @@ public enum Spelling {
             }
             (before, last) = (last, line)
         }
-        return last[b.count]
+        return last
     }
 }

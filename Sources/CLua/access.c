@@ -47,6 +47,23 @@ int lv_kind_at(lua_State *L, int index) {
     }
 }
 
+lua_Integer lv_list_length(lua_State *L, int index) {
+    lua_Integer length = (lua_Integer)lua_rawlen(L, index);
+    if (lua_type(L, index) != LUA_TTABLE || !lua_checkstack(L, 3)) return length;
+    index = lua_absindex(L, index);
+    int top = lua_gettop(L);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, lv_slot_key(LV_SLOT_LENGTHS));
+    if (lua_istable(L, -1)) {
+        lua_pushvalue(L, index);
+        lua_rawget(L, -2);
+        /* stack: lengths, the list's own length */
+        lua_Integer known = lua_tointeger(L, -1);
+        if (known > length) length = known;
+    }
+    lua_settop(L, top);
+    return length;
+}
+
 int64_t lv_payload(lua_State *L, int index) {
     if (lua_rawlen(L, index) < sizeof(struct lv_box)) return 0;
     struct lv_box *box = lua_touserdata(L, index);

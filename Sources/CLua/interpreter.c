@@ -114,6 +114,14 @@ static int open_protected(lua_State *L) {
     lua_setmetatable(L, -2);
     lua_rawsetp(L, LUA_REGISTRYINDEX, lv_slot_key(LV_SLOT_INTERRUPT));
 
+    /* list -> length, of lists that hold nil; weak: it is forgotten with the list. */
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushstring(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, lv_slot_key(LV_SLOT_LENGTHS));
+
     lv_install_guards(L);
 
     /* The table from which the prelude starts. */
@@ -128,6 +136,8 @@ static int open_protected(lua_State *L) {
     lua_setfield(L, -2, "unwinding");
     lua_pushlightuserdata(L, (void *)lv_slot_key(LV_SLOT_RECORD));
     lua_setfield(L, -2, "recordmark");
+    lua_rawgetp(L, LUA_REGISTRYINDEX, lv_slot_key(LV_SLOT_LENGTHS));
+    lua_setfield(L, -2, "lengths");
     /* The unguarded pcall, for `try`, which runs `finally` on the way of an interrupt too. */
     lua_getfield(L, LUA_REGISTRYINDEX, "lunavisor.pcall");
     lua_setfield(L, -2, "pcall");

@@ -102,11 +102,27 @@ static void push_value(lua_State *L, struct reader *reader, int depth) {
             lua_rawgetp(L, LUA_REGISTRYINDEX, lv_slot_key(LV_SLOT_LIST));
             lua_setmetatable(L, -2);
         }
+        /* A list keeps the places of what is nil, and so its length; a plain table has neither. */
         lua_Integer place = 0;
+        bool has_nil = false;
         for (uint32_t i = 0; i < count; i++) {
             push_value(L, reader, depth + 1);
-            if (lua_isnil(L, -1)) lua_pop(L, 1);
-            else lua_rawseti(L, -2, ++place);
+            if (!lua_isnil(L, -1)) {
+                lua_rawseti(L, -2, ++place);
+                continue;
+            }
+            lua_pop(L, 1);
+            if (tag == LV_TAG_LIST) {
+                has_nil = true;
+                place++;
+            }
+        }
+        if (has_nil) {
+            lua_rawgetp(L, LUA_REGISTRYINDEX, lv_slot_key(LV_SLOT_LENGTHS));
+            lua_pushvalue(L, -2);
+            lua_pushinteger(L, place);
+            lua_rawset(L, -3);
+            lua_pop(L, 1);
         }
         break;
     }

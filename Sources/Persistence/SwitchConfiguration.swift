@@ -33,6 +33,12 @@ public struct SwitchConfiguration: Codable, Equatable, Sendable {
     public var mappings: [Mapping]?
     /// Whether every frame is written into `capture.pcap`; nil: no.
     public var isCapturing: Bool?
+    /// Bytes after which `capture.pcap` begins anew; nil: 64 MiB.
+    public var captureFileBytes: Int?
+    /// Bytes of each frame that are written; nil: all.
+    public var captureFrameBytes: Int?
+    /// Whether the port that leads out is a source or a destination of mirrored frames (Source, Destination); nil: neither.
+    public var externalMirroring: String?
     /// The host's own adapters on the switch; nil: one on an internal switch, none on others.
     public var hostAdapters: [VirtualMachineConfiguration.NetworkAdapter]?
 
@@ -93,11 +99,12 @@ public struct SwitchConfiguration: Codable, Equatable, Sendable {
         func refuse(_ identifier: String, _ message: String, _ action: String) -> PersistenceError {
             PersistenceError(identifier, .invalidArgument, message, action: action, target: name)
         }
-        guard !name.isEmpty, name.utf8.count <= 255, !name.contains(where: { "*?[]/".contains($0) || $0.isNewline }),
-            name.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
-        else {
+        let flaw =
+            NameRule.flaw(of: name) ?? (name.utf8.count > 255 ? "it has \(name.utf8.count) bytes" : nil)
+            ?? (name.contains(where: { "*?[]/".contains($0) || $0.isNewline }) ? "* ? [ ] / stand for something else" : nil)
+        if let flaw {
             throw refuse(
-                "SwitchNameInvalid", "“\(name.prefix(120))” cannot be a switch's name.",
+                "SwitchNameInvalid", "“\(name.prefix(120))” cannot be a switch's name: \(flaw).",
                 "Use 1 to 255 bytes without control characters and * ? [ ] /.")
         }
         guard notes.utf8.count <= 64 << 10 else { throw refuse("NotesTooLong", "The notes are too long.", "Use at most 64 KiB.") }
@@ -114,6 +121,21 @@ public struct SwitchConfiguration: Codable, Equatable, Sendable {
                 throw refuse(
                     "TeamInvalid", "A team has one to eight different adapters, and “\(name)” has \(names.count).",
                     "Name each once with -NetAdapterName.")
+            }
+        }
+        if let bytes = captureFileBytes, !(1 << 20...1 << 40).contains(bytes) {
+            throw refuse("CaptureSettingsInvalid", "A capture file of \(bytes) bytes is out of range.", "Use 1 MB to 1 TB.")
+        }
+        if let bytes = captureFrameBytes, !(64...262_144).contains(bytes) {
+            throw refuse("CaptureSettingsInvalid", "\(bytes) bytes of each frame are out of range.", "Use 64 to 262144.")
+        }
+        if let mode = externalMirroring {
+            guard ["Source", "Destination"].contains(mode) else {
+                throw refuse("PortMirroringInvalid", "“\(mode)” is no kind of mirroring.", "Use Source or Destination.")
+            }
+            guard switchType == .external || switchType == .nat else {
+                throw refuse(
+                    "SwitchKindInvalid", "“\(name)” is \(switchType.rawValue): it has no external port.", "Use an external or NAT switch.")
             }
         }
         if switchType == .external, netAdapterName?.isEmpty ?? true {

@@ -79,13 +79,10 @@ extension VirtualMachineConfiguration {
         var names: [String: String] = [:]
         for adapter in adapters {
             let count = adapter.name.count
-            guard count > 0, count <= Self.longestAdapterName,
-                !adapter.name.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 })
-            else {
+            if let flaw = NameRule.flaw(of: adapter.name) ?? (count > Self.longestAdapterName ? "it has \(count) characters" : nil) {
                 throw broken(
-                    "AdapterNameInvalid",
-                    "A network adapter's name has 1 to \(Self.longestAdapterName) characters and no control characters."
-                )
+                    "AdapterNameInvalid", "This cannot be a network adapter's name: \(flaw).",
+                    action: "Choose a name of 1 to \(Self.longestAdapterName) characters without control characters.")
             }
             try MACAddress.check(adapter.macAddress, adapter: adapter.name, machine: name)
             if let other = names.updateValue(adapter.name, forKey: adapter.macAddress) {

@@ -10,6 +10,13 @@ extension VirtualMachineConfiguration {
         public init(id: GUID) { self.id = id }
     }
 
+    /// How SCSI controllers use the guest's virtual processors (Set-VMStorageSettings).
+    public struct Storage: Codable, Equatable, Sendable {
+        /// One channel for so many virtual processors; nil: each has its own, as far as there are channels.
+        public var virtualProcessorsPerChannel: Int?
+        public init() {}
+    }
+
     /// A hard disk or DVD drive on a SCSI controller.
     public struct Drive: Codable, Equatable, Sendable {
         public enum Kind: String, Codable, Sendable {
@@ -63,7 +70,22 @@ extension VirtualMachineConfiguration {
         public var teamMember: String?
         /// Rules about ports and protocols, too.
         public var extendedRules: [ExtendedRule]?
+        /// What a network controller calls the port; nil: nothing.
+        public var profile: PortProfile?
         public init(id: GUID, macAddress: String) { (self.id, self.macAddress) = (id, macAddress) }
+    }
+
+    /// The identity that a network controller gives a port (“Ethernet Switch Port Profile Settings”): kept for programs that read it.
+    public struct PortProfile: Codable, Equatable, Sendable {
+        public var profileName = ""
+        public var profileId = ""
+        public var vendorName = ""
+        public var vendorId = ""
+        public var profileData = 0
+        public var netCfgInstanceId = ""
+        public var cdnLabelId = 0
+        public var cdnLabelString = ""
+        public init() {}
     }
 
     public struct VLAN: Codable, Equatable, Sendable {

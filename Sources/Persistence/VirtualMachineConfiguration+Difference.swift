@@ -60,6 +60,7 @@ extension VirtualMachineConfiguration {
             difference.needsOff.append("the time mode")
         }
         if consoleSupport ?? true != new.consoleSupport ?? true { difference.needsOff.append("the support of a console") }
+        if storage ?? Storage() != new.storage ?? Storage() { difference.needsOff.append("the storage settings") }
         if generation != new.generation { difference.needsOff.append("the generation") }
         if takingLiveFields(from: new) != self { difference.changes.append(.settings) }
         return difference

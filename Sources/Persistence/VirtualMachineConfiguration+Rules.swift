@@ -34,6 +34,9 @@ extension VirtualMachineConfiguration {
             throw broken("TimeRatioOutOfRange", "\(picosecondsPerInstruction) ps per instruction is out of range (1 to 1,000,000,000).")
         }
         try checkDevices()
+        if let count = storage?.virtualProcessorsPerChannel, !(1...Int(UInt16.max)).contains(count) {
+            throw broken("StorageSettingsInvalid", "\(count) virtual processors per channel are out of range (1 to 65535).")
+        }
         for (number, path) in comPortPaths ?? [:] {
             guard number == 1 || number == 2, path.hasPrefix("/"), !path.hasSuffix("/"), path.utf8.count <= 4000, !path.utf8.contains(0)
             else {
@@ -104,9 +107,7 @@ extension VirtualMachineConfiguration {
                 action: "Choose a name of 1 to \(longestName) characters without / \\ * ? [ ] and control characters.",
                 target: printable(name))
         }
-        guard name.contains(where: { !$0.isWhitespace }) else { throw invalid("it is empty") }
-        // What bytes outside of UTF-8 became on their way here: two such names could not be told apart.
-        guard !name.unicodeScalars.contains("\u{fffd}") else { throw invalid("it is not valid UTF-8") }
+        if let flaw = NameRule.flaw(of: name) { throw invalid(flaw) }
         guard name.count <= longestName, name.utf8.count <= 4 * longestName else { throw invalid("it has \(name.count) characters") }
         guard name.first?.isWhitespace == false, name.last?.isWhitespace == false else {
             throw invalid("it begins or ends with white space")
@@ -114,7 +115,7 @@ extension VirtualMachineConfiguration {
         guard !name.contains(where: { "*?[]".contains($0) }) else { throw invalid("* ? [ ] are wildcards") }
         guard !name.contains(where: { "/\\".contains($0) }), name != ".", name != ".." else { throw invalid("it looks like a path") }
         let isControl = { (scalar: Unicode.Scalar) in
-            [.control, .format, .lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory)
+            [.format, .lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory)
         }
         guard !name.unicodeScalars.contains(where: isControl) else { throw invalid("it contains control characters") }
     }

@@ -43,6 +43,8 @@ public struct VirtualMachineConfiguration: Codable, Equatable, Sendable {
     public var formerSnapshotLocations: [String]?
     /// Whether it has a keyboard; nil: yes.
     public var consoleSupport: Bool?
+    /// How its storage uses its processors; nil: as a new VM's does.
+    public var storage: Storage?
     /// Sockets that lead to the COM ports, by their numbers; nil: none.
     public var comPortPaths: [Int: String]?
     /// Ids of the resource pools it belongs to, by their kinds; drives and adapters have their own.

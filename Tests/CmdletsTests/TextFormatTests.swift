@@ -55,6 +55,22 @@ import Testing
         #expect(result.value.recordValue?["Count"]?.integerValue == 3)
     }
 
+    @Test func nullKeepsItsPlaceInAnArray() throws {
+        let result = try Pipeline.run(
+            [CommandCall("ConvertFrom-Json"), CommandCall("ConvertTo-Json", [.flag("Compress")])], input: .one(.string("[1,null,{}]")),
+            context: context)
+        #expect(result.value.text == "[1,null,{}]")
+        let whole = try context.call("ConvertTo-Json", .flag("Compress"), input: .many([.null, .integer(2)])).value.text
+        #expect(whole == "[null,2]")
+    }
+
+    @Test(arguments: [("a,b\n\"1,2\n3,4\n", 2), ("a,b\n1,2\n3,\"4", 3), ("\"a", 1)])
+    func aQuotationMarkWithoutAnEndIsAnError(_ text: String, _ line: Int) {
+        let error = context.failure { _ = try table(text) }
+        #expect(error?.identifier == "CsvInvalid")
+        #expect(error?.message.contains("line \(line) has no end") == true)
+    }
+
     private func table(_ text: String, _ arguments: RawArgument...) throws -> [Record] {
         try Pipeline.run([CommandCall("ConvertFrom-Csv", arguments)], input: .one(.string(text)), context: context).values
             .compactMap(\.recordValue)

@@ -35,6 +35,24 @@ import Testing
         #expect(try property("IsDeleted", of: found.value) == "True" || property("IsDeleted", of: found.value) == "true")
     }
 
+    /// One rule for the names of all things: what was no UTF-8 is no name.
+    @Test(arguments: ["lan\u{fffd}", "lan\u{7}", "  "])
+    func whatIsNoNameIsNoNameOfAnything(_ name: String) throws {
+        try make("inside", "Internal")
+        _ = try context.call("New-VM", .word("web01"), .flag("NoVHD"))
+        let word = RawArgument.positional(.string(name))
+        func identifier(_ cmdlet: String, _ arguments: RawArgument...) -> String? {
+            context.failure { _ = try Pipeline.run([CommandCall(cmdlet, arguments)], context: context) }?.identifier
+        }
+        #expect(identifier("New-VMSwitch", word, .named("SwitchType", .string("Private"))) == "SwitchNameInvalid")
+        #expect(identifier("Rename-VMSwitch", .word("inside"), word) == "SwitchNameInvalid")
+        #expect(identifier("New-VM", word) == "VMNameInvalid")
+        #expect(identifier("Checkpoint-VM", .word("web01"), word) == "CheckpointNameInvalid")
+        #expect(identifier("Add-VMNetworkAdapter", .word("web01"), .named("Name", .string(name))) == "AdapterNameInvalid")
+        #expect(identifier("New-VMGroup", word, .word("VMCollectionType")) == "GroupNameInvalid")
+        #expect(identifier("New-VMResourcePool", word, .word("Memory")) == "ResourcePoolInvalid")
+    }
+
     @Test func aSwitchBecomesANATSwitchOnlyWithANetwork() throws {
         try make("inside", "Private")
         let missing = context.failure { _ = try context.call("Set-VMSwitch", .word("inside"), .named("SwitchType", .string("NAT"))) }

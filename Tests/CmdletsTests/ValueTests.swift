@@ -50,6 +50,10 @@ import Testing
     @Test func nearNames() {
         #expect(Spelling.nearest(to: "Strat-VM", among: ["Stop-VM", "Start-VM", "Get-VM"]).first == "Start-VM")
         #expect(Spelling.nearest(to: "xyz", among: ["Start-VM"]).isEmpty)
+        // A slip in the beginning of a longer name.
+        #expect(Spelling.nearest(to: "Memroy", among: ["Name", "MemoryStartupBytes", "Notes"]) == ["MemoryStartupBytes"])
+        #expect(Spelling.nearest(to: "Memorx", among: ["MemoryStartupBytes", "Memory"]) == ["Memory"])
+        #expect(Spelling.nearest(to: "Zmemory", among: ["MemoryStartupBytes"]).isEmpty)
     }
 
     @Test(arguments: ["eq", "-EQ", "ceq", "inotlike", "notcontains"])

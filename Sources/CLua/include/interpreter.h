@@ -33,7 +33,7 @@ enum lv_kind {
 /* Names of the metatables that the prelude registers, and of other values kept in the registry. */
 enum lv_slot {
     LV_SLOT_LIST, LV_SLOT_RECORD, LV_SLOT_MISSING, LV_SLOT_OBJECT, LV_SLOT_DURATION, LV_SLOT_TIME, LV_SLOT_ERROR, LV_SLOT_BINDINGS,
-    LV_SLOT_OBJECTS, LV_SLOT_INTERRUPT, LV_SLOT_RECORD_MAKER, LV_SLOT_SCOPE, LV_SLOT_NATIVE, LV_SLOT_COUNT
+    LV_SLOT_OBJECTS, LV_SLOT_INTERRUPT, LV_SLOT_RECORD_MAKER, LV_SLOT_SCOPE, LV_SLOT_NATIVE, LV_SLOT_LENGTHS, LV_SLOT_COUNT
 };
 
 /* A new interpreter with the standard libraries, or NULL when memory is short. `memory_limit` is in bytes. */
@@ -72,6 +72,8 @@ int lv_lua_last_signal(void);
 int lv_kind_at(lua_State *L, int index);
 /* Payload of a duration (100 ns), a time (ns since 1970), an object or an error (identifier). */
 int64_t lv_payload(lua_State *L, int index);
+/* Elements of a table from 1 on; of a list that holds nil all the same. */
+lua_Integer lv_list_length(lua_State *L, int index);
 /* Keeps the value at `index`; a reference for lv_push_reference, or LUA_NOREF when memory is short. */
 int lv_keep(lua_State *L, int index);
 void lv_release(lua_State *L, int reference);

@@ -211,7 +211,7 @@ struct Binder {
 
     private func missing(in set: Cmdlet.ParameterSet, _ prepared: Prepared, hasInput: Bool) -> [Parameter] {
         cmdlet.parameters.filter {
-            $0.isMandatory && $0.belongs(to: set.name) && !prepared.isGiven($0) && !(hasInput && !$0.pipeline.isEmpty)
+            $0.isMandatory(in: set.name) && !prepared.isGiven($0) && !(hasInput && !$0.pipeline.isEmpty)
         }
     }
 

@@ -32,6 +32,8 @@ struct Coercion {
             case (.integer, .integer), (.bytes, .integer), (.boolean, .boolean), (.switched, .boolean), (.timeSpan, .duration): true
             case (.time, .time), (.block, .block), (.table, .record), (.any, _), (.property, .string), (.property, .block): true
             case (.property, .record): true
+            // Settings that a script changes and gives back are records.
+            case (.object(let name), .record(let record)): record.typeName == name
             case (.enumeration(_, let words), .string(let text)): words.contains { $0.lowercased() == text.lowercased() }
             case (.guid, .string(let text)): GUID(text) != nil
             case (.object(let name), .object(let object)), (.name(of: let name), .object(let object)): object.type.name == name
@@ -81,6 +83,7 @@ struct Coercion {
         case .object(let type):
             switch value {
             case .object(let object) where object.type.name == type: return value
+            case .record(let record) where record.typeName == type: return value
             case .string(let text) where type == "VirtualMachine":
                 guard !text.isEmpty else { throw BindingError.empty(cmdlet, parameter) }
                 return value

@@ -23,7 +23,7 @@ struct CSVReader {
                 action: "-Header gives the columns other names.", cmdlet: cmdlet)
         }
         var records: [Record] = []
-        while let fields = reader.line() {
+        while let fields = try reader.line(cmdlet) {
             // An empty line is none.
             if fields.count == 1, fields[0].isEmpty, names.count > 1 || reader.place >= reader.bytes.count { continue }
             var pairs: [(name: String, value: Value)] = []
@@ -35,14 +35,14 @@ struct CSVReader {
     }
 
     /// The fields of one line.
-    static func fields(of line: String, delimiter: Character) -> [String] {
+    static func fields(of line: String, delimiter: Character, cmdlet: String) throws -> [String] {
         var reader = CSVReader(line, delimiter)
-        return reader.line() ?? []
+        return try reader.line(cmdlet) ?? []
     }
 
     /// The first line that is neither empty nor PowerShell's `#TYPE`; unnamed columns are H1, H2 ….
     private mutating func header(_ cmdlet: String) throws -> [String]? {
-        while let fields = line() {
+        while let fields = try line(cmdlet) {
             if fields.count == 1, fields[0].isEmpty || fields[0].hasPrefix("#TYPE") { continue }
             return fields.enumerated().map { $1.isEmpty ? "H\($0 + 1)" : $1 }
         }
@@ -54,11 +54,12 @@ struct CSVReader {
     }
 
     /// The fields of the next line; nil at the end.
-    private mutating func line() -> [String]? {
+    private mutating func line(_ cmdlet: String) throws -> [String]? {
         guard place < bytes.count else { return nil }
         var fields: [String] = []
         var field: [UInt8] = []
         var isQuoted = false
+        var quote = 0
         while place < bytes.count {
             let byte = bytes[place]
             if isQuoted {
@@ -76,7 +77,7 @@ struct CSVReader {
                 continue
             }
             if byte == 34, field.isEmpty {
-                isQuoted = true
+                (isQuoted, quote) = (true, place)
                 place += 1
             } else if isDelimiter(place) {
                 fields.append(String(decoding: field, as: UTF8.self))
@@ -91,6 +92,14 @@ struct CSVReader {
                 field.append(byte)
                 place += 1
             }
+        }
+        guard !isQuoted else {
+            // The rest of the text would be one field, and what it says in truth be lost.
+            let line = bytes[..<quote].count { $0 == 10 } + 1
+            let start = String(decoding: bytes[quote..<min(quote + 24, bytes.count)], as: UTF8.self)
+            throw ErrorRecord(
+                "\(cmdlet): the quotation mark on line \(line) has no end: “\(start)…”.", "CsvInvalid", .parserError,
+                action: "A field ends with a quotation mark; one within a field is written twice.", cmdlet: cmdlet)
         }
         fields.append(String(decoding: field, as: UTF8.self))
         return fields

@@ -72,7 +72,7 @@ extension Cmdlet {
             if invocation.isOn("Append"), stat(path, &status) == 0, status.st_size > 0 {
                 let text = try TextFile.read(path, cmdlet: "Export-Csv")
                 let first = text.prefix { !$0.isNewline }
-                let names = CSVReader.fields(of: String(first), delimiter: try character(invocation))
+                let names = try CSVReader.fields(of: String(first), delimiter: character(invocation), cmdlet: "Export-Csv")
                 columns = names
                 if let value = values.first, !invocation.isOn("Force") {
                     let own = PropertyReader.names(of: value).map { $0.lowercased() }

@@ -90,7 +90,9 @@ public enum HelpText {
         if case .integer(let range) = parameter.type, range.upperBound < Int64.max, range.lowerBound > Int64(Int32.min) {
             facts.append("\(range.lowerBound) to \(range.upperBound)")
         }
-        if parameter.isMandatory { facts.append("mandatory") }
+        if parameter.isMandatory {
+            facts.append((["mandatory"] + parameter.optionalSets.map { "but for \($0)" }).joined(separator: " "))
+        }
         if let position = parameter.position { facts.append("position \(position)") }
         if !parameter.pipeline.isEmpty { facts.append("from the pipeline \(CmdletDescription.pipeline(parameter))") }
         if parameter.acceptsWildcards { facts.append("wildcards") }
@@ -110,7 +112,7 @@ public enum HelpText {
             var word = "-\(parameter.name)"
             if parameter.position != nil { word = "[\(word)]" }
             if !parameter.isSwitch { word += " <\(parameter.typeName)>" }
-            words.append(parameter.isMandatory ? word : "[\(word)]")
+            words.append(parameter.isMandatory(in: set.name) ? word : "[\(word)]")
         }
         if cmdlet.supportsShouldProcess { words += ["[-WhatIf]", "[-Confirm]"] }
         return (words + ["[<CommonParameters>]"]).joined(separator: " ")

@@ -32,6 +32,13 @@ enum FilePaths {
         return "/" + parts.joined(separator: "/")
     }
 
+    /// What a path leads to when all links are followed; nil: there is nothing.
+    static func real(_ path: String) -> String? {
+        guard let found = realpath(path, nil) else { return nil }
+        defer { free(found) }
+        return String(cString: found)
+    }
+
     static func exists(_ path: String) -> Bool {
         var status = stat()
         return lstat(path, &status) == 0

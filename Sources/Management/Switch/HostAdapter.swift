@@ -85,9 +85,11 @@ extension VirtualMachineHost {
         }
         var names: Set<String> = []
         for adapter in adapters {
-            guard !adapter.name.isEmpty, adapter.name.utf8.count <= 255, adapter.name.unicodeScalars.allSatisfy({ $0.value >= 32 }) else {
+            let size = adapter.name.utf8.count
+            if let flaw = NameRule.flaw(of: adapter.name) ?? (size > 255 ? "it has \(size) bytes" : nil) {
                 throw ManagementError(
-                    "AdapterNameInvalid", .invalidArgument, "An adapter of the host needs a name of at most 255 bytes.",
+                    "AdapterNameInvalid", .invalidArgument, "This cannot be the name of an adapter of the host: \(flaw).",
+                    action: "Choose a name of 1 to 255 bytes without control characters.",
                     target: configuration.name)
             }
             guard names.insert(adapter.name.lowercased()).inserted else {

@@ -88,7 +88,7 @@ struct NativeCall {
 
     /// The sequence part of a table.
     func elements(_ index: Int32, _ depth: Int = 0) throws -> [Value] {
-        let count = Int(lua_rawlen(state, index))
+        let count = Int(lv_list_length(state, index))
         var values: [Value] = []
         values.reserveCapacity(min(count, 1024))
         for place in 0..<count {

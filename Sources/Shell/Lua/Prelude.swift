@@ -20,6 +20,7 @@ enum Prelude {
         local native, register, mask, rawpcall, unwinding = boot.native, boot.register, boot.mask, boot.pcall, boot.unwinding
         local type, select, rawget, rawset, rawequal, tostring, tonumber = type, select, rawget, rawset, rawequal, tostring, tonumber
         local setmetatable, getmetatable, next, ipairs, error = setmetatable, debug.getmetatable, next, ipairs, error
+        local lengths, rawlen = boot.lengths, rawlen
         local concat, pack, unpack, lower = table.concat, table.pack, table.unpack, string.lower
         local dump_code = string.dump
         local getupvalue, setupvalue, open, globals = debug.getupvalue, debug.setupvalue, io.open, _G
@@ -119,6 +120,20 @@ enum Prelude {
             local method = methods[key]
             if method then return method end
             return member(values, key)
+        end
+        -- nil within a list, as JSON has it, counts.
+        function List.__len(values)
+            local length = lengths[values]
+            if not length then return rawlen(values) end
+            while rawget(values, length + 1) ~= nil do length = length + 1 end
+            return length
+        end
+        -- A setting of one thing in a list is not one of the list.
+        function List.__newindex(values, key, value)
+            if type(key) == "string" then
+                raise("ListAssigned", "The field “" .. key .. "” of a list cannot be assigned.", "Write list[1]." .. key .. " = …, or for each: for x in $list do x." .. key .. " = … end")
+            end
+            rawset(values, key, value)
         end
         function List.__tostring(values)
             local texts = {}
@@ -226,7 +241,7 @@ enum Prelude {
         -- Errors -----------------------------------------------------------------------------------------------------------------------
         local make_error = op.makeError
         function try(body, catch, finally)
-            if type(body) == "table" then
+            if type(body) ~= "function" or catch ~= nil and type(catch) ~= "function" or finally ~= nil and type(finally) ~= "function" then
                 raise("TryNeedsFunctions", "`try` takes functions.", "Write try(function() … end, function(e) … end).")
             end
             local result = pack(rawpcall(body))
@@ -278,8 +293,10 @@ enum Prelude {
             if type(value) == "function" then return value end
             local values, place = values_of(value), 0
             return function()
-                place = place + 1
-                return values[place]
+                repeat
+                    place = place + 1
+                    if values[place] ~= nil then return values[place] end
+                until place > #values
             end
         end
         function support.each2(value)
@@ -287,7 +304,7 @@ enum Prelude {
             local values, place = values_of(value), 0
             return function()
                 place = place + 1
-                if values[place] ~= nil then return place, values[place] end
+                if values[place] ~= nil or place <= #values then return place, values[place] end
             end
         end
         support.op, support.e, support.d = op.comparison, evaluate, display

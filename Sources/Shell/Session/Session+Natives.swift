@@ -127,18 +127,18 @@ extension Session: NativeHandler {
         var found: [Value] = []
         var isKnown = false
         // Objects are read in one request each, all at the same moment.
-        for value in values {
+        for value in values where !value.isNull {
             guard let property = try PropertyReader.property(name, of: value) else { continue }
             isKnown = true
             switch property {
             case .null: break
-            case .list(let inner): found += inner
+            case .list(let inner): found += inner.filter { !$0.isNull }
             default: found.append(property)
             }
         }
         if !isKnown {
             if isCount { return .values([.integer(Int64(values.count))]) }
-            if let first = values.first { throw unknownProperty(name, of: first) }
+            if let first = values.first(where: { !$0.isNull }) { throw unknownProperty(name, of: first) }
         }
         return .values([.list(found)])
     }
