@@ -128,8 +128,7 @@ final class SwitchInstance {
 
     /// Without its uplink a switch serves nobody, but it says why to those who ask; each new port is a reason to try again.
     private func tryUplink() {
-        let isCapturing = configuration.isCapturing ?? false
-        _ = engine.perform { $0.setCapture(isCapturing) }
+        applyWatching(of: configuration)
         do {
             try applyUplink(of: configuration, old: nil)
             uplinkFailure = nil
@@ -206,12 +205,37 @@ final class SwitchInstance {
             let request = try ProtocolCodec.parameters(SwitchConfigureRequest.self, of: frame.body)
             try configure(try SwitchFolder.decode(Array(request.document.utf8), path: "the new configuration"))
             return try ProtocolCodec.encode(Done())
+        case SwitchProbeRequest.name:
+            let request = try ProtocolCodec.parameters(SwitchProbeRequest.self, of: frame.body)
+            try probe(request)
+            return try ProtocolCodec.encode(Done())
+        case SwitchProbeResultRequest.name:
+            let phase = engine.perform { $0.probePhase } ?? nil
+            var (isResolved, roundTrip) = (phase != nil && phase != .resolving, UInt64?.none)
+            if case .answered(let time) = phase { (isResolved, roundTrip) = (true, time) }
+            return try ProtocolCodec.encode(SwitchProbeResultRequest.Reply(isResolved: isResolved, roundTrip: roundTrip))
         case SwitchStopRequest.name:
             isStopping = true
             return try ProtocolCodec.encode(Done())
         default:
             throw ProtocolError.unknownRequest(head.request)
         }
+    }
+
+    private func probe(_ request: SwitchProbeRequest) throws {
+        let hop = request.nextHop.flatMap { MACAddress($0) }
+        guard request.nextHop == nil || hop?.isGroup == false, 0...ConnectionProbe.greatestPayload ~= request.payload else {
+            throw ProtocolError.malformed("a test that cannot be")
+        }
+        let failure = engine.perform { engine in
+            TransportedError.of {
+                try engine.startProbe(
+                    adapter: request.adapterId, sender: request.sender, receiver: request.receiver, nextHop: hop,
+                    sequence: request.sequence,
+                    payload: request.payload, network: request.network)
+            }
+        }
+        if let failure = failure ?? nil { throw failure }
     }
 
     private func status() -> SwitchStatus {
@@ -244,9 +268,23 @@ final class SwitchInstance {
             throw error
         }
         configuration = new
-        let isCapturing = new.isCapturing ?? false
-        _ = engine.perform { $0.setCapture(isCapturing) }
+        applyWatching(of: new)
         uplinkFailure = nil
+    }
+
+    /// What is written down, and whether the ports that lead out are mirrored.
+    private func applyWatching(of new: SwitchConfiguration) {
+        let (isOn, fileBytes, frameBytes) = (new.isCapturing ?? false, new.captureFileBytes, new.captureFrameBytes)
+        let mirroring: PortRules.Mirroring =
+            switch new.externalMirroring {
+            case "Source": .source
+            case "Destination": .destination
+            default: .none
+            }
+        _ = engine.perform { engine in
+            engine.setCapture(isOn, fileBytes: fileBytes, frameBytes: frameBytes)
+            engine.setUplinkMirroring(mirroring)
+        }
     }
 
     // MARK: The uplink

@@ -60,6 +60,38 @@ package struct SwitchConfigureRequest: WorkerRequest {
     package init(document: String) { self.document = document }
 }
 
+/// Begins to test whether another machine answers an adapter's, in place of the test before; IPv4 addresses in numbers.
+package struct SwitchProbeRequest: WorkerRequest {
+    package typealias Reply = Done
+    package static let name = "switchProbe"
+    package var adapterId: GUID
+    package var sender: UInt32
+    package var receiver: UInt32
+    /// Twelve hexadecimal digits; nil: it is asked for.
+    package var nextHop: String?
+    package var sequence: UInt16
+    package var payload: Int
+    /// The VLAN of an adapter that has several; nil: its own.
+    package var network: Int?
+
+    package init(adapterId: GUID, sender: UInt32, receiver: UInt32, sequence: UInt16, payload: Int) {
+        (self.adapterId, self.sender, self.receiver, self.sequence, self.payload) = (adapterId, sender, receiver, sequence, payload)
+    }
+}
+
+/// How far that test is.
+package struct SwitchProbeResultRequest: WorkerRequest {
+    package struct Reply: Codable, Sendable {
+        /// Whether the other's MAC address is known.
+        package var isResolved: Bool
+        /// Nanoseconds from question to answer; nil: there is none yet.
+        package var roundTrip: UInt64?
+        package init(isResolved: Bool, roundTrip: UInt64?) { (self.isResolved, self.roundTrip) = (isResolved, roundTrip) }
+    }
+    package static let name = "switchProbeResult"
+    package init() {}
+}
+
 /// Ends the switch's process; its ports go dead.
 package struct SwitchStopRequest: WorkerRequest {
     package typealias Reply = Done

@@ -105,6 +105,33 @@ import Testing
         #expect(single?.identifier == "ParameterConflict")
     }
 
+    @Test func aConnectionIsTestedWhereOneIs() throws {
+        _ = try run("New-VM", .word("web01"))
+        func test(_ sender: String, _ more: RawArgument...) -> ErrorRecord? {
+            context.failure {
+                _ = try Pipeline.run(
+                    [
+                        CommandCall(
+                            "Test-VMNetworkAdapter",
+                            [
+                                .word("web01"), .named("SenderIPAddress", .string(sender)),
+                                .named("ReceiverIPAddress", .string("10.0.0.2")),
+                                .named("SequenceNumber", .integer(1)),
+                            ] + more)
+                    ], context: context)
+            }
+        }
+        #expect(test("10.0.0.1")?.identifier == "AdapterNotConnected")
+        _ = try run("New-VMSwitch", .word("inside"), .named("SwitchType", .string("Private")))
+        _ = try run("Connect-VMNetworkAdapter", .word("web01"), .named("SwitchName", .string("inside")))
+        #expect(test("10.0.0.1")?.identifier == "AdapterNotConnected")
+        #expect(test("fe80::1")?.identifier == "AddressInvalid")
+        #expect(test("10.0.0.1", .named("NextHopMacAddress", .string("red")))?.identifier == "MacAddressInvalid")
+        #expect(test("10.0.0.1", .flag("Receiver"))?.identifier == "ParameterRefused")
+        _ = try run("Add-VMNetworkAdapter", .word("web01"))
+        #expect(test("10.0.0.1")?.identifier == "AdapterAmbiguous")
+    }
+
     @Test func eventingChangesNothing() throws {
         _ = try run("Enable-VMEventing", .flag("Force"))
         _ = try run("Disable-VMEventing")

@@ -3,6 +3,43 @@ import Network
 import Testing
 
 @Suite struct MirroringTests {
+    /// What comes in from outside goes to the mirror, too, when the port that leads out is a source.
+    @Test(arguments: [true, false])
+    func aPortThatLeadsOutIsMirrored(_ isSource: Bool) throws {
+        var core = LearningSwitch()
+        let outside = core.add(PortRules(uplinkTrunk: true, mirroring: isSource ? .source : .none))
+        let a = core.add(try PortRules(settings(macA)))
+        let monitor = core.add(try PortRules(settings(macC) { $0.mirroring = "Destination" }))
+        // Learned first, so that the frame is not flooded.
+        _ = core.ports(TestFrame.udp(from: macA, to: macB), from: a)
+        let deliveries = core.ports(TestFrame.udp(from: macB, to: macA), from: outside)
+        #expect(deliveries == (isSource ? [a, monitor] : [a]))
+    }
+
+    @Test func aCaptureHasBounds() throws {
+        var template = Array("/tmp/lunavisor-capture-XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let folder = open(path, O_RDONLY | O_DIRECTORY)
+        defer { close(folder) }
+        let file = CaptureFile(folder: folder, name: "capture.pcap")
+        (file.frameBytes, file.limit) = (64, 24 + 80 + 16)
+        let frame = [UInt8](repeating: 9, count: 500)
+        for _ in 0..<3 {
+            frame.withUnsafeBytes { bytes in
+                file.append(
+                    UnsafeRawBufferPointer(rebasing: bytes[..<64]), UnsafeRawBufferPointer(rebasing: bytes[64...]), tag: 5, wallTime: 1)
+            }
+            file.flush()
+        }
+        // 24 bytes of head, then 16 of each frame's and 64 of the frame; the length that it had is told all the same.
+        let first = try Data(contentsOf: URL(fileURLWithPath: path + "/capture.pcap.1"))
+        #expect(first.count == 24 + 2 * 80)
+        #expect(Array(first[32..<40]) == [64, 0, 0, 0, 248, 1, 0, 0])
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path + "/capture.pcap")).count == 24 + 80)
+    }
+
     @Test func mirroredTrafficIsACaptureFile() throws {
         let running = try RunningSwitch()
         let (a, b) = (

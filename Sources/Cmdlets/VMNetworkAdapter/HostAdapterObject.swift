@@ -61,11 +61,11 @@ final class HostVlanSettingObject: LiveObject {
 
 extension HostAdapterObject {
     /// The host's adapters that -Name, -VMNetworkAdapterName and -SwitchName pick. A name without wildcards that none has is an error.
-    /// For Add-, whose name is that of a new one, it is the switch.
+    /// For Add-VMNetworkAdapter, whose name is that of a new one, it is the switch.
     static func chosen(_ arguments: BoundArguments, _ cmdlet: Cmdlet, _ host: VirtualMachineHost) throws -> [any LiveObject] {
         var all = try host.hostAdapters()
         let switchName = arguments["SwitchName"]?.stringValue
-        if cmdlet.verb == "Add" {
+        if cmdlet.name == "Add-VMNetworkAdapter" {
             guard let switchName else {
                 throw ErrorRecord(
                     "\(cmdlet.name) -ManagementOS needs -SwitchName: an adapter of the host is on a switch.", "SwitchMissing",

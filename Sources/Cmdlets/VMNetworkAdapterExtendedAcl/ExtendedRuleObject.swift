@@ -39,7 +39,7 @@ final class ExtendedRuleObject: MachinePart {
     /// The protocol's number, from TCP, UDP, ICMP or the number itself; nil: it is none of these.
     static func transport(_ text: String) -> Int? { names[text.uppercased()] ?? Int(text) }
 
-    private static func name(of transport: Int?) -> String {
+    static func name(of transport: Int?) -> String {
         guard let transport else { return "ANY" }
         return names.first { $0.value == transport }?.key ?? String(transport)
     }

@@ -41,13 +41,43 @@ public final class VirtualSwitch: Sendable, Hashable {
     /// The connected ports of running VMs; none when nothing runs.
     public func ports() throws -> [SwitchPortStatistics] { try status()?.ports ?? [] }
 
+    /// What a test of a connection found; `roundTrip` nil: no answer came.
+    public struct ConnectionTest: Sendable {
+        /// Whether the other's MAC address was found.
+        public var isResolved: Bool
+        /// Nanoseconds.
+        public var roundTrip: UInt64?
+    }
+
+    /// Asks, in the name of an adapter's guest, whether another machine answers, for at most `seconds`. Addresses are IPv4 in numbers.
+    public func testConnection(
+        adapter: GUID, sender: UInt32, receiver: UInt32, nextHop: String?, sequence: UInt16, payload: Int, network: Int?,
+        seconds: Double = 2, isCancelled: () -> Bool = { false }
+    ) throws -> ConnectionTest {
+        var request = SwitchProbeRequest(adapterId: adapter, sender: sender, receiver: receiver, sequence: sequence, payload: payload)
+        (request.nextHop, request.network) = (nextHop, network)
+        guard try askIfRunning(request) != nil else {
+            throw ManagementError(
+                "AdapterNotConnected", .invalidOperation, "The switch “\(name)” does not run: no running VM is connected to it.",
+                action: "Start the VM first.", target: name)
+        }
+        let end = WorkerClient.deadline(seconds)
+        while true {
+            let reply = try askIfRunning(SwitchProbeResultRequest())
+            let found = ConnectionTest(isResolved: reply?.isResolved ?? false, roundTrip: reply?.roundTrip)
+            if found.roundTrip != nil || reply == nil || HostTime.monotonic() >= end || isCancelled() { return found }
+            usleep(2_000)
+        }
+    }
+
     /// Asks the switch's process; nil when there is none.
     private func askIfRunning<Request: WorkerRequest>(_ request: Request) throws -> Request.Reply? {
         let folder = try files().folder
         let end = WorkerClient.deadline(5)
         while try folder.isRunning() {
             do {
-                let client = try WorkerClient(folder: VirtualMachineFolder(id: id, folder: folder.folder), storeId: id, seconds: 2)
+                let client = try WorkerClient(
+                    folder: VirtualMachineFolder(id: id, folder: folder.folder), storeId: id, seconds: 2, trace: host.trace)
                 return try client.ask(request, seconds: 5)
             } catch is WorkerClient.Failure where HostTime.monotonic() < end {
                 // It is starting or ending; or a client writes the configuration at this moment.
@@ -73,6 +103,8 @@ public final class VirtualSwitch: Sendable, Hashable {
             var new = old
             try change(&new)
             (new.version, new.id, new.creationTime) = (old.version, old.id, old.creationTime)
+            // Without a port that leads out there is none to mirror.
+            if new.switchType != old.switchType, new.switchType != .external, new.switchType != .nat { new.externalMirroring = nil }
             guard new != old else { return old }
             if new.name.lowercased() != old.name.lowercased() { try host.checkName(new.name, in: store, except: id) }
             try host.check(new)

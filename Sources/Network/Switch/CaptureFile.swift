@@ -4,9 +4,16 @@ import Glibc
 /// Mirrored traffic as a capture file (pcap 2.4 with nanoseconds, link type Ethernet), readable by tshark. Tags stand in the frames.
 ///
 /// Checksums that a guest left to its adapter are as the guest left them, and large segments are whole, as in a capture on any host. At
-/// 64 MiB the file becomes NAME.1, and a new one begins.
+/// `limit` bytes the file becomes NAME.1, and a new one begins.
 package final class CaptureFile {
-    package static let limit = 64 << 20
+    package static let usualLimit = 64 << 20
+    /// The greatest frame that is written whole (what tcpdump's MAXIMUM_SNAPLEN says).
+    package static let longestFrame = 262_144
+
+    /// Bytes of the file.
+    package var limit = usualLimit
+    /// Bytes of each frame; what is behind them is left out.
+    package var frameBytes = longestFrame
 
     private let folder: Int32
     private let name: String
@@ -25,13 +32,15 @@ package final class CaptureFile {
     package func append(_ head: UnsafeRawBufferPointer, _ rest: UnsafeRawBufferPointer, tag: UInt16?, wallTime: Int64) {
         guard head.count >= 12 else { return }
         let count = head.count + rest.count + (tag == nil ? 0 : 4)
-        for word in [wallTime / 1_000_000_000, wallTime % 1_000_000_000, Int64(count), Int64(count)] {
+        let kept = min(count, max(frameBytes, 16))
+        for word in [wallTime / 1_000_000_000, wallTime % 1_000_000_000, Int64(kept), Int64(count)] {
             put(UInt32(truncatingIfNeeded: word))
         }
         buffer += head[..<12]
         if let tag { buffer += [0x81, 0x00, UInt8(tag >> 8), UInt8(truncatingIfNeeded: tag)] }
         buffer += head[12...]
         buffer += rest
+        buffer.removeLast(count - kept)
         if buffer.count >= 1 << 20 { flush() }
     }
 
@@ -43,7 +52,7 @@ package final class CaptureFile {
     package func flush() {
         guard !buffer.isEmpty else { return }
         defer { buffer.removeAll(keepingCapacity: true) }
-        if descriptor < 0 || size >= Self.limit {
+        if descriptor < 0 || size >= limit {
             guard begin() else { return }
         }
         var written = 0
@@ -72,7 +81,7 @@ package final class CaptureFile {
         // Magic of nanosecond captures, version 2.4, no zone, snapshot length, link type 1.
         let waiting = buffer
         buffer = []
-        for word: UInt32 in [0xA1B2_3C4D, 0x0004_0002, 0, 0, 262_144, 1] { put(word) }
+        for word: UInt32 in [0xA1B2_3C4D, 0x0004_0002, 0, 0, UInt32(Self.longestFrame), 1] { put(word) }
         buffer += waiting
         size = 0
         return true

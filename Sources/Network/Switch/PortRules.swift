@@ -82,8 +82,9 @@ package struct PortRules: Sendable {
     }
 
     /// An uplink's port: nothing is forbidden. With `trunk` it carries every network with its tag.
-    package init(uplinkTrunk trunk: Bool) {
-        (mac, mirroring, maximumBandwidth, spoofing, dhcpGuard, routerGuard) = (nil, .none, nil, true, false, false)
+    package init(uplinkTrunk trunk: Bool, mirroring: Mirroring = .none) {
+        (mac, maximumBandwidth, spoofing, dhcpGuard, routerGuard) = (nil, nil, true, false, false)
+        self.mirroring = mirroring
         (isConnected, accessList, extendedList) = (true, [], [])
         vlan = trunk ? .trunk(native: 0, allowed: []) : .untagged
         allowed = trunk ? Set(1...4094) : []

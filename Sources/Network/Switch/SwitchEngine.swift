@@ -37,10 +37,13 @@ package final class SwitchEngine: @unchecked Sendable {
     private var outletOrder: [Int] = []
     /// Ports of the uplinks by their names, in the order they were given.
     private var uplinks: [(name: String, port: Int)] = []
+    private var uplinkMirroring = PortRules.Mirroring.none
     private var hostAdapters: [GUID: (port: Int, teamMember: String?)] = [:]
     private var capture: CaptureFile?
     /// All frames that come in, before any rule is applied.
     private var wholeCapture: CaptureFile?
+    /// The test of a connection that runs, with the port that asks, and what it sends next.
+    private var probe: (port: Int, state: ConnectionProbe, next: [UInt8]?, tag: UInt16?)?
     private var polled: [pollfd] = []
     private var deliveries: [LearningSwitch.Delivery] = []
     private let head: UnsafeMutableRawPointer
@@ -119,6 +122,7 @@ package final class SwitchEngine: @unchecked Sendable {
 
     package func disconnect(_ number: Int) {
         ports[number] = nil
+        if probe?.port == number { probe = nil }
         core.remove(number)
         survey()
     }
@@ -133,12 +137,23 @@ package final class SwitchEngine: @unchecked Sendable {
             outlets[port] = nil
         }
         uplinks = new.map { name, uplink in
-            let port = core.add(PortRules(uplinkTrunk: uplink.carriesTags))
+            let port = core.add(PortRules(uplinkTrunk: uplink.carriesTags, mirroring: uplinkMirroring))
             outlets[port] = uplink
             return (name, port)
         }
         core.setTeam(uplinks.map(\.port), working: uplinks.map(\.port))
         pinAll()
+        survey()
+    }
+
+    /// Makes the ports that lead out sources or destinations of mirrored frames, or neither; also those of uplinks to come.
+    package func setUplinkMirroring(_ mirroring: PortRules.Mirroring) {
+        guard mirroring != uplinkMirroring else { return }
+        uplinkMirroring = mirroring
+        for (_, port) in uplinks {
+            guard let uplink = outlets[port] else { continue }
+            core.configure(port, PortRules(uplinkTrunk: uplink.carriesTags, mirroring: mirroring), keepingMeters: true)
+        }
         survey()
     }
 
@@ -178,14 +193,40 @@ package final class SwitchEngine: @unchecked Sendable {
         survey()
     }
 
-    /// Writes every frame that comes in into `capture.pcap` from now on, or no more.
-    package func setCapture(_ isOn: Bool) {
+    /// Writes every frame that comes in into `capture.pcap` from now on, or no more. nil: the usual bounds.
+    package func setCapture(_ isOn: Bool, fileBytes: Int? = nil, frameBytes: Int? = nil) {
         guard isOn, captureFolder >= 0 else {
             wholeCapture = nil
             return
         }
-        if wholeCapture == nil { wholeCapture = CaptureFile(folder: captureFolder, name: "capture.pcap") }
+        let file = wholeCapture ?? CaptureFile(folder: captureFolder, name: "capture.pcap")
+        file.limit = fileBytes ?? CaptureFile.usualLimit
+        file.frameBytes = frameBytes ?? CaptureFile.longestFrame
+        wholeCapture = file
     }
+
+    /// Begins to test a connection of an adapter, in place of the test before. Throws where the adapter is not connected.
+    package func startProbe(
+        adapter: GUID, sender: UInt32, receiver: UInt32, nextHop: MACAddress?, sequence: UInt16, payload: Int, network: Int?
+    ) throws {
+        guard let (number, port) = ports.first(where: { $0.value.settings.adapterId == adapter }),
+            let mac = MACAddress(port.settings.macAddress)
+        else {
+            throw NetworkError(
+                "AdapterNotConnected", .invalidOperation, "The adapter is not connected to this switch now.",
+                action: "Start the VM, and connect the adapter.")
+        }
+        var state = ConnectionProbe(
+            .init(mac: mac, sender: sender, receiver: receiver, nextHop: nextHop, sequence: sequence, payload: payload),
+            identifier: .random(in: 0 ... .max))
+        let first = state.begin(now: HostTime.monotonic())
+        probe = (number, state, first, network.flatMap { $0 == 0 ? nil : UInt16($0 & 0xFFF) })
+    }
+
+    /// How far the test is that was begun last; nil: there is none.
+    package var probePhase: ConnectionProbe.Phase? { probe?.state.phase }
+
+    package func endProbe() { probe = nil }
 
     /// Settings, counters and meters of the ports, in no order.
     package func report() -> [(settings: PortSettings, counters: LearningSwitch.Counters, metered: [UInt64])] {
@@ -238,6 +279,7 @@ package final class SwitchEngine: @unchecked Sendable {
     private func moveFrames() -> (isBusy: Bool, milliseconds: Int32) {
         var (isBusy, pause) = (false, Int32(-1))
         let now = HostTime.monotonic()
+        sendProbe(now)
         for number in order {
             guard let port = ports[number], port.isReady else { continue }
             let delay = drain(port, number, now)
@@ -253,6 +295,29 @@ package final class SwitchEngine: @unchecked Sendable {
             if outlet.receive(limit: Self.turn.frames, { header, bytes in forward(header, bytes, from: number, now) }) { isBusy = true }
         }
         return (isBusy, pause)
+    }
+
+    /// What the test of a connection has to send, as if its port's guest did.
+    private func sendProbe(_ now: UInt64) {
+        guard let waiting = probe, let frame = waiting.next else { return }
+        probe?.next = nil
+        var header = FrameHeader()
+        header.tag = waiting.tag
+        frame.withUnsafeBytes { forward(header, $0, from: waiting.port, now) }
+    }
+
+    /// True when a frame to a port was the answer to a test, and is nothing for its guest.
+    private func takesProbe(_ header: FrameHeader, _ count: Int, _ number: Int) -> Bool {
+        guard probe?.port == number, header.segmentSize == 0 else { return false }
+        guard let (isOwn, next) = probe?.state.take(UnsafeRawBufferPointer(start: head, count: count), now: HostTime.monotonic()) else {
+            return false
+        }
+        if let next {
+            probe?.next = next
+            // The loop must come round again.
+            lv_signal_send(wakeWriter)
+        }
+        return isOwn
     }
 
     /// A port's turn. Nanoseconds for which its bandwidth is used up, else 0; afterwards `isReady` says whether more may wait.
@@ -299,6 +364,7 @@ package final class SwitchEngine: @unchecked Sendable {
             parts[1] = iovec(iov_base: UnsafeMutableRawPointer(mutating: rest.baseAddress), iov_len: rest.count)
             let segments = UnsafeBufferPointer(rebasing: UnsafeBufferPointer(parts)[..<(rest.isEmpty ? 1 : 2)])
             for delivery in deliveries {
+                if probe != nil, takesProbe(header, count, delivery.port) { continue }
                 header.tag = delivery.tag
                 let taken = send(header, segments, to: delivery.port)
                 core.delivered(delivery, bytes: count + rest.count, taken: taken)

@@ -114,7 +114,8 @@ private enum ControlRequests {
             body(MoveStorageRequest(moves: moves, handover: folders)), body(StatusRequest()),
             body(ConfigureRequest(document: machine, handover: handover)),
             body(SwitchConfigureRequest(document: network)),
-            body(SwitchStatusRequest()),
+            body(SwitchStatusRequest()), body(SwitchProbeResultRequest()),
+            body(SwitchProbeRequest(adapterId: id, sender: 0x0A00_0001, receiver: 0x0A00_0002, sequence: 1, payload: 32)),
         ]
     }
 }
