@@ -1,3 +1,4 @@
+import Management
 import Storage
 
 extension Cmdlet {
@@ -30,10 +31,21 @@ extension Cmdlet {
             let kind = invocation.string("VHDType").flatMap { DiskKind(rawValue: $0) }
             try invocation.forEachDisk("Convert-VHD") { path in
                 try invocation.withDisks("Converting \(path)", source: path) { disks in
-                    try disks.convert(
-                        path, to: destination, kind: kind, blockSize: invocation.integer("BlockSizeBytes").map { UInt32(clamping: $0) },
-                        parentPath: invocation.string("ParentPath").map { DiskOperations.absolutePath($0) },
-                        deletingSource: invocation.isOn("DeleteSource"))
+                    let set = DiskFormat.isSet(fileName: path) ? try DiskSet(path) : nil
+                    let isDeleting = invocation.isOn("DeleteSource")
+                    func convert(to image: String) throws {
+                        try disks.convert(
+                            set?.activePath ?? path, to: image, kind: kind,
+                            blockSize: invocation.integer("BlockSizeBytes").map { UInt32(clamping: $0) },
+                            parentPath: invocation.string("ParentPath").map { DiskOperations.absolutePath($0) },
+                            deletingSource: isDeleting && set == nil)
+                    }
+                    guard DiskFormat.isSet(fileName: destination) else { return try convert(to: destination) }
+                    try DiskSet.make(destination, filledBy: convert)
+                }
+                if invocation.isOn("DeleteSource"), DiskFormat.isSet(fileName: path) {
+                    var source = try DiskSet(path)
+                    try source.remove()
                 }
                 try invocation.passthruDisk(destination)
             }

@@ -1,3 +1,4 @@
+import Management
 import Storage
 
 extension Cmdlet {
@@ -8,7 +9,7 @@ extension Cmdlet {
     static let newVHD = Cmdlet(
         "New", "VHD", synopsis: "Makes virtual hard disks.",
         details:
-            "The name says the format: .vhdx (up to 64 TB) or .vhd (up to 2040 GB). Without -Fixed it is dynamic: the file grows with its content. The file has a temporary name until it is whole.",
+            "The name says the format: .vhdx (up to 64 TB), .vhd (up to 2040 GB), or .vhds, a set: a small file beside its image, a .avhdx, which can have snapshots (New-VHDSnapshot). Without -Fixed it is dynamic: the file grows with its content. The file has a temporary name until it is whole.",
         departures: ["A differencing disk names its parent by the path from its own folder and by the absolute one."],
         sets: [
             .init("DynamicWithoutSource", isDefault: true, shape: .oneIfSingle(["Path"])),
@@ -24,7 +25,8 @@ extension Cmdlet {
                 completion: .path),
             Parameter(
                 "SizeBytes", .bytes, "Size of the disk, like 40GB; of a differencing one the parent's unless given.",
-                sets: ["DynamicWithoutSource", "FixedWithoutSource"], mandatory: true, position: 1),
+                sets: ["DynamicWithoutSource", "FixedWithoutSource", "Differencing"], mandatory: true, position: 1
+            ).optional(in: "Differencing"),
             Parameter("Dynamic", .switched, "The file grows with its content.", sets: ["DynamicWithoutSource", "DynamicWithSource"]),
             Parameter(
                 "Fixed", .switched, "The file has all its room from the beginning.", sets: ["FixedWithoutSource", "FixedWithSource"],
@@ -47,6 +49,7 @@ extension Cmdlet {
             Example("New-VHD web01.vhdx 40GB", "A dynamic disk of 40 GiB."),
             Example("New-VHD -Path db.vhdx -SizeBytes 10GB -Fixed", "One whose room is reserved."),
             Example("New-VHD -Path test.vhdx -ParentPath base.vhdx -Differencing", "One that begins as base.vhdx and leaves that alone."),
+            Example("New-VHD -Path big.vhdx -ParentPath base.vhdx -SizeBytes 80GB", "The same, with more room behind what base.vhdx has."),
         ],
         shouldProcess: true,
         body: .perCall { invocation in
@@ -62,7 +65,13 @@ extension Cmdlet {
                 specification.logicalSectorSize = invocation.integer("LogicalSectorSizeBytes").map { Int($0) }
                 specification.physicalSectorSize = invocation.integer("PhysicalSectorSizeBytes").map { Int($0) }
                 specification.parentPath = invocation.string("ParentPath").map { DiskOperations.absolutePath($0) }
-                try invocation.withDisks("Making \(path)") { try $0.create(specification) }
+                try invocation.withDisks("Making \(path)") { disks in
+                    guard DiskFormat.isSet(fileName: path) else { return try disks.create(specification) }
+                    try DiskSet.make(path) { image in
+                        specification.path = image
+                        try disks.create(specification)
+                    }
+                }
                 try invocation.emitDisk(path)
             }
         })

@@ -1,3 +1,4 @@
+import Management
 import Storage
 
 extension Cmdlet {
@@ -23,7 +24,9 @@ extension Cmdlet {
             for value in invocation.list("Path") ?? [] {
                 do {
                     let path = DiskOperations.absolutePath(value.text)
-                    let problems = try invocation.withDisks("Looking at \(path)") { try $0.problems(path) }
+                    let problems = try invocation.withDisks("Looking at \(path)") {
+                        try $0.problems(DiskFormat.isSet(fileName: path) ? DiskSet(path).activePath : path)
+                    }
                     for problem in problems { invocation.warn(problem) }
                     try invocation.emit(.boolean(problems.isEmpty))
                 } catch {

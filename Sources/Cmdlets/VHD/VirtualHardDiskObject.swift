@@ -7,7 +7,7 @@ extension ObjectType {
         properties: [
             .init("ComputerName", "String", "The host it is on."),
             .init("Path", "String", "Its file."),
-            .init("VhdFormat", "VhdFormat", "VHDX, VHD, RAW or ISO."),
+            .init("VhdFormat", "VhdFormat", "VHDX, VHD, RAW, ISO, or VHDSet."),
             .init("VhdType", "VhdType", "Fixed, Dynamic or Differencing."),
             .init("FileSize", "UInt64", "Bytes of the host's disk that the file takes."),
             .init("Size", "UInt64", "Bytes of the disk that a guest sees."),
@@ -33,7 +33,14 @@ extension ComponentObject {
         let path = DiskOperations.absolutePath(path)
         return ComponentObject(
             .virtualHardDisk, identity: path, displayName: path, machine: nil,
-            read: { record(try host.withDisks { try $0.information(path) }, try? host.mountedDisk(at: path)) })
+            read: {
+                guard DiskFormat.isSet(fileName: path) else {
+                    return record(try host.withDisks { try $0.information(path) }, try? host.mountedDisk(at: path))
+                }
+                var record = record(try DiskSet(path).information(), nil)
+                record["VhdFormat"] = .string("VHDSet")
+                return record
+            })
     }
 
     private static func record(_ disk: DiskInformation, _ mounted: MountedDisk?) -> Record {

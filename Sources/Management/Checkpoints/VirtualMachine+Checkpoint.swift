@@ -24,6 +24,7 @@ extension VirtualMachine {
         defer { withExtendedLifetime(lock) {} }
         let configuration = try configuration()
         if !isAutomatic, capture == nil { try checkCheckpointsAllowed(configuration) }
+        try checkNoDiskSet(configuration, "have checkpoints")
         let name = name ?? Self.defaultCheckpointName(of: configuration.name, isAutomatic: isAutomatic)
         if try folder.hasWorker(), let made = try makeRunningCheckpoint(named: name, capture, configuration, folder, isCancelled) {
             return made
@@ -54,12 +55,11 @@ extension VirtualMachine {
     }
 
     static func check(checkpointName name: String) throws {
-        guard name.contains(where: { !$0.isWhitespace }), name.count <= VirtualMachineConfiguration.longestName,
-            !name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
-        else {
+        let longest = VirtualMachineConfiguration.longestName
+        if let flaw = NameRule.flaw(of: name) ?? (name.count > longest ? "it has \(name.count) characters" : nil) {
             throw ManagementError(
-                "CheckpointNameInvalid", .invalidArgument,
-                "A checkpoint's name has 1 to \(VirtualMachineConfiguration.longestName) characters, none of them a control character.",
+                "CheckpointNameInvalid", .invalidArgument, "This cannot be a checkpoint's name: \(flaw).",
+                action: "Choose a name of 1 to \(longest) characters without control characters.",
                 target: String(name.prefix(120)))
         }
     }

@@ -11,6 +11,7 @@ extension VirtualMachine {
         let status = try status()
         let configuration = try configuration()
         try checkCheckpointsAllowed(configuration)
+        try checkNoDiskSet(configuration, "have checkpoints")
         return try checkpointSteps(configuration, status, kind: configuration.checkpointType)
     }
 

@@ -10,8 +10,9 @@ extension VirtualMachineHost {
         guard let path = drive.path, let format = drive.format.flatMap({ DiskFormat(rawValue: $0) }) else {
             throw ManagementError("DiskFormatInvalid", .invalidData, "A drive of “\(machine)” has no usable format.", target: machine)
         }
+        let image = DiskFormat.isSet(fileName: path) ? try DiskSet(path).activePath : path
         do {
-            return try DiskChain.resolve(path: path, format: format, allowedParents: drive.allowedParents ?? [], readOnly: readOnly)
+            return try DiskChain.resolve(path: image, format: format, allowedParents: drive.allowedParents ?? [], readOnly: readOnly)
         } catch {
             throw error.code == .inUse ? inUse(error, path: path, by: machine) : error
         }
@@ -44,6 +45,7 @@ extension VirtualMachineHost {
                     return false
                 }
                 if image == path { return true }
+                if DiskFormat.isSet(fileName: image) { return (try? DiskSet(image))?.paths.contains(path) ?? false }
                 return DiskChain.uses(path, at: image, format: format, allowedParents: placed.drive.allowedParents ?? [])
             }
         }
@@ -55,9 +57,10 @@ extension VirtualMachineConfiguration.Drive {
     public init(
         kind: VirtualMachineConfiguration.Drive.Kind, location: Int, imagePath path: String, allowedParents: [String] = []
     ) throws {
-        guard let format = DiskFormat.of(fileName: path), (format == .iso) == (kind == .dvd) else {
+        let isSet = kind == .hardDisk && DiskFormat.isSet(fileName: path)
+        guard let format = isSet ? .vhdx : DiskFormat.of(fileName: path), (format == .iso) == (kind == .dvd) else {
             let (names, what) =
-                kind == .dvd ? (".iso", "a DVD drive's") : (".vhdx, .avhdx, .vhd, .avhd, .raw or .img", "a hard disk drive's")
+                kind == .dvd ? (".iso", "a DVD drive's") : (".vhdx, .avhdx, .vhds, .vhd, .avhd, .raw or .img", "a hard disk drive's")
             throw ManagementError(
                 "DiskFormatInvalid", .invalidArgument, "“\(path)” cannot be \(what) image: its name does not end in \(names).",
                 action: "The name says the format; rename the file if it has another.", target: path)

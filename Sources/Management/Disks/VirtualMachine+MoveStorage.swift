@@ -23,6 +23,7 @@ extension VirtualMachine {
         to destinations: StorageDestinations, isCancelled: @escaping @Sendable () -> Bool = { false },
         progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) throws -> [StorageMove] {
+        try checkNoDiskSet(try configuration(), "be moved")
         if try files().folder.hasWorker(), let moves = try moveRunning(to: destinations, isCancelled, progress) { return moves }
         return try writing("moved") { folder in
             try settleMove(folder)

@@ -17,6 +17,7 @@ extension VirtualMachine {
     ) throws -> String {
         let folder = try files().folder
         let name = try configuration().name
+        try checkNoDiskSet(try configuration(), "be exported")
         guard try folder.hasWorker() else {
             return try writing("exported") { folder in
                 var configuration = try folder.readConfiguration()

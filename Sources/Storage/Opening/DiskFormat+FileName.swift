@@ -10,4 +10,7 @@ extension DiskFormat {
         default: return nil
         }
     }
+
+    /// True for the name of a VHD set: a file that says which image is the disk's own, not an image itself.
+    public static func isSet(fileName: String) -> Bool { fileName.lowercased().hasSuffix(".vhds") }
 }

@@ -38,6 +38,12 @@ extension DiskOperations {
             }
             guard let identifier else { return }
             parent = (identifier, ParentPaths(parent: parentPath, child: specification.path))
+            if let wanted = specification.size, wanted < size {
+                throw DiskOperationError(
+                    .sizeInvalid,
+                    "A differencing disk is at least as large as its parent, which has \(size) bytes; \(wanted) bytes is not possible.",
+                    file: specification.path, action: "Leave the size out to have the parent's.")
+            }
             specification.size = specification.size ?? size
             specification.logicalSectorSize = sectors.0
             specification.physicalSectorSize = specification.physicalSectorSize ?? sectors.1

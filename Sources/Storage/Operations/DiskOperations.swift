@@ -64,6 +64,9 @@ public struct DiskOperations: Sendable {
         return result
     }
 
+    /// Throws what opening for writing says when somebody has the image.
+    public func checkUnused(_ path: String) throws { try HostDiskFile.open(path: path, readOnly: false).close() }
+
     static func detachedImage(_ file: any DiskFile, _ format: DiskFormat) throws(DiskOpenError) -> any DiskImage {
         do throws(DiskFormatError) {
             if format == .vhd { return try VHDImage(file: file, readOnly: file.isReadOnly, parentRule: .detached) }
