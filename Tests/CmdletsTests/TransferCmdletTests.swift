@@ -44,6 +44,28 @@ import Testing
         try context.call("Export-VM", .word("web01"), .word("\(folder)/\(name)"), .flag("Passthru")).value
     }
 
+    /// A disk that the export lost comes back from a folder that has it; another disk of its name does not.
+    @Test func anExportIsRepaired() throws {
+        let exported = folder + "/exports"
+        _ = try export(to: "exports")
+        let lost = exported + "/web01/Virtual Hard Disks/web01.vhdx"
+        _ = try context.call("New-Item", .word(folder + "/backup"), .named("ItemType", .string("Directory")))
+        _ = try context.call("New-VHD", .word(folder + "/backup/web01.vhdx"), .positional(.integer(64 << 20)))
+        _ = try context.call("Remove-Item", .word(lost))
+        let report = try other.call("Compare-VM", .word(exported + "/web01")).value
+        #expect(try incompatibilities(report) == ["ExportDamaged"])
+        let needs = context.failure { _ = try other.call("Repair-VM", .positional(report)) }
+        #expect(needs?.identifier == "MissingMandatoryParameter")
+        _ = try other.call("Repair-VM", .positional(report), .named("Path", .string(folder + "/backup")))
+        #expect(try incompatibilities(report) == ["ExportDamaged"])
+        _ = try context.call("Copy-Item", .word(disk), .word(folder + "/backup/web01.vhdx"), .flag("Force"))
+        let repaired = try other.call(
+            "Repair-VM", .positional(report), .named("Path", .string(folder + "/backup")), .flag("Passthru"))
+        #expect(repaired.shape == .one)
+        #expect(try incompatibilities(report).isEmpty)
+        #expect(try property("Name", other.call("Import-VM", .named("CompatibilityReport", report)).value).text == "web01")
+    }
+
     @Test func aSwitchOfElsewhereIsLeftByThePart() throws {
         _ = try context.call("New-VMSwitch", .word("inside"), .named("SwitchType", .string("Private")))
         _ = try context.call("Connect-VMNetworkAdapter", .word("web01"), .named("SwitchName", .string("inside")))

@@ -60,6 +60,26 @@ import Testing
                 "1 to 8") == true)
     }
 
+    @Test func processorsShareChannelsOfStorage() throws {
+        try make("web01")
+        func share() throws -> Int64? {
+            let settings = try context.call("Get-VMStorageSettings", .word("web01"))
+            #expect(settings.shape == .one)
+            return try PropertyReader.property("VirtualProcessorsPerChannel", of: settings.value)?.integerValue
+        }
+        #expect(try share() == 1)
+        let machine = try context.call(
+            "Set-VMStorageSettings", .word("web01"), .named("VirtualProcessorsPerChannel", .integer(4)), .flag("Passthru"))
+        #expect(machine.value.text == "web01")
+        #expect(try share() == 4)
+        _ = try context.call("Set-VMStorageSettings", .word("web01"), .named("VirtualProcessorsPerChannel", .integer(1)))
+        #expect(try share() == 1)
+        #expect(
+            context.failure {
+                _ = try context.call("Set-VMStorageSettings", .word("web01"), .named("VirtualProcessorsPerChannel", .integer(0)))
+            } != nil)
+    }
+
     @Test func firmwareKeepsKernelSettings() throws {
         try make("web01")
         let firmware = try context.call(

@@ -199,5 +199,10 @@ import Testing
         #expect(found.needsOff.isEmpty && !found.leavesDevicesAlone)
         new.processor.count = 2
         #expect(!old.difference(to: new).needsOff.isEmpty)
+        new = old
+        new.storage = .init()
+        #expect(old.difference(to: new).needsOff.isEmpty)
+        new.storage?.virtualProcessorsPerChannel = 2
+        #expect(old.difference(to: new).needsOff == ["the storage settings"])
     }
 }

@@ -24,7 +24,8 @@ public final class CompatibilityReport: Sendable {
     public let machine: VirtualMachine
     let source: ImportSource
     /// Files that are missing or not what they were, by their paths.
-    let damage: [String: ManagementError]
+    let damaged: Mutex<[String: ManagementError]>
+    var damage: [String: ManagementError] { damaged.withLock { $0 } }
     private let host: VirtualMachineHost
     private let plan: PlannedMachine
 
@@ -36,7 +37,7 @@ public final class CompatibilityReport: Sendable {
     ) throws {
         source = try ImportSource(path, diskSource: options.diskSource, keepsRefusal: keepsRefusal)
         (self.path, self.options, self.host) = (source.path, options, host)
-        damage = try Self.findDamage(source, hashing: hashing, isCancelled, progress)
+        damaged = Mutex(try Self.findDamage(source, hashing: hashing, isCancelled, progress))
         var planned = source.absoluteConfiguration
         host.connect(&planned)
         if options.generatesNewId { planned.drawIdentity(except: host.macAddresses()) }

@@ -93,5 +93,10 @@ extension StorageController {
         }
     }
 
-    private var subChannelLimit: Int { max(0, min((host?.processorCount ?? 1) - 1, Self.maximumSubChannels)) }
+    /// One channel for every `processorsPerChannel` processors, the first of them being no sub-channel.
+    private var subChannelLimit: Int {
+        let share = max(1, processorsPerChannel)
+        let channels = ((host?.processorCount ?? 1) + share - 1) / share
+        return max(0, min(channels - 1, Self.maximumSubChannels))
+    }
 }

@@ -48,6 +48,9 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
     var reply = [UInt8](repeating: 0, count: StoragePacket.length)
     private var troubles = TroubleBudget()
 
+    /// Virtual processors that share a channel.
+    package var processorsPerChannel = 1
+
     package init(instance: GUID, pump: any ServicePump) {
         offer = ChannelOffer(interfaceType: StoragePacket.interfaceType, interfaceInstance: instance)
         self.pump = pump

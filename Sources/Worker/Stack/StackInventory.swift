@@ -55,6 +55,7 @@ extension VirtualizationStack {
         if let folder = world.folder { serveSockets(folder) }
         for (number, described) in configuration.controllers.enumerated() {
             let device = makeController(described.id, number: number)
+            device.processorsPerChannel = configuration.storage?.virtualProcessorsPerChannel ?? 1
             var targets: [Int: any ScsiTarget] = [:]
             for drive in described.drives {
                 let target = try makeTarget(drive, controller: described.id, devices)
@@ -134,7 +135,7 @@ extension VirtualizationStack {
         guard let (disk, descriptors) = devices.takeDisk(controller: controller, location: drive.location) else {
             throw MachineError(.assembly, detail: "the configuration changed meanwhile, “\(path)” was not handed over; repeat the command")
         }
-        guard disk.chain.first?.path == path || drive.kind == .dvd else {
+        guard disk.chain.first?.path == path || drive.kind == .dvd || DiskFormat.isSet(fileName: path) else {
             for descriptor in descriptors { Glibc.close(descriptor) }
             throw MachineError(.assembly, detail: "the configuration changed meanwhile, “\(path)” was not handed over; repeat the command")
         }

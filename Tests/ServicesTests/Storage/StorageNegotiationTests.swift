@@ -66,6 +66,16 @@ import Testing
         #expect(!guest.controller.opened(StorageQueueChannel(index: 4), userData: []))
     }
 
+    /// Four processors that share channels by two have two channels: one sub-channel.
+    @Test(arguments: [(1, 3), (2, 1), (3, 1), (4, 0), (100, 0)])
+    func processorsShareChannels(_ share: Int, _ most: Int) throws {
+        let guest = try StorageGuest([0: ScsiDisk(MemoryDisk(sectors: 16), fallbackIdentifier: [])], processors: 4)
+        guest.controller.processorsPerChannel = share
+        #expect(guest.control(13, body: [UInt8(most + 1), 0]) == 0xC000_000D)
+        #expect(guest.control(13, body: [UInt8(most), 0]) == 0)
+        #expect(guest.host.offeredSubChannels == (most == 0 ? [] : [most]))
+    }
+
     @Test func beginsAgainAfterTheChannelWasClosed() throws {
         let guest = try StorageGuest([0: ScsiDisk(MemoryDisk(sectors: 16), fallbackIdentifier: [])])
         guest.controller.closed(guest.channels[0])
