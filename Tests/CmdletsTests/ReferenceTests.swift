@@ -91,6 +91,60 @@ import Testing
         }
     }
 
+    /// … and every object has it, with a value of that type.
+    @Test func objectsHaveThePropertiesThatScriptsRead() throws {
+        let context = TestContext()
+        let disk = context.host.storePath + "-disk.vhdx"
+        _ = try context.call("New-VHD", .word(disk), .word("64MB"))
+        _ = try context.call("New-VM", .word("web01"), .named("VHDPath", .string(disk)))
+        _ = try context.call("Add-VMDvdDrive", .word("web01"))
+        _ = try context.call("New-VMSwitch", .word("inside"), .named("SwitchType", .string("Private")))
+        _ = try context.call("Connect-VMNetworkAdapter", .word("web01"), .named("SwitchName", .string("inside")))
+        _ = try context.call("Checkpoint-VM", .word("web01"), .named("SnapshotName", .string("one")))
+        let getters = [
+            "VirtualMachine": "Get-VM", "VMSwitch": "Get-VMSwitch", "VirtualHardDisk": "Get-VHD", "HardDiskDrive": "Get-VMHardDiskDrive",
+            "VMNetworkAdapter": "Get-VMNetworkAdapter", "VMIntegrationComponent": "Get-VMIntegrationService",
+            "VMSnapshot": "Get-VMSnapshot",
+            "VMFirmware": "Get-VMFirmware", "DvdDrive": "Get-VMDvdDrive", "VMHost": "Get-VMHost", "VMMemory": "Get-VMMemory",
+            "VMProcessor": "Get-VMProcessor", "VMNetworkAdapterVlanSetting": "Get-VMNetworkAdapterVlan",
+            "VMScsiController": "Get-VMScsiController",
+        ]
+        let targets = ["Get-VMSwitch": "inside", "Get-VHD": disk, "Get-VMHost": ""]
+        var objects: [String: Value] = [:]
+        for (type, getter) in getters {
+            let target = targets[getter] ?? "web01"
+            let call = CommandCall(getter, target.isEmpty ? [] : [.word(target)])
+            let found = try Pipeline.run([call], context: context).values.first
+            let object: Value = try #require(found, "\(type)")
+            objects[type] = object
+        }
+        for fields in ReferenceModule.table("object-properties.tsv", separator: "\t").dropFirst() {
+            guard let count = Int(fields[3]), count >= 3, !["Count", "Length"].contains(fields[1]) else { continue }
+            let place = "\(fields[0]).\(fields[1])"
+            guard let object = objects[fields[0]], case .object(let live) = object else {
+                Issue.record("\(fields[0]) is not looked at")
+                continue
+            }
+            let value = try #require(try live.snapshot()[fields[1]], "\(place)")
+            #expect(try PropertyReader.property(fields[1], of: object) != nil, "\(place)")
+            #expect(Self.isOf(fields[4], value), "\(place): \(value.shown) is no \(fields[4])")
+        }
+    }
+
+    /// Whether a value is of the module's type as scripts see it; what may be missing is null.
+    private static func isOf(_ type: String, _ value: Value) -> Bool {
+        let isList = type.hasSuffix("[]") || type.hasPrefix("List<")
+        return switch (plain(type), value) {
+        case (_, .list(let values)): isList && values.allSatisfy { isOf(plain(type), $0) }
+        case (_, .null): true
+        case ("Boolean", .boolean), ("TimeSpan", .duration), ("DateTime", .time), ("Int32", .integer), ("Int64", .integer): true
+        case ("UInt32", .integer), ("UInt64", .integer), ("-", _): true
+        case ("Boolean", _), ("TimeSpan", _), ("DateTime", _), ("Int32", _), ("Int64", _), ("UInt32", _), ("UInt64", _): false
+        case (_, .string), (_, .object), (_, .record): true
+        default: false
+        }
+    }
+
     /// The type's name without what says that it is a list or may be missing.
     private static func plain(_ type: String) -> String {
         var name = type.replacing("?", with: "").replacing("[]", with: "")

@@ -108,6 +108,29 @@ struct SessionTests {
                 "web1\t64.0\t@{Name=web1; MB=64.0}\n"
             ),
             ("print(Get-VM | Select-Object -First 1)", "web1\n"),
+            // null of JSON keeps its place and counts.
+            (
+                "local l = ConvertFrom-Json '[1,null,{}]'; print(#l, l[1], l[2], l.Count, ConvertTo-Json(l, {Compress = true}))",
+                "3\t1\tnil\t3\t[1,null,{}]\n"
+            ),
+            (
+                "local l = ConvertFrom-Json '[null,2,null]'; print(#l, (ConvertTo-Json $l -Compress)); for i, v in $l do print(i, v) end for v in $l do print(v) end l[4] = 5 print(#l)",
+                "3\t[null,2,null]\n1\tnil\n2\t2\n3\tnil\n2\n4\n"
+            ),
+            (
+                "local r = ConvertFrom-Json '{\"a\":[null,{\"b\":null}]}'; print(#r.a, r.a[2].b, (ConvertTo-Json $r -Compress))",
+                "2\tnil\t{\"a\":[null,{\"b\":null}]}\n"
+            ),
+            (
+                "$f = Get-VMSystemSwitchExtensionPortFeature -FeatureName 'Ethernet Switch Port Security Settings'; $f.SettingData.EnableDhcpGuard = $true; Add-VMSwitchExtensionPortFeature web1 -VMSwitchExtensionFeature $f; print((Get-VMNetworkAdapter web1).DhcpGuard[1], #(Get-VMSwitchExtensionPortFeature web1))",
+                "On\t1\n"
+            ),
+            (
+                "local l = Get-VMSystemSwitchExtensionPortFeature; print(try(function() l.Name = 'x' end, function(e) return e.FullyQualifiedErrorId end))",
+                "ListAssigned\n"
+            ),
+            ("try(function() try(5) end, function(e) print(e) end)", "-c:2: `try` takes functions.\n"),
+            ("try(function() try(function() end, 5) end, function(e) print(e.FullyQualifiedErrorId) end)", "TryNeedsFunctions\n"),
             (
                 "print((Get-VM | ? { $_.Name -in 'web2', 'web3' }).Name, #(Get-VM | ? { $_.Name -notin 'WEB1','web2' -or $_.Name -cin 'WEB1', 'x' }))",
                 "web2\t0\n"
@@ -345,6 +368,7 @@ struct SessionTests {
         for call in [
             "New-VHD /tmp/lunavisor-restricted.vhdx 8MB", "Merge-VHD /tmp/lunavisor-restricted.vhdx -Force",
             "Convert-VHD /nonexistent-lunavisor-scripts/../tmp/a.vhd b.vhdx", "Get-Date | Out-File /tmp/lunavisor-restricted.txt",
+            "Start-VMTrace Error", "New-VHDSnapshot /tmp/lunavisor-restricted.vhds",
         ] {
             let trial = try Trial.run(call, options: options)
             #expect(trial.code == 1 && trial.error.contains("--restricted forbids"), "\(call): \(trial.error)")

@@ -29,21 +29,9 @@ enum ModuleNames {
         VMRemoteFXPhysicalVideoAdapter: Disable Enable Get | RemoteFX graphics, which Windows has removed, too | Connect-VMConsole
         VMPmemController: Add Get Remove | persistent memory | Add-VMScsiController
         VMHostCluster: Get Set | clusters of hosts | Get-VMHost
-        VM: Repair | mending what Compare-VM found | Compare-VM, Import-VM
-        VHDSet: Get Optimize | disks that several machines share | Get-VHD, Optimize-VHD
-        VHDSnapshot: Get Remove | disks that several machines share | Get-VMSnapshot
-        VMStorageSettings: Get Set | how a machine's storage uses processors | Get-VMHardDiskDrive
         VMConnectAccess: Get Grant Revoke | who may open a machine's screen | Connect-VMConsole
         VMVideo: Get Set | a machine's screen | Connect-VMConsole
-        VMTrace: Start Stop | traces for the module's makers | Get-VMEvent
-        VMNetworkAdapter: Test | tests of virtual networks | Get-VMNetworkAdapter
         VMNetworkAdapterRdma: Get Set | remote direct memory access | Get-VMNetworkAdapter
-        VMSwitchExtensionPortData: Get | programs inside a switch | Get-VMNetworkAdapter
-        VMSwitchExtensionPortFeature: Add Get Remove Set | programs inside a switch | Get-VMNetworkAdapter
-        VMSwitchExtensionSwitchData: Get | programs inside a switch | Get-VMSwitch
-        VMSwitchExtensionSwitchFeature: Add Get Remove Set | programs inside a switch | Get-VMSwitch
-        VMSystemSwitchExtensionPortFeature: Get | programs inside a switch | Get-VMSwitch
-        VMSystemSwitchExtensionSwitchFeature: Get | programs inside a switch | Get-VMSwitch
         """
 
     struct Entry {

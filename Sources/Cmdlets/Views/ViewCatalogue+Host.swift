@@ -65,6 +65,13 @@ extension ViewCatalogue {
                 .property("Path"),
             ]),
         View("VMSystemSwitchExtension", [.property("Name"), .property("Vendor"), .property("Version"), .property("ExtensionType")]),
+        View(
+            "VMStorageSetting",
+            [
+                .property("VMName"), .property("ThreadCountPerChannel"), .property("VirtualProcessorsPerChannel", right: true),
+                .property("DisableInterruptBatching"),
+            ]),
+        View("VHDSnapshotInfo", [.property("SnapshotId"), .property("CreationTime"), .property("FilePath"), .property("SnapshotPath")]),
         View("VMStorageResourcePool", [.property("Path"), .property("Name"), .property("ResourcePoolType")]),
         View("VMHostSupportedVersion", [.property("Name"), .property("Version"), .property("IsDefault")]),
     ]
