@@ -18,9 +18,11 @@ import Testing
             guard let cmdlet = catalogue.cmdlet(named: reference.name) else { continue }
             #expect(cmdlet.aliases.sorted() == reference.aliases.sorted(), "\(cmdlet.name)")
             #expect(!cmdlet.isOurs, "\(cmdlet.name)")
+            /// The module's own reference says nothing of these.
+            let isUndocumented = ["Get-VMStorageSettings", "Set-VMStorageSettings"].contains(cmdlet.name)
             /// Wait-VM's places are not documented, and of two parameters of a set that the data give one place, one has it here.
             func isUnsure(_ wanted: ReferenceModule.Parameter) -> Bool {
-                cmdlet.name == "Wait-VM"
+                cmdlet.name == "Wait-VM" || isUndocumented
                     || reference.parameters.contains { other in
                         other.name != wanted.name && other.position == wanted.position
                             && reference.sets.contains { $0.value.contains(other.name) && $0.value.contains(wanted.name) }
@@ -40,7 +42,7 @@ import Testing
                 #expect(Set(wanted.aliases).isSubset(of: parameter.aliases), "\(place): aliases")
                 #expect(parameter.takesMany == wanted.takesMany, "\(place): list")
                 #expect((parameter.position != nil) == (wanted.position != nil) || isUnsure(wanted), "\(place): position")
-                let isSure = !parameter.isNeverBound && cmdlet.name != "Wait-VM"
+                let isSure = !parameter.isNeverBound && cmdlet.name != "Wait-VM" && !isUndocumented
                 #expect(!isSure || Set(parameter.pipelineWords) == wanted.pipeline, "\(place): pipeline")
                 if case .enumeration(_, let words) = parameter.type { #expect(Set(wanted.words).isSubset(of: words), "\(place): words") }
             }
@@ -95,7 +97,7 @@ import Testing
     @Test func objectsHaveThePropertiesThatScriptsRead() throws {
         let context = TestContext()
         let disk = context.host.storePath + "-disk.vhdx"
-        _ = try context.call("New-VHD", .word(disk), .word("64MB"))
+        _ = try context.call("New-VHD", .word(disk), .positional(.integer(64 << 20)))
         _ = try context.call("New-VM", .word("web01"), .named("VHDPath", .string(disk)))
         _ = try context.call("Add-VMDvdDrive", .word("web01"))
         _ = try context.call("New-VMSwitch", .word("inside"), .named("SwitchType", .string("Private")))

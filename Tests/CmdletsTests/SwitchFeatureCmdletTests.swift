@@ -157,7 +157,7 @@ import Testing
         #expect(
             context.failure { try add(.record(Record(typeName: "VMSwitchExtensionPortFeature", [("Id", .string("x"))]))) }?.identifier
                 == "SwitchFeatureNotFound")
-        #expect(context.failure { try add(.string("security")) }?.identifier == "ParameterArgumentInvalid")
+        #expect(context.failure { try add(.string("security")) }?.identifier == "ParameterArgumentTransformationError")
     }
 
     @Test func aPortThatLeadsOutIsMirrored() throws {

@@ -24,9 +24,8 @@ extension Cmdlet {
                 "ParentPath", .path, "The parent of a differencing disk.", sets: ["Differencing"], mandatory: true, position: 1,
                 completion: .path),
             Parameter(
-                "SizeBytes", .bytes, "Size of the disk, like 40GB; of a differencing one the parent's unless given.",
-                sets: ["DynamicWithoutSource", "FixedWithoutSource", "Differencing"], mandatory: true, position: 1
-            ).optional(in: "Differencing"),
+                "SizeBytes", .bytes, "Size of the disk, like 40GB; a differencing one has its parent's.",
+                sets: ["DynamicWithoutSource", "FixedWithoutSource"], mandatory: true, position: 1),
             Parameter("Dynamic", .switched, "The file grows with its content.", sets: ["DynamicWithoutSource", "DynamicWithSource"]),
             Parameter(
                 "Fixed", .switched, "The file has all its room from the beginning.", sets: ["FixedWithoutSource", "FixedWithSource"],
@@ -49,7 +48,6 @@ extension Cmdlet {
             Example("New-VHD web01.vhdx 40GB", "A dynamic disk of 40 GiB."),
             Example("New-VHD -Path db.vhdx -SizeBytes 10GB -Fixed", "One whose room is reserved."),
             Example("New-VHD -Path test.vhdx -ParentPath base.vhdx -Differencing", "One that begins as base.vhdx and leaves that alone."),
-            Example("New-VHD -Path big.vhdx -ParentPath base.vhdx -SizeBytes 80GB", "The same, with more room behind what base.vhdx has."),
         ],
         shouldProcess: true,
         body: .perCall { invocation in
