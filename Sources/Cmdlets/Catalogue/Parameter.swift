@@ -7,8 +7,6 @@ public struct Parameter: Sendable {
     /// Names of the sets it belongs to; empty: all.
     public var sets: [String] = []
     public var isMandatory = false
-    /// Sets in which it may be left out although it is mandatory in others.
-    public var optionalSets: [String] = []
     /// Place among positional arguments, from 0; nil: by name only.
     public var position: Int?
     public var pipeline: PipelineBinding = []
@@ -36,15 +34,8 @@ public struct Parameter: Sendable {
         return parameter
     }
 
-    /// The same, which may be left out in `set`.
-    public func optional(in set: String) -> Parameter {
-        var parameter = self
-        parameter.optionalSets.append(set)
-        return parameter
-    }
-
     /// True when a call through `set` needs it.
-    public func isMandatory(in set: String) -> Bool { isMandatory && belongs(to: set) && !optionalSets.contains(set) }
+    public func isMandatory(in set: String) -> Bool { isMandatory && belongs(to: set) }
 
     public enum Effect: Sendable {
         case acts

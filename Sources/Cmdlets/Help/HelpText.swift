@@ -91,7 +91,7 @@ public enum HelpText {
             facts.append("\(range.lowerBound) to \(range.upperBound)")
         }
         if parameter.isMandatory {
-            facts.append((["mandatory"] + parameter.optionalSets.map { "but for \($0)" }).joined(separator: " "))
+            facts.append("mandatory")
         }
         if let position = parameter.position { facts.append("position \(position)") }
         if !parameter.pipeline.isEmpty { facts.append("from the pipeline \(CmdletDescription.pipeline(parameter))") }
