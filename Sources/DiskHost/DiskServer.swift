@@ -95,7 +95,7 @@ final class DiskServer {
                 client.isGone || !client.connection.isTransmitting && client.came < now && now - client.came > Self.patience
             }
             if polled[0].revents != 0 {
-                while let socket = accept(listener) {
+                while let socket = Peer.accepted(by: listener)?.socket {
                     guard clients.count < Self.mostClients else { continue }
                     clients.append(Client(socket: socket, connection: NBDConnection(export), came: now))
                 }
@@ -105,7 +105,7 @@ final class DiskServer {
                 if !waiting.isEmpty { finish(for: waiting, device.failure) }
                 waiting = []
             }
-            if polled[1].revents != 0 { while !isOver, let socket = accept(control) { dismount(for: socket) } }
+            if polled[1].revents != 0 { while !isOver, let socket = Peer.accepted(by: control)?.socket { dismount(for: socket) } }
             if hasTermination() { hostStops() }
             // A folder that was removed makes the disk nobody's.
             if !isOver, !lock.hasName {
@@ -117,18 +117,6 @@ final class DiskServer {
         clients = []
         try? folder.remove(MountFolder.socketName)
         try? folder.remove(MountFolder.controlName)
-    }
-
-    /// The same user's processes and the superuser's may connect; the kernel says who it is.
-    private func accept(_ listener: OpenFile) -> OpenFile? {
-        while true {
-            let descriptor = lv_socket_accept(listener.descriptor)
-            guard descriptor >= 0 else { return nil }
-            let socket = OpenFile(descriptor: descriptor, path: "connection")
-            var user: uid_t = 0
-            var process: pid_t = 0
-            if lv_socket_peer(descriptor, &user, &process) == 0, user == geteuid() || user == 0 { return socket }
-        }
     }
 
     /// Moves what can be moved, and does one piece of work at a time so that nobody waits for another's long request.

@@ -70,8 +70,8 @@ final class SwitchInstance {
             watchTeam(now)
             for client in clients { client.stream.checkDeadline(now) }
             clients.removeAll { $0.stream.isOver }
-            if polled[0].revents != 0 { while let socket = accept(portListener) { acceptPort(socket) } }
-            if polled[1].revents != 0 { while let socket = accept(controlListener) { acceptClient(socket) } }
+            if polled[0].revents != 0 { while let socket = Peer.accepted(by: portListener)?.socket { acceptPort(socket) } }
+            if polled[1].revents != 0 { while let socket = Peer.accepted(by: controlListener)?.socket { acceptClient(socket) } }
             // A folder that was removed makes the switch nobody's.
             if !lock.hasName { break }
             if !ports.isEmpty || !clients.isEmpty { idleSince = now } else if now - idleSince > Self.grace { break }
@@ -87,18 +87,6 @@ final class SwitchInstance {
                 "SwitchFailed", .resourceUnavailable, "The switch cannot listen on “\(name)”: \(SystemMessage.text(-descriptor)).")
         }
         return OpenFile(descriptor: descriptor, path: name)
-    }
-
-    /// The same user's processes and the superuser's may connect; the kernel says who it is.
-    private func accept(_ listener: OpenFile) -> OpenFile? {
-        while true {
-            let descriptor = lv_socket_accept(listener.descriptor)
-            guard descriptor >= 0 else { return nil }
-            let socket = OpenFile(descriptor: descriptor, path: "connection")
-            var user: uid_t = 0
-            var process: pid_t = 0
-            if lv_socket_peer(descriptor, &user, &process) == 0, user == geteuid() || user == 0 { return socket }
-        }
     }
 
     // MARK: Ports

@@ -127,18 +127,12 @@ final class ControlServer: Sendable {
         }
     }
 
-    /// The same user's processes and the superuser's may speak; the kernel says who it is.
     private func accept() {
         for _ in 0..<16 {
-            let descriptor = lv_socket_accept(listener.descriptor)
-            guard descriptor >= 0 else { return }
-            let socket = OpenFile(descriptor: descriptor, path: "control socket")
-            var user: uid_t = 0
-            var process: pid_t = 0
-            guard lv_socket_peer(descriptor, &user, &process) == 0, user == geteuid() || user == 0 else { continue }
+            guard let peer = Peer.accepted(by: listener) else { return }
             accepted += 1
             let connection = ControlConnection(
-                serial: accepted, socket: socket, initiator: Initiators.named(user: user, process: process))
+                serial: accepted, socket: peer.socket, initiator: Initiators.named(user: peer.user, process: peer.process))
             if connections.count >= ProtocolLimits.connections {
                 connection.send(error: ProtocolError.tooManyConnections(), request: 0)
                 connection.stream.flush()
