@@ -86,6 +86,18 @@ describe("a virtual machine", function()
         assert.are.equal("InvalidState", refusal(function() Suspend-VM(vm) end))
     end)
 
+    it("is refused memory that the host has not", function()
+        local host = Get-VMHost
+        -- More is refused when it is set.
+        if host.MemoryCapacity >= 1TB then return end
+        local vm = guest.new{ Name = "large" }
+        Set-VMMemory{ VM = vm, StartupBytes = 1TB }
+        assert.are.equal("NotEnoughMemory", refusal(function() Start-VM(vm) end))
+        assert.are.equal("Off", vm.State)
+        Set-VMMemory{ VM = vm, StartupBytes = 128MB }
+        Start-VM(vm)
+    end)
+
     it("stops when its guest powers off", function()
         local vm = booted()
         Send-VMConsole(vm, "poweroff\n")

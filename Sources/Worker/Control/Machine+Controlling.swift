@@ -7,6 +7,7 @@ import WorkerProtocol
 enum MachineAssembly {
     @Sendable
     static func assemble(_ request: MachineRequest, _ delegate: any MachineDelegate) throws -> any MachineControlling {
+        try HostMemory().check(request.configuration.memory.startupBytes, for: request.configuration.name)
         func bootFile(_ descriptor: Int32, _ name: String?, _ fallback: String) throws -> any BootFile {
             // A copy, because the machine owns what it is given and the worker's own outlives it.
             let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
