@@ -55,8 +55,7 @@ import Testing
             guard let cmdlet = catalogue.cmdlet(named: reference.name) else { continue }
             for (name, positional) in reference.sets {
                 guard cmdlet.parameterSets.contains(where: { $0.name == name }) else { continue }
-                let ours = cmdlet.parameters.filter { !$0.isOurs && $0.position != nil && $0.belongs(to: name) }
-                    .sorted { ($0.position ?? 0) < ($1.position ?? 0) }.map(\.name).filter(positional.contains)
+                let ours = cmdlet.positionalParameters(in: name).filter { !$0.isOurs }.map(\.name).filter(positional.contains)
                 let places = ours.compactMap { name in reference.parameters.first { $0.name == name }?.position }
                 #expect(places == places.sorted(), "\(cmdlet.name), set \(name): \(ours)")
             }

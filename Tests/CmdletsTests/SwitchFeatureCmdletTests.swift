@@ -57,6 +57,10 @@ import Testing
             "Get-VMSystemSwitchExtensionPortFeature", .named("FeatureId", .string("952C5004-4465-451C-8CB8-FA9AB382B773")))
         #expect(try byId.map { try property("Name", $0).text } == ["Ethernet Switch Port VLAN Settings"])
         #expect(try call("Get-VMSystemSwitchExtensionPortFeature", .named("ExtensionName", .string("Lunavisor*"))).isEmpty)
+        let unknown = context.failure {
+            _ = try call("Get-VMSystemSwitchExtensionPortFeature", .named("FeatureId", .string("00000000-4465-451C-8CB8-FA9AB382B773")))
+        }
+        #expect(unknown?.identifier == "SwitchFeatureNotFound" && unknown?.message.contains("00000000-4465-451c-8cb8-fa9ab382b773") == true)
     }
 
     @Test func securityIsWhatTheAdapterHas() throws {

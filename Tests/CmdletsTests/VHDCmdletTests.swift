@@ -39,6 +39,10 @@ import Testing
         _ = try context.call("New-VHD", .word(folder("p.vhdx")), .positional(.integer(64 << 20)))
         _ = try context.call("New-VHD", .word(folder("c.vhdx")), .named("ParentPath", .string(folder("p.vhdx"))), .flag("Differencing"))
         #expect(try vhd("c.vhdx", "ParentPath").text == folder("p.vhdx"))
+        // A child may be larger than its parent; its size has a place of its own in that set.
+        _ = try context.call("New-VHD", .word(folder("d.vhdx")), .word(folder("p.vhdx")), .positional(.integer(128 << 20)))
+        #expect(try vhd("d.vhdx", "Size").text == String(128 << 20))
+        #expect(try vhd("d.vhdx", "ParentPath").text == folder("p.vhdx"))
         #expect(context.failure { _ = try context.call("Merge-VHD", .word(folder("c.vhdx"))) }?.identifier == "ConfirmationRequired")
         let merged = try context.call("Merge-VHD", .word(folder("c.vhdx")), .flag("Force"), .flag("Passthru"))
         #expect(merged.value.text == folder("p.vhdx"))

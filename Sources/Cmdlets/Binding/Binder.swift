@@ -142,7 +142,7 @@ struct Binder {
             guard let place = candidates.first?.position else {
                 throw BindingError.extra(cmdlet, shown(content), positions: defaultPositions(prepared))
             }
-            let placed = candidates.filter { $0.position == place }
+            let placed = candidates.filter { $0.position == place }.map(\.parameter)
             // What is refused anyway takes no value away from what acts.
             let acting = placed.filter { if case .refused = $0.effect { false } else { true } }
             let here = acting.isEmpty ? placed : acting
@@ -179,25 +179,29 @@ struct Binder {
         return false
     }
 
-    /// Positional parameters not given yet that still fit, lowest position first, the default set's first among equals.
-    private func positionalCandidates(_ prepared: Prepared) -> [Parameter] {
+    /// Positional parameters not given yet that still fit, those of the lowest position, the default set's first among equals.
+    private func positionalCandidates(_ prepared: Prepared) -> [(parameter: Parameter, position: Int)] {
         let sets = prepared.sets.sorted { $0.isDefault && !$1.isDefault }
-        var found: [(parameter: Parameter, position: Int, rank: Int)] = []
-        for (rank, set) in sets.enumerated() {
-            for parameter in cmdlet.parameters where parameter.belongs(to: set.name) && !prepared.isGiven(parameter) {
-                guard let position = parameter.position, !found.contains(where: { $0.parameter.name == parameter.name }) else { continue }
-                found.append((parameter, position, rank))
-            }
-        }
         // A set whose parameter at some place is given offers only its later places; the others' lower places are no rivals then.
-        let lowest = sets.compactMap { set in found.filter { $0.parameter.belongs(to: set.name) }.map(\.position).min() }.min()
-        return found.filter { $0.position == lowest }.sorted { $0.rank < $1.rank }.map(\.parameter)
+        let offers = sets.map { set in
+            let free = cmdlet.parameters.filter { !prepared.isGiven($0) }.compactMap { parameter in
+                parameter.position(in: set.name).map { (parameter: parameter, position: $0) }
+            }
+            let lowest = free.map(\.position).min()
+            return free.filter { $0.position == lowest }
+        }
+        let lowest = offers.compactMap(\.first?.position).min()
+        var found: [(parameter: Parameter, position: Int)] = []
+        for offer in offers.joined() where offer.position == lowest && !found.contains(where: { $0.parameter.name == offer.parameter.name })
+        {
+            found.append(offer)
+        }
+        return found
     }
 
     private func defaultPositions(_ prepared: Prepared) -> [Parameter] {
         let set = prepared.sets.first { $0.isDefault } ?? prepared.sets.first
-        return cmdlet.parameters.filter { $0.position != nil && $0.belongs(to: set?.name ?? "") }
-            .sorted { ($0.position ?? 0) < ($1.position ?? 0) }
+        return cmdlet.positionalParameters(in: set?.name ?? "")
     }
 
     private func shown(_ content: RawArgument.Content) -> Value {

@@ -108,16 +108,15 @@ public enum CatalogueRules {
                 throw refuse("the parameter name or alias “\(word)” is there twice.")
             }
             guard !parameter.summary.isEmpty else { throw refuse("the parameter \(parameter.name) needs a description.") }
-            for set in parameter.sets where !cmdlet.parameterSets.contains(where: { $0.name == set }) {
+            for set in parameter.sets + parameter.exceptions.keys where !cmdlet.parameterSets.contains(where: { $0.name == set }) {
                 throw refuse("the parameter \(parameter.name) names the set “\(set)”, which is not declared.")
             }
         }
         for set in cmdlet.parameterSets {
-            let positional = cmdlet.parameters.filter { $0.position != nil && $0.belongs(to: set.name) }
-            guard Set(positional.map { $0.position ?? 0 }).count == positional.count else {
+            let ordered = cmdlet.positionalParameters(in: set.name)
+            guard Set(ordered.map { $0.position(in: set.name) }).count == ordered.count else {
                 throw refuse("two parameters of the set “\(set.name)” have the same position.")
             }
-            let ordered = positional.sorted { ($0.position ?? 0) < ($1.position ?? 0) }
             // The module has such places (Rename-VMNetworkAdapter VM [Name] NewName); a cmdlet of a script shall not.
             if cmdlet.isUserDefined, let optional = ordered.firstIndex(where: { !$0.isMandatory && $0.pipeline.isEmpty }),
                 let late = ordered[optional...].first(where: \.isMandatory)

@@ -112,6 +112,11 @@ public struct Cmdlet: Sendable {
     /// The parameters a user may write: its own, then the common ones.
     public var allParameters: [Parameter] { parameters + CommonParameters.parameters(of: self) }
 
+    /// The parameters that a call through the set `set` may give without names, in their order.
+    public func positionalParameters(in set: String) -> [Parameter] {
+        parameters.filter { $0.position(in: set) != nil }.sorted { ($0.position(in: set) ?? 0) < ($1.position(in: set) ?? 0) }
+    }
+
     /// True when its first position takes a block, so that `{` after white space begins one.
     public var takesBlockFirst: Bool {
         parameters.contains { parameter in

@@ -9,6 +9,8 @@ public struct Parameter: Sendable {
     public var isMandatory = false
     /// Place among positional arguments, from 0; nil: by name only.
     public var position: Int?
+    /// Sets in which its place, and whether it must be given, are others than said above.
+    public var exceptions: [String: SetPlace] = [:]
     public var pipeline: PipelineBinding = []
     /// Takes a list of values of `type`.
     public var takesMany = false
@@ -34,8 +36,26 @@ public struct Parameter: Sendable {
         return parameter
     }
 
+    /// The same, with another place in `set`, where it need not be given.
+    public func optional(in set: String, position: Int?) -> Parameter {
+        var parameter = self
+        parameter.exceptions[set] = SetPlace(isMandatory: false, position: position)
+        return parameter
+    }
+
     /// True when a call through `set` needs it.
-    public func isMandatory(in set: String) -> Bool { isMandatory && belongs(to: set) }
+    public func isMandatory(in set: String) -> Bool { belongs(to: set) && exceptions[set]?.isMandatory ?? isMandatory }
+
+    /// Its place among the positional arguments of a call through `set`; nil: by name only, or it does not belong to the set.
+    public func position(in set: String) -> Int? {
+        guard belongs(to: set) else { return nil }
+        return if let exception = exceptions[set] { exception.position } else { position }
+    }
+
+    public struct SetPlace: Sendable {
+        public var isMandatory: Bool
+        public var position: Int?
+    }
 
     public enum Effect: Sendable {
         case acts

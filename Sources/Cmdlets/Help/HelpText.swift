@@ -90,10 +90,14 @@ public enum HelpText {
         if case .integer(let range) = parameter.type, range.upperBound < Int64.max, range.lowerBound > Int64(Int32.min) {
             facts.append("\(range.lowerBound) to \(range.upperBound)")
         }
+        let exceptions = parameter.exceptions.sorted { $0.key < $1.key }
         if parameter.isMandatory {
-            facts.append("mandatory")
+            facts.append((["mandatory"] + exceptions.filter { !$0.value.isMandatory }.map { "but for \($0.key)" }).joined(separator: " "))
         }
-        if let position = parameter.position { facts.append("position \(position)") }
+        if let position = parameter.position {
+            let others = exceptions.compactMap { set, place in place.position.map { ", \($0) for \(set)" } }
+            facts.append("position \(position)" + others.joined())
+        }
         if !parameter.pipeline.isEmpty { facts.append("from the pipeline \(CmdletDescription.pipeline(parameter))") }
         if parameter.acceptsWildcards { facts.append("wildcards") }
         if let value = parameter.defaultValue { facts.append("default \(value.text)") }
@@ -104,13 +108,12 @@ public enum HelpText {
 
     /// `Stop-VM [-Name] <String[]> [-TurnOff] …` of one parameter set, without what is refused.
     public static func syntax(_ cmdlet: Cmdlet, _ set: Cmdlet.ParameterSet) -> String {
-        let mine = cmdlet.parameters.filter { $0.belongs(to: set.name) && !$0.isRefused }
-        let ordered =
-            mine.filter { $0.position != nil }.sorted { ($0.position ?? 0) < ($1.position ?? 0) } + mine.filter { $0.position == nil }
+        let named = cmdlet.parameters.filter { $0.belongs(to: set.name) && $0.position(in: set.name) == nil }
+        let ordered = (cmdlet.positionalParameters(in: set.name) + named).filter { !$0.isRefused }
         var words = [cmdlet.name]
         for parameter in ordered {
             var word = "-\(parameter.name)"
-            if parameter.position != nil { word = "[\(word)]" }
+            if parameter.position(in: set.name) != nil { word = "[\(word)]" }
             if !parameter.isSwitch { word += " <\(parameter.typeName)>" }
             words.append(parameter.isMandatory(in: set.name) ? word : "[\(word)]")
         }

@@ -24,8 +24,9 @@ extension Cmdlet {
                 "ParentPath", .path, "The parent of a differencing disk.", sets: ["Differencing"], mandatory: true, position: 1,
                 completion: .path),
             Parameter(
-                "SizeBytes", .bytes, "Size of the disk, like 40GB; a differencing one has its parent's.",
-                sets: ["DynamicWithoutSource", "FixedWithoutSource"], mandatory: true, position: 1),
+                "SizeBytes", .bytes, "Size of the disk, like 40GB; a differencing one has its parent's unless it shall be larger.",
+                sets: ["DynamicWithoutSource", "FixedWithoutSource", "Differencing"], mandatory: true, position: 1
+            ).optional(in: "Differencing", position: 2),
             Parameter("Dynamic", .switched, "The file grows with its content.", sets: ["DynamicWithoutSource", "DynamicWithSource"]),
             Parameter(
                 "Fixed", .switched, "The file has all its room from the beginning.", sets: ["FixedWithoutSource", "FixedWithSource"],

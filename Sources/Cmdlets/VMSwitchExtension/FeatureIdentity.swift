@@ -63,6 +63,11 @@ extension Invocation {
                 .objectNotFound, target: name, action: "\(Self.lister(cmdlet.noun)) lists them.", cmdlet: cmdlet.name)
         }
         let ids = list("FeatureId")?.map { $0.text.lowercased() }
+        for id in ids ?? [] where !all.contains(where: { identity($0).id == id }) {
+            throw ErrorRecord(
+                "There is no feature with the id “\(id)”.", "SwitchFeatureNotFound", .objectNotFound, target: id,
+                action: "\(Self.lister(cmdlet.noun)) lists them.", cmdlet: cmdlet.name)
+        }
         let objects = (list("Extension") ?? list("SystemSwitchExtension"))?.map { value -> String in
             if case .object(let object) = value { return object is SwitchExtensionObject ? SwitchExtension.id : "" }
             return (try? PropertyReader.property("Id", of: value))?.map(\.text) ?? ""
