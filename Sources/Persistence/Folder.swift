@@ -128,11 +128,20 @@ package final class Folder: Sendable {
     /// Removes a folder with everything in it; links are removed, never followed.
     package func removeTree(_ name: String) throws {
         if unlinkat(descriptor, name, 0) == 0 || errno == ENOENT { return }
-        let inner = try subfolder(name)
-        for entry in try inner.names() { try inner.removeTree(entry) }
+        do {
+            let inner = try subfolder(name)
+            for entry in try inner.names() { try inner.removeTree(entry) }
+        } catch let error as PersistenceError where error.isNotFound {
+            // Somebody else removes it, too.
+        }
         guard unlinkat(descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT else {
             throw PersistenceError.system(errno, "remove", path: path(of: name))
         }
+    }
+
+    /// Removes what interrupted work left under names with this prefix, as far as that goes.
+    package func sweep(_ prefix: String) {
+        for name in (try? names()) ?? [] where name.hasPrefix(prefix) { try? removeTree(name) }
     }
 
     /// Makes renames and removals in this folder durable, as far as its file system can.

@@ -18,6 +18,7 @@ package final class Store: Sendable {
     private static let namesName = "names.json"
     private static let partitionsName = "partitions.json"
     private static let machinesName = "vms"
+    static let removedPrefix = ".removed-"
 
     package let folder: Folder
     package let id: GUID
@@ -138,7 +139,7 @@ package final class Store: Sendable {
         _ configuration: VirtualMachineConfiguration, event: VirtualMachineEvent, fill: (VirtualMachineFolder) throws -> Void = { _ in }
     ) throws {
         guard let machines = try machines(make: true) else { return }
-        for stale in try machines.names() where stale.hasPrefix(".") { try? machines.removeTree(stale) }
+        machines.sweep(".")
         let temporary = ".new-\(configuration.id)"
         do {
             let new = VirtualMachineFolder(id: configuration.id, folder: try machines.subfolder(temporary, make: true))
@@ -155,18 +156,20 @@ package final class Store: Sendable {
         remember(name: configuration.name, of: configuration.id)
     }
 
-    /// Call under the VM's `folder.lock`. The VM is gone at once, also when a kill interrupts the removal of its files.
+    /// Call under the VM's `folder.lock`. The VM is gone at once; when a kill interrupts the removal of its files, the next removal, start
+    /// or new VM ends it.
     package func remove(_ id: GUID) throws {
         guard let machines = try machines(make: false) else { return }
-        try machines.rename(id.description, to: ".removed-\(id)")
+        try machines.rename(id.description, to: Self.removedPrefix + id.description)
         machines.synchronize()
-        try? machines.removeTree(".removed-\(id)")
+        machines.sweep(Self.removedPrefix)
         remember(name: nil, of: id)
     }
 
     /// Draws a partition id under the store's lock; ids are never used twice while the host runs.
     package func drawPartitionId() throws -> UInt64 {
         try locked {
+            try? machines(make: false)?.sweep(Self.removedPrefix)
             var next: UInt64 = 2
             if let bytes = try? folder.readFile(Self.partitionsName, limit: 1 << 16) {
                 next = try Document.decode(

@@ -80,7 +80,7 @@ extension Store {
     /// Call under the store's lock. The switch is there as a whole or not at all.
     package func create(_ configuration: SwitchConfiguration) throws {
         guard let switches = try switchesFolder(make: true) else { return }
-        for stale in try switches.names() where stale.hasPrefix(".") { try? switches.removeTree(stale) }
+        switches.sweep(".")
         let temporary = ".new-\(configuration.id)"
         do {
             try SwitchFolder(id: configuration.id, folder: try switches.subfolder(temporary, make: true)).write(configuration)
@@ -96,8 +96,8 @@ extension Store {
     /// Call under the store's lock. The switch is gone at once.
     package func removeSwitch(_ id: GUID) throws {
         guard let switches = try switchesFolder(make: false) else { return }
-        try switches.rename(id.description, to: ".removed-\(id)")
+        try switches.rename(id.description, to: Self.removedPrefix + id.description)
         switches.synchronize()
-        try? switches.removeTree(".removed-\(id)")
+        switches.sweep(Self.removedPrefix)
     }
 }

@@ -121,6 +121,8 @@ private struct KilledRun {
             for s in Get-VMSnapshot("m") do if s.Name ~= "booted" then found[#found + 1] = s end end
             return found
         end
+        -- While disks are merged no checkpoint is made, and no export of a VM that runs.
+        local function untilMerged() while Get-VM("m").Status:find("Merging") do Start-Sleep(0.02) end end
         local function back(s)
             Restore-VMSnapshot{ VMSnapshot = s, Confirm = false }
             Start-VM("m")
@@ -131,7 +133,7 @@ private struct KilledRun {
         end
         local steps = {
             checkpoint = function()
-                while Get-VM("m").Status:find("Merging") do Start-Sleep(0.02) end
+                untilMerged()
                 if #others() < 6 then Checkpoint-VM{ Name = "m", SnapshotName = "c" } end
             end,
             remove = function()
@@ -157,6 +159,7 @@ private struct KilledRun {
             end,
             transfer = function()
                 os.execute("rm -rf '" .. folder .. "/exports'")
+                untilMerged()
                 Export-VM("m", folder .. "/exports")
                 local shell = io.popen("readlink /proc/$PPID/exe"):read("l")
                 local done = os.execute("'" .. shell .. "' --store '" .. folder .. "/second' -c \\"Import-VM '" .. folder

@@ -110,8 +110,15 @@ import Testing
         #expect(try test.host.machines().map(\.name) == ["whole"])
         _ = try test.machine("next")
         #expect(try vms.names().filter { $0.hasPrefix(".") } == [])
+        _ = try vms.subfolder(".removed-\(GUID())", make: true)
         try machine.remove()
         #expect(try test.host.machines().map(\.name) == ["next"])
+        #expect(try vms.names().filter { $0.hasPrefix(".") } == [])
+        // A start ends a removal that was cut off, too, and leaves what is being made alone.
+        _ = try vms.subfolder(".removed-\(GUID())", make: true)
+        _ = try vms.subfolder(".new-\(GUID())", make: true)
+        _ = try Store.open(path: test.host.storePath, create: false)?.drawPartitionId()
+        #expect(try vms.names().filter { $0.hasPrefix(".") }.map { $0.prefix(5) } == [".new-"])
     }
 
     @Test func partitionIdsAreDrawnOnce() throws {
