@@ -15,6 +15,8 @@ public struct HostSettings: Codable, Equatable, Sendable {
     public var macAddressMaximum: String?
     /// Seconds between two writings of what running VMs used; nil: `defaultMeteringInterval`.
     public var resourceMeteringSaveInterval: Int?
+    /// What new VMs have as theirs; nil: `Microkernel`.
+    public var architecture: Architecture?
     /// VMs that ran when the host was stopped, for the next start; nil: none.
     package var runningAtStop: [GUID]?
     package init() {}

@@ -61,6 +61,7 @@ extension VirtualMachineConfiguration {
         }
         if consoleSupport ?? true != new.consoleSupport ?? true { difference.needsOff.append("the support of a console") }
         if storage ?? Storage() != new.storage ?? Storage() { difference.needsOff.append("the storage settings") }
+        if architecture ?? .microkernel != new.architecture ?? .microkernel { difference.needsOff.append("the architecture") }
         if generation != new.generation { difference.needsOff.append("the generation") }
         if takingLiveFields(from: new) != self { difference.changes.append(.settings) }
         return difference

@@ -61,6 +61,8 @@ public struct VirtualMachineConfiguration: Codable, Equatable, Sendable {
     public var generationId: GUID?
     /// Files of a move of the VM's storage that are being made or deleted; nil: none are.
     public var moving: Moving?
+    /// Where its parts run; nil: `Microkernel`.
+    public var architecture: Architecture?
 
     public init(id: GUID, name: String, creationTime: Int64) { (self.id, self.name, self.creationTime) = (id, name, creationTime) }
 

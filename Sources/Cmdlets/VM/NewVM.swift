@@ -62,6 +62,7 @@ extension Cmdlet {
             Parameter(
                 "TimeMode", .enumeration("TimeMode", ["Real", "Exact"]), "Real time, or Exact: the same inputs give the same run.",
                 default: .string("Real"), ours: true),
+            .architecture,
             Parameter("Seed", .integer(0...Int64.max), "Exact mode's seed; without it one is drawn.", ours: true),
             Parameter(
                 "AllowedParentPath", .path, "With -VHDPath: parents of a differencing disk outside its folder that may be opened.",
@@ -102,6 +103,7 @@ extension Cmdlet {
             base.firmware.kernelPath = invocation.string("KernelPath")
             base.firmware.initialRamdiskPath = invocation.string("InitialRamdiskPath")
             base.firmware.kernelArguments = invocation.string("KernelArguments")
+            base.architecture = try invocation.architecture() ?? invocation.context.host.settings().architecture
             base.timeMode = invocation.string("TimeMode").flatMap { .init(rawValue: $0) } ?? .real
             if let seed = invocation.integer("Seed") {
                 guard base.timeMode == .exact else {

@@ -76,6 +76,7 @@ extension Cmdlet {
                 "ProcessorCount", "MemoryStartupBytes", "MemoryMinimumBytes", "MemoryMaximumBytes", "StaticMemory", "DynamicMemory",
                 "AutomaticStartAction", "AutomaticStartDelay", "AutomaticStopAction", "CheckpointType", "AutomaticCheckpointsEnabled",
                 "SnapshotFileLocation", "LockOnDisconnect", "Notes", "TimeMode", "Seed", "PicosecondsPerInstruction",
+                "Architecture",
             ]
             if seen.contains(where: invocation.isGiven) {
                 try machine.configure { configuration in
@@ -98,6 +99,7 @@ extension Cmdlet {
                     if let mode = invocation.string("TimeMode").flatMap({ VirtualMachineConfiguration.TimeMode(rawValue: $0) }) {
                         configuration.timeMode = mode
                     }
+                    if let architecture = invocation.architecture() { configuration.architecture = architecture }
                     if let seed = invocation.integer("Seed") { configuration.seed = UInt64(seed) }
                     if let time = invocation.integer("PicosecondsPerInstruction") { configuration.picosecondsPerInstruction = UInt64(time) }
                 }

@@ -1,4 +1,5 @@
 import Basics
+import Persistence
 
 /// The parameters that the module's cmdlets on virtual machines share, under the sets the module gives them.
 extension Parameter {
@@ -60,6 +61,10 @@ extension Parameter {
     }
 
     static let passthru = Parameter("Passthru", .switched, "Gives the object that was acted on.")
+    static let architecture = Parameter(
+        "Architecture", .enumeration("Architecture", Architecture.allCases.map(\.rawValue)),
+        "Where a machine's devices and services run.", ours: true)
+
     static let asJob = Parameter("AsJob", .switched, "Gives a job at once; Receive-Job gives what the call gives.")
     static func force(_ summary: String = "Answers every question with yes.") -> Parameter { Parameter("Force", .switched, summary) }
 
@@ -98,4 +103,9 @@ extension Invocation {
         warn("\(target.displayName): the virtual machine is already in the specified state (\(state)).")
         return true
     }
+}
+
+extension Invocation {
+    /// -Architecture; nil: not given.
+    func architecture() -> Architecture? { string("Architecture").flatMap { Architecture(rawValue: $0) } }
 }

@@ -13,7 +13,7 @@ extension ObjectType {
             .init("VirtualHardDiskPath", "String", "Default folder for disks."),
             .init("StorePath", "String", "The store that this session works on."),
             .init("HypervisorType", "String", "Type1: virtual machines are partitions of a hypervisor."),
-            .init("Architecture", "String", "Microkernel: services stand in the parent partition."),
+            .init("Architecture", "String", "Where new machines' devices and services run."),
             .init("ProcessorArchitecture", "String", "Architecture of guests."),
             .init("ProcessorName", "String", "The host processor's own name."),
             .init("OperatingSystem", "String", "The host's kernel and its release."),

@@ -20,6 +20,7 @@ extension Cmdlet {
             Parameter("MacAddressMinimum", .string, "The first MAC address that is drawn for a new adapter."),
             Parameter("MacAddressMaximum", .string, "The last one; when all are taken, any that begins with 00155D."),
             Parameter("ResourceMeteringSaveInterval", .timeSpan, "How often a running machine's use is written down, one second to a day."),
+            .architecture,
             Parameter(
                 "NumaSpanningEnabled", .boolean, "Whether memory may come from several nodes.",
                 effect: .noEffect("the host's kernel chooses the node of each page")),
@@ -58,6 +59,7 @@ extension Cmdlet {
             let host = invocation.context.host
             let settings = [
                 "VirtualHardDiskPath", "VirtualMachinePath", "MacAddressMinimum", "MacAddressMaximum", "ResourceMeteringSaveInterval",
+                "Architecture",
             ]
             if settings.contains(where: invocation.isGiven) {
                 guard try invocation.shouldProcess(host.storePath, "Set-VMHost") else { return }
@@ -65,6 +67,7 @@ extension Cmdlet {
                 try host.configure { settings in
                     if let path = invocation.string("VirtualHardDiskPath") { settings.virtualHardDiskPath = path }
                     if let path = invocation.string("VirtualMachinePath") { settings.virtualMachinePath = path }
+                    if let architecture = invocation.architecture() { settings.architecture = architecture }
                     if let minimum { settings.macAddressMinimum = minimum }
                     if let maximum { settings.macAddressMaximum = maximum }
                     if let interval = try invocation.saveInterval() { settings.resourceMeteringSaveInterval = interval }

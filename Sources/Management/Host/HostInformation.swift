@@ -12,7 +12,7 @@ public struct HostInformation: Sendable {
     public var memoryAvailable: UInt64
     /// `Type1`: VMs are partitions of a hypervisor whose parent partition runs the stack.
     public var hypervisorType: String
-    /// The profile: `Microkernel` (services in the parent's stack, outside the hypervisor).
+    /// The profile of new VMs, `Architecture`'s word.
     public var architecture: String
     /// `x86-64`.
     public var processorArchitecture: String

@@ -46,6 +46,7 @@ extension VirtualMachineHost {
         configuration.memory.minimumBytes = min(512 << 20, specification.memoryStartupBytes)
         configuration.processor.count = specification.processorCount
         configuration.firmware = specification.firmware
+        configuration.architecture = specification.architecture
         configuration.timeMode = specification.timeMode
         configuration.seed = specification.seed
         try Self.complete(&configuration)

@@ -14,7 +14,8 @@ extension VirtualMachineHost {
             virtualHardDiskPath: (try? virtualHardDiskPath()) ?? storePath + "/disks",
             logicalProcessorCount: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))),
             memoryCapacity: memory.total, memoryAvailable: memory.available, hypervisorType: "Type1",
-            architecture: "Microkernel", processorArchitecture: "x86-64", processorName: processor["model name"] ?? "",
+            architecture: ((try? settings())?.architecture ?? .microkernel).rawValue, processorArchitecture: "x86-64",
+            processorName: processor["model name"] ?? "",
             processorMegahertz: processor["cpu MHz"].flatMap { Double($0) } ?? 0,
             operatingSystem: Self.text(of: names.sysname) + " " + Self.text(of: names.release))
     }

@@ -19,6 +19,7 @@ extension VirtualMachineHost {
             new.virtualHardDiskPath = try new.virtualHardDiskPath.map { try Self.folder($0, for: "disks", old: old.virtualHardDiskPath) }
             new.virtualMachinePath = try new.virtualMachinePath.map { try Self.folder($0, for: "VMs", old: old.virtualMachinePath) }
             try Self.checkAddresses(new)
+            try new.architecture?.check(for: storePath)
             if new != old { try new.write(in: store) }
         }
     }

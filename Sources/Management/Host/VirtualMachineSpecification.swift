@@ -14,6 +14,8 @@ public struct VirtualMachineSpecification: Sendable {
     public var path: String?
     /// Direct Linux boot; paths are made absolute by `create`.
     public var firmware = VirtualMachineConfiguration.Firmware()
+    /// nil: `Microkernel`.
+    public var architecture: Architecture?
     public var timeMode = VirtualMachineConfiguration.TimeMode.real
     /// Exact mode's seed; nil draws one.
     public var seed: UInt64?

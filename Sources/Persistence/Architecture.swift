@@ -1,0 +1,34 @@
+import Basics
+
+/// Where the parts of a machine run: the assembly of one and the same hypervisor, devices and services.
+public enum Architecture: String, Codable, Sendable, CaseIterable {
+    /// The hypervisor knows no device; services run in the parent partition's stack, as in Hyper-V.
+    case microkernel = "Microkernel"
+    /// Device models and back ends run inside the hypervisor, as in VMware ESXi.
+    case monolithic = "Monolithic"
+    /// Back ends run in processes of their own with no more privilege than they need, as in Xen with driver domains.
+    case driverDomain = "DriverDomain"
+    /// One process runs all machines as an application's (type 2).
+    case hosted = "Hosted"
+    /// A guest without enlightenments: only emulated devices, in the spirit of CP-67.
+    case trapAndEmulate = "TrapAndEmulate"
+
+    /// What is not there yet of its assembly; nil: it can be used.
+    public var missing: String? {
+        switch self {
+        case .microkernel: nil
+        case .monolithic: "device models inside the hypervisor"
+        case .driverDomain: "disk and network services in processes of their own"
+        case .hosted: "a process that runs several virtual machines"
+        case .trapAndEmulate: "emulated disks and network cards"
+        }
+    }
+
+    /// Throws `ArchitectureMissing` when it cannot be used.
+    package func check(for target: String) throws {
+        guard let missing else { return }
+        throw PersistenceError(
+            "ArchitectureMissing", .notImplemented, "The architecture \(rawValue) is not there yet: it needs \(missing).",
+            action: "Use \(Spelling.list(Self.allCases.filter { $0.missing == nil }.map(\.rawValue), "or")).", target: target)
+    }
+}

@@ -1,0 +1,34 @@
+import Cmdlets
+import Testing
+
+@Suite struct ArchitectureCmdletTests {
+    private func architecture(_ name: String, _ context: TestContext) throws -> String? {
+        try PropertyReader.property("Architecture", of: context.call("Get-VM", .word(name)).value)?.text
+    }
+
+    @Test func aMachineHasTheHostsArchitectureOrItsOwn() throws {
+        let context = TestContext()
+        _ = try context.call("New-VM", .word("a"), .word("64MB"), .flag("NoVHD"))
+        #expect(try architecture("a", context) == "Microkernel")
+        _ = try context.call("Set-VMHost", .named("Architecture", .string("Microkernel")))
+        _ = try context.call("New-VM", .word("b"), .word("64MB"), .flag("NoVHD"))
+        #expect(try architecture("b", context) == "Microkernel")
+    }
+
+    /// What is not there names what is missing, and changes nothing.
+    @Test func anArchitectureThatIsNotThereIsRefused() throws {
+        let context = TestContext()
+        _ = try context.call("New-VM", .word("a"), .word("64MB"), .flag("NoVHD"))
+        let failures = [
+            context.failure { _ = try context.call("New-VM", .word("b"), .named("Architecture", .string("Hosted")), .flag("NoVHD")) },
+            context.failure { _ = try context.call("Set-VM", .word("a"), .named("Architecture", .string("Hosted"))) },
+            context.failure { _ = try context.call("Set-VMHost", .named("Architecture", .string("Hosted"))) },
+        ]
+        for failure in failures {
+            #expect(failure?.identifier == "ArchitectureMissing")
+            #expect(failure?.message.contains("a process that runs several virtual machines") == true)
+        }
+        #expect(try architecture("a", context) == "Microkernel")
+        #expect(context.failure { _ = try context.call("Get-VM", .word("b")) }?.identifier == "VMNotFound")
+    }
+}
