@@ -58,6 +58,7 @@ extension Cmdlet {
             Parameter(
                 "TimeMode", .enumeration("TimeMode", ["Real", "Exact"]), "Real time, or Exact: the same inputs give the same run.",
                 ours: true),
+            .architecture,
             Parameter("Seed", .integer(0...Int64.max), "Exact mode's seed.", ours: true),
             Parameter(
                 "PicosecondsPerInstruction", .integer(1...1_000_000_000), "Exact mode: guest time of one instruction.", ours: true),
