@@ -269,6 +269,88 @@ import Testing
         try written.close()
         #expect(identifier { try machine.removeCheckpoints([checkpoint.id]) } == "DiskParentMismatch")
         #expect(bench.files.isSuperset(of: ["disk.vhdx", "raw.img"]) && bench.files.count == 3)
+        // Nothing was forgotten before it was found out, neither by a removal of the VM.
+        #expect(identifier { try machine.planRemoval(of: [checkpoint.id]) } == "DiskParentMismatch")
+        #expect(identifier { try machine.remove() } == "DiskParentMismatch")
+        #expect(try machine.checkpoints().map(\.id) == [checkpoint.id])
+    }
+
+    @Test(
+        "a VM that runs goes on when there is no room to go back",
+        .enabled(if: FullDisk.isPossible, "needs the right to mount a small file system"))
+    func noRoom() throws {
+        let small = try FullDisk()
+        let test = try TestHost()
+        let machine = try test.machine()
+        let disk = small.path + "/disk.vhd"
+        try DiskOperations().create(DiskSpecification(path: disk, kind: .dynamic, size: 8 << 20))
+        try machine.configure { _ = try $0.add(.init(kind: .hardDisk, location: 0, imagePath: disk), controller: 0, location: 0) }
+        let checkpoint = try machine.makeCheckpoint(named: "one").checkpoint
+        try machine.start()
+        let before = try machine.configuration()
+        try small.fill()
+        #expect(identifier { try machine.planRestore(checkpoint.id) } == "NotEnoughSpace")
+        #expect(identifier { try machine.applyCheckpoint(checkpoint.id) } == "NotEnoughSpace")
+        #expect(try machine.status().state == .running)
+        #expect(try machine.configuration() == before)
+        try machine.turnOff()
+    }
+
+    @Test("what disks and checkpoints stand on is not attached elsewhere, and neither changed nor deleted")
+    func needed() throws {
+        let bench = try Bench()
+        let host = bench.test.host
+        // A VM's own disk may be changed while it is off, but not go.
+        try host.checkUnneeded(bench.disk)
+        #expect(identifier { try host.checkUnneeded(bench.disk, goes: true) } == "DiskNeeded")
+        _ = try bench.machine.makeCheckpoint(named: "one")
+        let present = try bench.image(bench.machine.configuration())
+        #expect(identifier { try host.checkUnneeded(bench.disk) } == "DiskNeeded")
+        try host.checkUnneeded(present)
+        #expect(identifier { try host.checkUnneeded(present, goes: true) } == "DiskNeeded")
+
+        let other = try bench.test.machine("other")
+        let attach: (String) throws -> Void = { path in
+            _ = try other.configure { _ = try $0.add(.init(kind: .hardDisk, location: 0, imagePath: path), controller: 0, location: 0) }
+        }
+        #expect(identifier { try attach(bench.disk) } == "DiskNeeded")
+        #expect(try other.configuration().drives.isEmpty)
+        // A child that the user made counts as one that a checkpoint made.
+        let (base, child) = (bench.test.folder.path + "/disks/base.vhdx", bench.test.folder.path + "/disks/child.vhdx")
+        try DiskOperations().create(DiskSpecification(path: base, kind: .dynamic, size: 8 << 20))
+        var specification = DiskSpecification(path: child, kind: .differencing, size: nil)
+        specification.parentPath = base
+        try DiskOperations().create(specification)
+        try host.checkUnneeded(base, goes: true)
+        try attach(child)
+        #expect(identifier { try host.checkUnneeded(base) } == "DiskNeeded")
+    }
+
+    @Test("a memory file that was cut off is found before anything is given up for it")
+    func truncatedMemory() throws {
+        let folder = try TemporaryFolder()
+        let header = Array(
+            #"{"version":2,"decided":{"at":4096,"bytes":8},"filled":{"at":4104,"bytes":8},"header":{"at":4112,"bytes":100},"sums":{"at":4212,"bytes":4}}"#
+                .utf8)
+        var bytes = SavedStateVersion.magic + withUnsafeBytes(of: UInt32(header.count).littleEndian) { Array($0) } + header
+        bytes += [UInt8](repeating: 0, count: 4216 - bytes.count)
+        func check(_ count: Int) throws {
+            let path = folder.path + "/file"
+            try Data(bytes.prefix(count)).write(to: URL(fileURLWithPath: path))
+            try SavedStateVersion.check(OpenFile(descriptor: open(path, O_RDONLY), path: path))
+        }
+        try check(4216)
+        #expect(identifier { try check(4215) } == "SavedStateTruncated")
+        #expect(identifier { try check(1024) } == "SavedStateTruncated")
+    }
+
+    @Test("a VM whose checkpoints are disabled gets none when it starts")
+    func disabledAutomatic() throws {
+        let bench = try Bench()
+        try bench.machine.configure { ($0.automaticCheckpoints, $0.checkpointType) = (true, "Disabled") }
+        try bench.machine.start()
+        try bench.machine.turnOff()
+        #expect(try bench.machine.checkpoints().isEmpty)
     }
 
     @Test("a merge that was cut off after its images had their new parent is ended by the next removal")

@@ -29,7 +29,8 @@ extension Cmdlet {
         body: .perCall { invocation in
             let destination = DiskOperations.absolutePath(invocation.string("DestinationPath") ?? "")
             let kind = invocation.string("VHDType").flatMap { DiskKind(rawValue: $0) }
-            try invocation.forEachDisk("Convert-VHD") { path in
+            let isMoving = invocation.isOn("DeleteSource")
+            try invocation.forEachDisk("Convert-VHD", plan: isMoving ? invocation.checkingUnneeded(goes: true) : { _ in [] }) { path in
                 try invocation.withDisks("Converting \(path)", source: path) { disks in
                     let set = DiskFormat.isSet(fileName: path) ? try DiskSet(path) : nil
                     let isDeleting = invocation.isOn("DeleteSource")

@@ -27,6 +27,8 @@ extension Cmdlet {
                 guard chain.count > 1 else { return [] }
                 let end = destination.flatMap { wanted in chain.firstIndex { $0.path == wanted } } ?? 1
                 let gone = chain[..<end]
+                for image in gone { try invocation.context.host.checkUnneeded(image.path, goes: true) }
+                try invocation.context.host.checkUnneeded(chain[end].path)
                 return gone.map { FileStep.merge($0.path, into: chain[end].path, bytes: $0.fileSize) }
                     + gone.map { .delete($0.path, bytes: $0.fileSize) }
             }

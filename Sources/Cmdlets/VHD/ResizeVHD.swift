@@ -24,7 +24,7 @@ extension Cmdlet {
         ],
         shouldProcess: true,
         body: .perCall { invocation in
-            try invocation.forEachDisk("Resize-VHD") { path in
+            try invocation.forEachDisk("Resize-VHD", plan: invocation.checkingUnneeded()) { path in
                 try invocation.withDisks("Resizing \(path)") { disks in
                     if let size = invocation.integer("SizeBytes") {
                         try disks.resize(path, to: UInt64(clamping: size))

@@ -30,7 +30,8 @@ extension Cmdlet {
         ],
         shouldProcess: true,
         body: .perCall { invocation in
-            try invocation.forEachDisk("Set-VHD") { path in
+            let changes = invocation.isGiven("PhysicalSectorSizeBytes") || invocation.isOn("ResetDiskIdentifier")
+            try invocation.forEachDisk("Set-VHD", plan: changes ? invocation.checkingUnneeded() : { _ in [] }) { path in
                 try invocation.withDisks("Changing \(path)") { disks in
                     if let parent = invocation.string("ParentPath") {
                         try disks.setParent(

@@ -46,6 +46,14 @@ extension Invocation {
         }
     }
 
+    /// A plan without steps, for `forEachDisk`, that refuses images which others stand on.
+    func checkingUnneeded(goes: Bool = false) -> (String) throws -> [FileStep] {
+        { path in
+            try self.context.host.checkUnneeded(path, goes: goes)
+            return []
+        }
+    }
+
     /// Acts on each file of -Path: a failure is reported and the next one follows.
     func forEachDisk(
         _ action: String, plan: (String) throws -> [FileStep] = { _ in [] }, _ body: (String) throws -> Void

@@ -16,6 +16,7 @@ extension Invocation {
             let found = try context.host.virtualSwitch(named: name)
             base.connectedTo = (found.id, found.name)
         }
+        if let path = string("VHDPath") { try context.host.checkUnneeded(DiskOperations.absolutePath(path)) }
         if let path = try string("VHDPath") ?? newDiskPath {
             base.drives = [
                 try VirtualMachineConfiguration.Drive(

@@ -48,6 +48,7 @@ extension VirtualMachine {
         var steps: [FileStep] = before.state.hasWorker ? [.remark("turns \(old.name) off")] : []
         let mark = GUID()
         let forks = try old.forks(of: checkpoint.configuration, id: mark)
+        try checkRoom(for: forks)
         steps += forks.map { .write($0.image.path.without(mark), bytes: nil) }
         if folder.hasSavedState {
             steps.append(
@@ -71,6 +72,7 @@ extension VirtualMachine {
         try checkRemovable(ids, of: old)
         var new = old
         new.removeCheckpoints(ids)
+        if try !files().folder.hasWorker() { try checkMerges(of: new) }
         let memory = try old.memoryPaths.subtracting(new.memoryPaths).sorted().map { try absolutePath(ofMemory: $0) }
         return ImageTree.plan(for: new).map { FileStep($0) } + memory.map { .delete($0, bytes: FileStep.bytesOnDisk($0)) }
     }

@@ -41,6 +41,7 @@ extension VirtualMachine {
                 let names = ids.sorted().compactMap { new.checkpoint($0)?.name }
                 new.past?.shared = shared.isEmpty ? nil : shared.keys.sorted()
                 new.removeCheckpoints(ids)
+                try checkMerges(of: new)
                 try folder.write(new)
                 let initiator = CurrentUser.initiator
                 for name in names {
@@ -72,6 +73,22 @@ extension VirtualMachine {
                     "“\(other)”, a clone, stands on the checkpoint “\(checkpoint.name)” of “\(configuration.name)” (“\(path)”).",
                     action: "Remove “\(other)” first; where it only has yet to go on from the memory, start it or remove its saved state.",
                     target: checkpoint.name)
+            }
+        }
+    }
+
+    /// Throws when images that are to be merged cannot be: then nothing is forgotten yet.
+    func checkMerges(of configuration: VirtualMachineConfiguration) throws {
+        for case .merge(let child, _, _) in ImageTree.plan(for: configuration) where child.path != configuration.past?.merging {
+            do {
+                _ = try host.withDisks(allowedParents: configuration.allowedParents) { try $0.chain(of: child.path) }
+            } catch let error as any DescribedError {
+                throw ManagementError(
+                    error.identifier, error.category,
+                    "The disks of “\(configuration.name)” cannot be merged, so its checkpoints stay: \(error.message)",
+                    action:
+                        "Put the file back. Where it is lost, take the disk from the VM with Remove-VMHardDiskDrive and repeat the command.",
+                    target: child.path)
             }
         }
     }

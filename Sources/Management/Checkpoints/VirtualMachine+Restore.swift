@@ -13,7 +13,7 @@ extension VirtualMachine {
         guard let wanted = before.checkpoint(id) else { throw ManagementError.checkpointGone(name) }
         // A checkpoint that cannot be applied must not cost the running guest.
         try checkRestorable(wanted, files().folder)
-        _ = try before.forks(of: wanted.configuration, id: GUID())
+        try checkRoom(for: try before.forks(of: wanted.configuration, id: GUID()))
         try endRun(isCancelled: isCancelled)
         try writing("restored") { folder in
             let old = try folder.readConfiguration()
@@ -42,6 +42,26 @@ extension VirtualMachine {
             try tidy(folder)
         }
     }
+
+    /// Throws when what the new images would stand on is not whole, or when there is no room for them.
+    func checkRoom(for forks: [DiskFork]) throws {
+        var bytes = [try files().folder.folder.path: Self.roomOfConfiguration]
+        for fork in forks {
+            _ = try host.withDisks(allowedParents: fork.allowedParents) { try $0.chain(of: fork.image.parent) }
+            bytes[Paths.folder(of: fork.image.path), default: 0] += Self.roomOfFork
+        }
+        for (place, needed) in bytes.sorted(by: { $0.key < $1.key }) {
+            guard let free = Paths.freeBytes(at: place), free < needed else { continue }
+            throw ManagementError(
+                "NotEnoughSpace", .resourceUnavailable,
+                "Under “\(place)” there are \(free >> 20) MiB free, and new images of the disks take some \(needed >> 20) MiB.",
+                action: "Make room and repeat the command; “\(name)” is as it was.", target: place)
+        }
+    }
+
+    /// Bytes that an empty differencing image takes, and a configuration, on the safe side.
+    private static let (roomOfFork, roomOfConfiguration): (UInt64, UInt64) = (8 << 20, 1 << 20)
+
     /// Throws when something that the VM had at the checkpoint is not there any more: a file of its memory, or a medium in a DVD drive,
     /// without which it could not be started.
     func checkRestorable(_ checkpoint: VirtualMachineConfiguration.Checkpoint, _ folder: VirtualMachineFolder) throws {

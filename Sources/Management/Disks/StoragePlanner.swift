@@ -209,10 +209,9 @@ struct StoragePlanner {
     private func checkRoom(_ moves: [StorageMove]) throws {
         var needed: [UInt64: (path: String, bytes: UInt64, free: UInt64)] = [:]
         for file in moves.flatMap(\.files) {
-            var (place, status, system) = (Paths.folder(of: file.destination), stat(), statvfs())
+            var (place, status) = (Paths.folder(of: file.destination), stat())
             while stat(place, &status) != 0, place != "/" { place = Paths.folder(of: place) }
-            guard statvfs(place, &system) == 0 else { continue }
-            let free = UInt64(system.f_bavail) * UInt64(system.f_frsize)
+            guard let free = Paths.freeBytes(at: place) else { continue }
             needed[UInt64(status.st_dev), default: (place, 0, free)].bytes += file.size
         }
         for (path, bytes, free) in needed.values where bytes > free {

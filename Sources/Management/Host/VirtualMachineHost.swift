@@ -141,6 +141,12 @@ enum Paths {
     /// The folder that an absolute path's file lies in.
     static func folder(of path: String) -> String { FilePath.folder(of: path) }
 
+    /// Bytes that are free for this user on the file system of a file or folder; nil: it is not there.
+    static func freeBytes(at path: String) -> UInt64? {
+        var system = statvfs()
+        return statvfs(path, &system) == 0 ? UInt64(system.f_bavail) * UInt64(system.f_frsize) : nil
+    }
+
     static func absolute(_ path: String) -> String {
         guard !path.hasPrefix("/") else { return path }
         guard let current = getcwd(nil, 0) else { return path }

@@ -20,6 +20,13 @@ extension VirtualMachine {
         let old = try configuration()
         let trial = try applying(change, to: old)
         guard trial != old else { return old }
+        if verifyingImages {
+            // What others stand on must not be written.
+            let former = Set(old.drives.compactMap(\.drive.path))
+            for drive in trial.drives.map(\.drive) where drive.kind == .hardDisk {
+                if let path = drive.path, !former.contains(path) { try host.checkUnneeded(path) }
+            }
+        }
         if verifyingImages, try !files().folder.hasWorker() {
             for placed in trial.drives where placed.drive.path != nil && !old.drives.contains(placed) {
                 // One that only moves was looked at before, and may be on a medium that is away just now.

@@ -16,7 +16,11 @@ extension VirtualMachine {
             throw ManagementError.alreadyRunning(name, state: before.state)
         }
         if before.configuration?.moving != nil { try writing("started") { try settleMove($0) } }
-        if before.state == .off, before.configuration?.automaticCheckpoints == true { renewAutomaticCheckpoint() }
+        if before.state == .off, before.configuration?.automaticCheckpoints == true,
+            before.configuration?.checkpointType != "Disabled"
+        {
+            renewAutomaticCheckpoint()
+        }
         let configuration = try configuration()
         try configuration.check()
         let kernel = try kernel(of: configuration)
