@@ -13,6 +13,13 @@
 
 enum { MOST_SEGMENTS = 1024 };
 
+// System calls made for images by this process.
+static uint64_t calls;
+
+void lv_disk_count_call(void) { __atomic_fetch_add(&calls, 1, __ATOMIC_RELAXED); }
+
+uint64_t lv_disk_calls(void) { return __atomic_load_n(&calls, __ATOMIC_RELAXED); }
+
 // QEMU's lock bytes: a reader that shares no writing holds a shared lock on 201, a writer one on 101.
 enum { NO_WRITERS_BYTE = 201, WRITER_BYTE = 101 };
 
@@ -26,6 +33,7 @@ static int transfer(int descriptor, const struct iovec *segments, int count, uin
         }
         if (offset > INT64_MAX - SSIZE_MAX / 2) return -EFBIG;
         ssize_t moved;
+        lv_disk_count_call();
         if (done) {
             char *rest = (char *)segments[0].iov_base + done;
             size_t size = segments[0].iov_len - done;
@@ -66,6 +74,7 @@ static int once(int descriptor, const struct iovec *segments, int count, uint64_
     for (int index = 0; index < count; index++) wanted += segments[index].iov_len;
     if (count > MOST_SEGMENTS || wanted > SSIZE_MAX / 2 || offset > INT64_MAX - SSIZE_MAX / 2) return -EAGAIN;
     int flags = no_wait ? RWF_NOWAIT : 0;
+    lv_disk_count_call();
     ssize_t moved = writing ? pwritev2(descriptor, segments, count, (off_t)offset, flags)
                             : preadv2(descriptor, segments, count, (off_t)offset, flags);
     if (moved < 0) return errno == EINTR ? -EAGAIN : -errno;
@@ -95,6 +104,7 @@ int lv_disk_is_local(int descriptor) {
 static int change(int descriptor, int mode, uint64_t offset, uint64_t count) {
     if (offset > INT64_MAX || count > INT64_MAX - offset) return -EFBIG;
     if (count == 0) return 0;
+    lv_disk_count_call();
     while (fallocate(descriptor, mode, (off_t)offset, (off_t)count) != 0)
         if (errno != EINTR) return -errno;
     return 0;
@@ -108,6 +118,7 @@ int lv_disk_punch(int descriptor, uint64_t offset, uint64_t count) {
 
 int64_t lv_disk_seek(int descriptor, uint64_t offset, int data) {
     if (offset > INT64_MAX) return -ENXIO;
+    lv_disk_count_call();
     off_t found = lseek(descriptor, (off_t)offset, data ? SEEK_DATA : SEEK_HOLE);
     return found < 0 ? -errno : found;
 }

@@ -22,6 +22,8 @@ public struct PartitionInformation: Codable, Equatable, Sendable {
     public var runTimeNanoseconds: UInt64
     /// Process that hosts it; nil for the root of an empty store.
     public var workerProcessId: Int32?
+    /// How often work went from one part of its machine to another, by kind; nil for the root and from workers that do not count.
+    public var crossings: [Counter]?
 
     public struct Counter: Codable, Equatable, Sendable {
         public var kind: String
@@ -32,7 +34,7 @@ public struct PartitionInformation: Codable, Equatable, Sendable {
     public init(
         id: UInt64, parentId: UInt64?, name: String, virtualMachineId: String? = nil, state: String, privilegeMask: UInt64 = 0,
         virtualProcessorCount: Int = 0, memoryBytes: UInt64 = 0, hypercalls: UInt64 = 0, intercepts: [Counter] = [],
-        runTimeNanoseconds: UInt64 = 0, workerProcessId: Int32? = nil
+        runTimeNanoseconds: UInt64 = 0, workerProcessId: Int32? = nil, crossings: [Counter]? = nil
     ) {
         self.id = id
         self.parentId = parentId
@@ -46,5 +48,6 @@ public struct PartitionInformation: Codable, Equatable, Sendable {
         self.intercepts = intercepts
         self.runTimeNanoseconds = runTimeNanoseconds
         self.workerProcessId = workerProcessId
+        self.crossings = crossings
     }
 }

@@ -15,6 +15,21 @@ import Testing
         #expect(try architecture("b", context) == "Microkernel")
     }
 
+    @Test func aMachineMayBeMonolithic() throws {
+        let context = TestContext()
+        _ = try context.call("Set-VMHost", .named("Architecture", .string("Monolithic")))
+        _ = try context.call("New-VM", .word("a"), .word("64MB"), .flag("NoVHD"))
+        #expect(try architecture("a", context) == "Monolithic")
+        _ = try context.call("New-VM", .word("b"), .word("64MB"), .named("Architecture", .string("Microkernel")), .flag("NoVHD"))
+        #expect(try architecture("b", context) == "Microkernel")
+    }
+
+    @Test func aMachineThatIsOffIsNotMeasured() throws {
+        let context = TestContext()
+        _ = try context.call("New-VM", .word("a"), .word("64MB"), .flag("NoVHD"))
+        #expect(context.failure { _ = try context.call("Measure-Architecture", .word("a")) }?.identifier == "VMNotRunning")
+    }
+
     /// What is not there names what is missing, and changes nothing.
     @Test func anArchitectureThatIsNotThereIsRefused() throws {
         let context = TestContext()

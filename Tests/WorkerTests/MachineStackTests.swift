@@ -35,10 +35,11 @@ struct MachineStackTests {
         return try HandedDevices(handover, descriptors: [dup(file.descriptor)])
     }
 
-    @Test(arguments: [false, true])
-    func usesItsDisk(exact: Bool) throws {
+    @Test(arguments: [(false, Architecture.microkernel), (true, .microkernel), (false, .monolithic)])
+    func usesItsDisk(exact: Bool, architecture: Architecture) throws {
         let bench = MachineBench()
         var configuration = MachineBench.configuration(exact: exact, processors: 2, megabytes: 256)
+        configuration.architecture = architecture
         let devices = try disk(64, &configuration)
         let command = """
             ls /sys/bus/vmbus/devices | wc -l; cat /proc/partitions; dd if=/dev/urandom of=/tmp/a bs=64k count=64 2>/dev/null; \
@@ -52,5 +53,22 @@ struct MachineStackTests {
         machine.drain()
         #expect(bench.output.contains("the disk is right"), "\(bench.output.suffix(3000))")
         #expect(bench.events.map(\.kind) == [.started, .guestPowerOff])
+
+        let crossings = Dictionary(uniqueKeysWithValues: (machine.partitionInformation().crossings ?? []).map { ($0.kind, $0.count) })
+        let disk = try #require(machine.guestInformation().disks.first)
+        let requests = disk.readOperations + disk.writeOperations
+        #expect(requests >= 1024 + 64)
+        let toParent = try #require(crossings["HypervisorToParent"])
+        #expect(crossings["GuestToHypervisor", default: 0] > toParent)
+        switch architecture {
+        case .monolithic:
+            #expect(crossings["ParentToHypervisor"] == 0)
+            // Each request was waited for before the next came: nothing of it was left to a thread.
+            #expect(toParent < requests / 4)
+            #expect(crossings["ServedInExit", default: 0] >= 1024)
+        default:
+            #expect(toParent >= 1024)
+            #expect(crossings["ParentToHypervisor", default: 0] >= 1024)
+        }
     }
 }

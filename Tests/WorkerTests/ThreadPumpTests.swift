@@ -66,6 +66,38 @@ import Worker
         #expect(entries.allSatisfy { $0.mayWait != $0.isOnTest })
     }
 
+    /// As in `Monolithic`; each wake is counted as what became of it.
+    @Test func aCallerThatWaitsDoesAllOfTheWork() {
+        let crossings = CrossingCounters()
+        let pump = ThreadPump(name: "test", timers: Surroundings(), servesCallers: true, callersWait: true, crossings: crossings)
+        pump.setWork { [record, unowned pump] in record.note("work", pump) }
+        pump.run()
+        defer { pump.close() }
+        var count: UInt64 = 0
+        while !record.entries.contains(where: \.isOnTest), count < 1_000_000 {
+            pump.wake()
+            count += 1
+        }
+        let entries = record.entries
+        #expect(entries.last?.isOnTest == true)
+        #expect(entries.allSatisfy { $0.mayWait })
+        #expect(crossings.served >= 1)
+        #expect(crossings.served + crossings.handed == count)
+    }
+
+    @Test func aPumpThatServesNobodyHandsAllToItsThread() {
+        let crossings = CrossingCounters()
+        let pump = ThreadPump(name: "test", timers: Surroundings(), crossings: crossings)
+        pump.setWork { [record, unowned pump] in record.note("work", pump) }
+        pump.run()
+        defer { pump.close() }
+        pump.wake()
+        #expect(record.wait(for: 1).map(\.isOnTest) == [false])
+        #expect(crossings.handed == 1)
+        #expect(crossings.served == 0)
+        #expect(crossings.systemCalls > 0)
+    }
+
     @Test func whatTheWorkPostsHappensWhereItMayWait() {
         pump.setWork { [record, unowned pump] in
             record.note("work", pump)

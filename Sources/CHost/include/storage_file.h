@@ -4,6 +4,9 @@
 #define LV_STORAGE_FILE_H
 #include <stdint.h>
 #include <sys/uio.h>
+// System calls that this process has made for images, and one more. Any thread.
+uint64_t lv_disk_calls(void);
+void lv_disk_count_call(void);
 // Reads or writes all segments at `offset`, over short transfers, interruptions and more than IOV_MAX segments. Bytes behind the file's
 // end read as zeros.
 int lv_disk_read(int descriptor, const struct iovec *segments, int count, uint64_t offset);

@@ -5,9 +5,8 @@ struct HelpTopic: Sendable {
     var text: String
 
     static let all: [HelpTopic] = [
-        .checkpoints, .console, .errors, .export, .fromPowerShell, .guestServices, .jobs, .language, .ownCmdlets, .pipelines, .prompt,
-        .scenarios,
-        .sockets,
+        .architectures, .checkpoints, .console, .errors, .export, .fromPowerShell, .guestServices, .jobs, .language,
+        .ownCmdlets, .pipelines, .prompt, .scenarios, .sockets,
     ]
 
     /// By its name in any letter case, with or without `about_`.

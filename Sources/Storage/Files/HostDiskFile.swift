@@ -99,6 +99,7 @@ public final class HostDiskFile: DiskFile, @unchecked Sendable {
 
     public func synchronise() throws(DiskError) {
         try checkOpen()
+        lv_disk_count_call()
         while fdatasync(descriptor) != 0 {
             guard errno == EINTR else { throw failure("brought to stable storage", -errno) }
         }

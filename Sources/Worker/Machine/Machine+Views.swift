@@ -46,7 +46,23 @@ extension Machine {
             privilegeMask: information.privileges.rawValue, virtualProcessorCount: information.virtualProcessors,
             memoryBytes: information.memoryBytes, hypercalls: information.hypercalls.reduce(0) { $0 &+ $1.count },
             intercepts: information.intercepts.map { .init(kind: $0.kind.rawValue, count: $0.count) },
-            runTimeNanoseconds: information.runTimeNanoseconds, workerProcessId: getpid())
+            runTimeNanoseconds: information.runTimeNanoseconds, workerProcessId: getpid(),
+            crossings: crossings(information.intercepts.map { ($0.kind, $0.count) }))
+    }
+
+    /// Crossings by kind. Emulated devices are the parent's, so each access to one goes there; in `Monolithic` they and the services are
+    /// the hypervisor's own, and only what a thread is woken for leaves it.
+    private func crossings(_ intercepts: [(kind: InterceptKind, count: UInt64)]) -> [WorkerProtocol.PartitionInformation.Counter] {
+        let counted = stack.world.crossings
+        let accesses = intercepts.reduce(0) { $1.kind == .ioPort || $1.kind == .memory ? $0 &+ $1.count : $0 }
+        let isInside = configuration.architecture == .monolithic
+        return [
+            .init(kind: "GuestToHypervisor", count: intercepts.reduce(0) { $0 &+ $1.count }),
+            .init(kind: "HypervisorToParent", count: isInside ? counted.handed : accesses &+ counted.ports),
+            .init(kind: "ParentToHypervisor", count: isInside ? 0 : counted.root),
+            .init(kind: "ServedInExit", count: counted.served), .init(kind: "HandedToThread", count: counted.handed),
+            .init(kind: "SystemCalls", count: counted.systemCalls),
+        ]
     }
 
     /// The virtual processors; with registers they are stopped for a moment.

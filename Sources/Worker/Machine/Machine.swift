@@ -158,7 +158,8 @@ package final class Machine: @unchecked Sendable {
                 memory: memory, timers: timers, wallClock: wallClock, folder: options.folder, exactScheduler: exactScheduler,
                 idleWatch: idleWatch,
                 note: { link.note($0) }, diskFull: { link.request(.diskFull($0)) },
-                ejected: { link.ejected($0) }, seed: seed, input: log),
+                ejected: { link.ejected($0) }, seed: seed, input: log,
+                architecture: configuration.architecture ?? .microkernel),
             hypervisor: hypervisor, child: partition)
         try stack.populate(configuration, handed)
         machineUnit = makeMachineUnit()

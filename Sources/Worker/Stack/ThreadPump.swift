@@ -18,7 +18,7 @@ import VMBus
 /// While the thread is awake a wake costs one atomic store; only a sleeping one costs a system call. A pump that serves its callers does
 /// the work in `wake`, on the thread of the virtual processor that signals, when nobody else is in the context and nothing older waits:
 /// most answers are there when the guest's call returns, and no thread is woken for them. Its descriptors are watched by idle virtual
-/// processors first (`IdleWatch`), which then serve it in the same way.
+/// processors first (`IdleWatch`), which then serve it in the same way. A pump whose callers wait also does what takes long there.
 package final class ThreadPump: ServicePump, @unchecked Sendable {
     private struct Watch {
         let descriptor: Int32, events: Int16
@@ -31,6 +31,9 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
     private let timers: any TimerService
     let name: String
     private let servesCallers: Bool
+    /// What callers are served with may wait for the host, too.
+    private let callersWait: Bool
+    private let crossings: CrossingCounters?
     /// Held while anything of the device runs.
     private let context = HostLock()
     // Safety: set before anything runs.
@@ -59,9 +62,13 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
     private var thread: HostThread?
 
     /// `servesCallers`: `wake` does the work itself where it can; the work must heed `mayWait`. `idleWatch`: so do idle processors when a
-    /// descriptor is ready.
-    package init(name: String, timers: any TimerService, servesCallers: Bool = false, idleWatch: IdleWatch? = nil) {
+    /// descriptor is ready. `callersWait`: whoever is served waits for the host, too, instead of leaving that to the thread.
+    package init(
+        name: String, timers: any TimerService, servesCallers: Bool = false, callersWait: Bool = false, idleWatch: IdleWatch? = nil,
+        crossings: CrossingCounters? = nil
+    ) {
         (self.name, self.timers, self.servesCallers, clock) = (name, timers, servesCallers, timers.clock)
+        (self.callersWait, self.crossings) = (callersWait, crossings)
         bell = lv_event_make()
         self.idleWatch = idleWatch
         watcher = idleWatch == nil ? -1 : lv_watcher_make()
@@ -77,11 +84,21 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
 
     package func wake() {
         isPending.store(true, ordering: .sequentiallyConsistent)
-        if !servesCallers || !serveCaller() { ring() }
+        guard servesCallers, serveCaller() else { return hand() }
     }
 
     /// Does the work on the calling thread; false: nobody does it yet. Who serves a caller looks at the end what else has come.
-    private func serveCaller() -> Bool { serve {} || lock.withLock { isServing } }
+    private func serveCaller() -> Bool {
+        guard serve({}) else { return lock.withLock { isServing } }
+        crossings?.countServed()
+        return true
+    }
+
+    /// Leaves the rest to the thread.
+    private func hand() {
+        crossings?.countHanded()
+        ring()
+    }
 
     /// Runs `body` and does the work on the calling thread; false, and nothing done, when somebody is in the context or something waits.
     private func serve(_ body: () -> Void) -> Bool {
@@ -94,7 +111,7 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
             context.unlock()
             return false
         }
-        mayWait = false
+        mayWait = callersWait
         body()
         if isPending.exchange(false, ordering: .sequentiallyConsistent) { work() }
         runFollowers()
@@ -105,7 +122,7 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
             return posted.isEmpty
         }
         context.unlock()
-        if !isDone || isPending.load(ordering: .sequentiallyConsistent) { ring() }
+        if !isDone || isPending.load(ordering: .sequentiallyConsistent) { hand() }
         return true
     }
 
@@ -231,6 +248,7 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
 
     private func ring() {
         guard isAsleep.exchange(false, ordering: .sequentiallyConsistent) else { return }
+        crossings?.countSystemCalls()
         lv_event_ring(bell)
     }
 
@@ -247,9 +265,15 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
                 isPending.load(ordering: .sequentiallyConsistent)
                 || lock.withLock { !posted.isEmpty || !isRunning || revision != watchRevision }
             // A busy pump only looks; it does so only if there is anything but the bell to look at.
-            if !isBusy || descriptors.count > 1 { poll(&descriptors, nfds_t(descriptors.count), isBusy ? 0 : -1) }
+            if !isBusy || descriptors.count > 1 {
+                crossings?.countSystemCalls()
+                poll(&descriptors, nfds_t(descriptors.count), isBusy ? 0 : -1)
+            }
             isAsleep.store(false, ordering: .sequentiallyConsistent)
-            if descriptors[0].revents != 0 { lv_event_clear(bell) }
+            if descriptors[0].revents != 0 {
+                crossings?.countSystemCalls()
+                lv_event_clear(bell)
+            }
             round(watches, descriptors)
         }
     }
@@ -271,6 +295,7 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
             runFollowers()
         }
         if watcher >= 0, descriptors.last?.revents != 0 {
+            crossings?.countSystemCalls()
             withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 8) { numbers in
                 for number in numbers[..<Int(lv_watcher_wait(watcher, numbers.baseAddress, 8, 0))] { act(number) }
             }

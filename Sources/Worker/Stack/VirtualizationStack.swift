@@ -33,6 +33,9 @@ final class VirtualizationStack: @unchecked Sendable {
         var seed: UInt64?
         /// Exact mode: something entered from outside at the present count; called where it enters, in a pump.
         var input: ((MachineInput.Kind, GUID?, [UInt8]) -> Void)?
+        /// Where the services' work is done in Real mode.
+        var architecture = Architecture.microkernel
+        let crossings = CrossingCounters()
     }
 
     let world: Surroundings
@@ -76,19 +79,26 @@ final class VirtualizationStack: @unchecked Sendable {
         outside = world.exactScheduler == nil ? nil : OutsideWatch()
         control = Self.makePump("vmbus", world, outside)
         pumps = [control]
-        server = VMBusServer(memory: world.memory, transport: HypervisorTransport(hypervisor: hypervisor, child: child), pump: control)
+        server = VMBusServer(
+            memory: world.memory, transport: HypervisorTransport(hypervisor: hypervisor, child: child, crossings: world.crossings),
+            pump: control)
         server.onNote = world.note
         integration = IntegrationServices(pump: control, wallClock: world.wallClock)
         server.start()
     }
 
+    /// The one place where architectures differ: who does a service's work. `Monolithic`: the virtual processor's own thread within its
+    /// exit, all of it. Else only what need not wait, and a thread of the stack does the rest.
     private static func makePump(
         _ name: String, _ world: Surroundings, _ outside: OutsideWatch?, servesCallers: Bool = false
     ) -> any MachinePump {
         if let scheduler = world.exactScheduler, let outside {
             return TimedPump(name: name, scheduler: scheduler, timers: world.timers, outside: outside)
         }
-        return ThreadPump(name: name, timers: world.timers, servesCallers: servesCallers, idleWatch: servesCallers ? world.idleWatch : nil)
+        let isInside = world.architecture == .monolithic
+        return ThreadPump(
+            name: name, timers: world.timers, servesCallers: servesCallers || isInside, callersWait: isInside,
+            idleWatch: servesCallers ? world.idleWatch : nil, crossings: world.crossings)
     }
 
     /// A pump for one device. `name` is unique within the machine. `servesCallers`: the device's work heeds `mayWait` and may be done on

@@ -1,0 +1,37 @@
+extension HelpTopic {
+    static let architectures = HelpTopic(
+        name: "about_Architectures", synopsis: "Where a machine's devices and services run, and what it costs.",
+        text: """
+            A hypervisor runs guests in PARTITIONS. In the parent (root) partition runs the virtualization stack: emulated devices and
+            services for disks and network. Each guest is a child partition. RINGS are the processor's privilege levels; a guest's
+            rings are the engine's work and bound only what runs within the guest.
+
+            TYPE 1 means that the hypervisor runs on the hardware itself, TYPE 2 that it is an application of another system. On Linux
+            this product is the second: hypervisor and stack of a machine are one process of the host, its worker, whichever
+            architecture is chosen. What an architecture changes is who does the work, and which parts must be trusted together.
+
+            Set-VMHost -Architecture Monolithic       what New-VM takes from now on when nothing is said
+            New-VM web01 -Architecture Monolithic     of one machine; Set-VM changes it while the machine is off
+
+            Microkernel      the default, as in Hyper-V. The hypervisor knows no device; services run in the parent's stack. What can be
+                             done without waiting is done as a call on the thread of the virtual processor that asks (ServedInExit);
+                             what has to wait for the host is left to a thread of the stack (HandedToThread).
+            Monolithic       as in VMware ESXi. The same services' code is run as part of the hypervisor: also what waits for the host is
+                             done within the exit, while the virtual processor stands. Only what finds its service busy, and long
+                             queues' rest, is left to a thread. In Exact mode both are alike: all work is the virtual processor's.
+
+            DriverDomain (services in processes of their own), Hosted (one process runs all machines) and TrapAndEmulate (a guest without
+            enlightenments) are known by name, and refused with what is missing.
+
+            THE TRUSTED COMPUTING BASE is the code that can break a guest's isolation. Here it is the whole worker process under both
+            architectures: between hypervisor and stack stands an interface, not a wall of the host's. Between machines stands one:
+            each has a worker process of its own.
+
+            Measure-Architecture counts, since the worker's start:
+            GuestToHypervisor     intercepts of all kinds
+            HypervisorToParent    accesses to emulated devices, signals and messages; in Monolithic what was left to a thread
+            ParentToHypervisor    hypercalls of the stack to reach the guest; in Monolithic there are none
+            SystemCalls           of the services' threads and of disk images
+
+            """)
+}
