@@ -203,6 +203,15 @@ int lv_push_reply(lua_State *L) {
     return -1;
 }
 
+/* A protected call with one result of what may run a script's own metamethod. */
+static int call_metamethod(lua_State *L, int arguments) {
+    lv_lua *session = lv_lua_of(L);
+    bool ran = lv_lua_set_running(session, true);
+    int status = lua_pcall(L, arguments, 1, 0);
+    lv_lua_set_running(session, ran);
+    return status;
+}
+
 static int text_protected(lua_State *L) {
     luaL_tolstring(L, 1, NULL);
     return 1;
@@ -213,7 +222,7 @@ bool lv_push_text(lua_State *L, int index) {
     index = lua_absindex(L, index);
     lua_pushcfunction(L, text_protected);
     lua_pushvalue(L, index);
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK) return true;
+    if (call_metamethod(L, 1) == LUA_OK) return true;
     lua_pop(L, 1);
     return false;
 }
@@ -231,7 +240,7 @@ int lv_compare(lua_State *L, int left, int right, int operation) {
     lua_pushvalue(L, left);
     lua_pushvalue(L, right);
     lua_pushinteger(L, operation);
-    if (lua_pcall(L, 3, 1, 0) != LUA_OK) {
+    if (call_metamethod(L, 3) != LUA_OK) {
         lua_pop(L, 1);
         return -1;
     }
@@ -251,7 +260,7 @@ int lv_get_protected(lua_State *L, int table) {
     lua_pushcfunction(L, get_protected);
     lua_pushvalue(L, table);
     lua_rotate(L, -3, 2);
-    return lua_pcall(L, 2, 1, 0);
+    return call_metamethod(L, 2);
 }
 
 int lv_current_line(lua_State *L, char *source, const char **full_source, size_t *full_length) {

@@ -45,7 +45,9 @@ int lv_trampoline(lua_State *L) {
     lv_lua *session = lv_lua_of(L);
     int operation = (int)lua_tointegerx(L, lua_upvalueindex(1), NULL);
     luaL_checkstack(L, 20, "too many arguments");
+    bool ran = lv_lua_set_running(session, false);
     int status = session->dispatch(session->owner, L, operation);
+    lv_lua_set_running(session, ran);
     return finish(L, status);
 }
 
@@ -173,7 +175,11 @@ lv_lua *lv_lua_open(void *owner, lv_dispatch dispatch, lv_count_object count_obj
 }
 
 void lv_lua_close(lv_lua *session) {
+    /* Finalizers run now, where no hook does. */
+    lv_watchdog_closing(1, lv_lua_last_signal());
     lua_close(session->main);
+    lv_watchdog_closing(-1, 0);
+    lv_watch_close(session->watch);
     free(session->reply);
     free(session);
 }

@@ -19,6 +19,7 @@ struct lv_lua {
     /* Memory in bytes, counted by the allocator. */
     size_t used, limit;
     uint64_t instruction_limit, instructions;
+    struct lv_watch *watch; /* NULL: no limit (watchdog.c) */
     /* Interruption (interrupt.c); atomic because cmdlets ask from threads of their own. */
     atomic_int requests;
     atomic_int seen;  /* requests already answered by an error or a mask */
@@ -47,4 +48,14 @@ void lv_install_hook(lua_State *L);
 void lv_install_guards(lua_State *L);
 _Noreturn void lv_raise_interrupt(lua_State *L);
 const void *lv_slot_key(int slot);
+/* The watchdog (watchdog.c). `listen`: whether signals ask a script to stop, or only leave their number. `signal` is async-signal-safe. */
+void lv_watchdog_listen(bool listens);
+void lv_watchdog_signal(int number);
+void lv_watchdog_answered(void);
+/* Finalizers of an interpreter that closes run between 1 and -1; `signal`: the last that came. */
+void lv_watchdog_closing(int delta, int signal);
+struct lv_watch *lv_watch_open(void);
+void lv_watch_close(struct lv_watch *watch);
+/* A sign of life of the script. */
+void lv_watch_beat(struct lv_watch *watch);
 #endif

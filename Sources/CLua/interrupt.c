@@ -18,10 +18,22 @@ static int64_t now(void) {
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
+static _Atomic(lv_lua *) signal_target;
+static atomic_int last_signal;
+
+/* The script looked at the request. What a job's interpreter does says nothing about the script's. */
+static void answered(lv_lua *session) {
+    if (atomic_load(&signal_target) == session) lv_watchdog_answered();
+}
+
 void lv_lua_request_interrupt(lv_lua *session) { atomic_fetch_add(&session->requests, 1); }
 bool lv_lua_interrupt_requested(lv_lua *session) { return atomic_load(&session->requests) > 0; }
 bool lv_lua_is_unwinding(lv_lua *session) { return session->unwinding; }
-void lv_lua_set_instruction_limit(lv_lua *session, uint64_t instructions) { session->instruction_limit = instructions; }
+
+void lv_lua_set_instruction_limit(lv_lua *session, uint64_t instructions) {
+    session->instruction_limit = instructions;
+    if (instructions && !session->watch) session->watch = lv_watch_open();
+}
 
 void lv_lua_mask(lv_lua *session, int delta) {
     session->masked += delta;
@@ -36,6 +48,7 @@ void lv_lua_clear_interrupt(lv_lua *session) {
     session->exiting = false;
     session->deadline = 0;
     session->instructions = 0;
+    answered(session);
 }
 
 void lv_lua_request_exit(lv_lua *session, int code) {
@@ -51,6 +64,7 @@ bool lv_lua_exit_requested(lv_lua *session, int *code) {
 bool lv_lua_should_stop(lv_lua *session) {
     int requests = atomic_load(&session->requests);
     if (requests == 0) return false;
+    answered(session);
     if (session->masked == 0 && !session->unwinding) return true;
     if (session->deadline == 0) {
         session->deadline = now() + grace;
@@ -82,6 +96,7 @@ static bool in_finalizer(lua_State *L) {
 static void check(lua_State *L, lua_Debug *record) {
     (void)record;
     lv_lua *session = lv_lua_of(L);
+    lv_watch_beat(session->watch);
     if (session->instruction_limit) {
         session->instructions += LV_HOOK_INTERVAL;
         if (session->instructions > session->instruction_limit && !in_finalizer(L)) {
@@ -136,13 +151,11 @@ void lv_install_guards(lua_State *L) {
     lua_pop(L, 2);
 }
 
-static _Atomic(lv_lua *) signal_target;
-static atomic_int last_signal;
-
 static void receive_signal(int number) {
     atomic_store(&last_signal, number);
     lv_lua *session = atomic_load(&signal_target);
     if (session) lv_lua_request_interrupt(session);
+    if (number != SIGPIPE) lv_watchdog_signal(number);
 }
 
 /* Some pipe or socket has no reader any more. When it is standard output the program ends, also one that never looks at what its writes
@@ -154,6 +167,7 @@ static void receive_pipe(int number) {
 
 void lv_lua_catch_signals(lv_lua *session) {
     atomic_store(&signal_target, session);
+    lv_watchdog_listen(session != NULL);
     struct sigaction action = {.sa_handler = receive_signal};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);

@@ -46,6 +46,40 @@ struct SignalTests {
         #expect(try shell.value("(Get-VM a).State") == "Running")
     }
 
+    /// No hook runs in these: an endless finalizer, an endless pattern match, a finalizer when the interpreter closes.
+    static let unstoppable = [
+        "setmetatable({}, {__gc = function() while true do end end}) collectgarbage()",
+        "string.find(string.rep('a', 50000), string.rep('.-', 40) .. 'b')",
+        "setmetatable({}, {__gc = function() while true do end end})",
+    ]
+
+    @Test("A script that cannot be stopped is ended: by SIGTERM, and by a second Ctrl-C", arguments: [SIGTERM, SIGINT])
+    func endsWhatCannotBeStopped(signal: Int32) throws {
+        let shell = try #require(try BuiltShell())
+        defer { shell.clean() }
+        let runs = try Self.unstoppable.map { ($0, try shell.begin(["-c", "print('ready')\nio.stdout:flush()\n" + $0])) }
+        for (program, run) in runs {
+            #expect(Deadline.reached(within: 20) { run.output.contains("ready") }, "\(program)")
+            run.process.signal(signal)
+            if signal == SIGINT {
+                // Early ones do not count, so it is asked again and again.
+                for _ in 0..<40 where !Deadline.reached(within: 0.5, { run.errors.contains("did not stop") }) { run.process.signal(SIGINT) }
+            }
+            let end = run.end(within: 30)
+            #expect(end.ending == .exited(128 + signal), "\(program) \(end.errors)")
+            #expect(end.errors.contains("The script did not stop at an instruction; ended."), "\(program) \(end.errors)")
+        }
+    }
+
+    @Test("--restricted ends one call of a library function that goes on for ever")
+    func restrictedStall() throws {
+        let shell = try #require(try BuiltShell())
+        defer { shell.clean() }
+        let outcome = try shell.run(["--restricted", "-c", Self.unstoppable[1]])
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains("a limit of restricted mode"), "\(outcome.errors)")
+    }
+
     @Test("a closed output pipe ends a run with 141, quietly", arguments: ["while true do print('x') end", "while true do Get-VM end"])
     func closedPipe(program: String) throws {
         let shell = try #require(try BuiltShell())

@@ -358,6 +358,9 @@ struct SessionTests {
             "print(io, os.execute, os.remove, package.loadlib, debug.sethook, debug.getinfo ~= nil, os.getenv ~= nil)", options: options)
         #expect(trial.output == "nil\tnil\tnil\tnil\tnil\ttrue\ttrue\n")
         #expect(try Trial.run("while true do end", options: options).code == 1)
+        let finalizer = try Trial.run("setmetatable({}, {__gc = function() end})", options: options)
+        #expect(finalizer.code == 1 && finalizer.error.contains("--restricted forbids __gc"), "\(finalizer.error)")
+        #expect(try Trial.run("print(setmetatable({}, {__index = {a = 1}}).a)", options: options).output == "1\n")
     }
 
     @Test("Restricted mode keeps cmdlets that write, delete and attach in the store and the script's folder")

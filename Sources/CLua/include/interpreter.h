@@ -45,7 +45,8 @@ size_t lv_lua_memory_used(lv_lua *session);
 /* True while a reply is being pushed: what it names must not be let go. */
 bool lv_lua_is_decoding(lv_lua *session);
 void lv_lua_set_memory_limit(lv_lua *session, size_t bytes);
-/* Stops the script with an error after about this many instructions; 0: no limit. */
+/* Stops the script with an error after about this many instructions; 0: no limit. With a limit one call of a C function that takes more
+   than ten seconds of processor time ends the process. */
 void lv_lua_set_instruction_limit(lv_lua *session, uint64_t instructions);
 
 /* Interruption. `request` is async-signal-safe. A script is stopped at its next check (every 10 000 instructions); pcall, xpcall and
@@ -61,8 +62,11 @@ void lv_lua_clear_interrupt(lv_lua *session);
 void lv_lua_request_exit(lv_lua *session, int code);
 bool lv_lua_exit_requested(lv_lua *session, int *code);
 bool lv_lua_is_unwinding(lv_lua *session);
+/* Says whether Lua, not Swift, runs from now on; what it was before. */
+bool lv_lua_set_running(lv_lua *session, bool runs);
 void lv_lua_mask(lv_lua *session, int delta);
-/* Lets SIGINT, SIGTERM and SIGHUP interrupt this session; NULL: only their number is kept. Blocking calls return with EINTR. */
+/* Lets SIGINT, SIGTERM and SIGHUP interrupt this session; NULL: only their number is kept. Blocking calls return with EINTR. A script that
+   does not stop is ended with its process: 5 s after SIGTERM, or by a second SIGINT more than 1 s after one that was not answered. */
 void lv_lua_catch_signals(lv_lua *session);
 /* The signal that came last, 0 when none did since it was asked last. */
 int lv_lua_take_signal(void);

@@ -154,7 +154,9 @@ final class Interpreter: @unchecked Sendable {
     /// Calls the function below `count` arguments on the stack; leaves its results, gives their number.
     func callOnStack(arguments count: Int32, results: Int32 = LUA_MULTRET) throws -> Int32 {
         let base = lua_gettop(state) - count - 1
+        let ran = lv_lua_set_running(lua, true)
         let status = lua_pcallk(state, count, results, 0, 0, nil)
+        lv_lua_set_running(lua, ran)
         if status == LUA_OK { return lua_gettop(state) - base }
         defer { lua_settop(state, base) }
         throw raisedError()

@@ -444,6 +444,14 @@ enum Prelude {
             for _, name in ipairs{ "execute", "remove", "rename", "tmpname", "setlocale" } do os[name] = nil end
             debug = { traceback = debug.traceback, getinfo = debug.getinfo }
             package.loaded.io, package.loaded.debug = nil, debug
+            -- A finalizer counts when its name is there as the metatable is set, so this is the one place to look.
+            globals.setmetatable = function(value, meta)
+                if type(meta) == "table" and rawget(meta, "__gc") ~= nil then
+                    raise("FinalizerRefused", "--restricted forbids __gc: a finalizer runs where nothing can stop it.",
+                        "Clean up with a variable marked <close> and __close in its metatable.")
+                end
+                return setmetatable(value, meta)
+            end
         end
 
         -- What the session calls: the functions of the cmdlets, variables by name, texts.
