@@ -79,6 +79,7 @@ struct Binder {
         switch content {
         case .value(let given): value = given
         case .word(let text): value = word(text, parameter)
+        case .missing(nil, _) where parameter.takesNil: value = .null
         case .missing(let variable, let nearest): throw BindingError.noValue(cmdlet, parameter, variable: variable, nearest: nearest)
         case .unattached: value = .boolean(true)
         }
@@ -150,6 +151,7 @@ struct Binder {
             switch content {
             case .value(let given): value = given
             case .word(let text): value = .string(text)
+            case .missing(nil, _) where here.first?.takesNil ?? false: value = .null
             case .missing(let variable, let nearest): throw BindingError.noValue(cmdlet, here.first, variable: variable, nearest: nearest)
             case .unattached: value = .boolean(true)
             }

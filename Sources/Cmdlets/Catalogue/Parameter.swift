@@ -29,6 +29,16 @@ public struct Parameter: Sendable {
     /// A block for this parameter runs in an interpreter of its own and sees no variables of the script.
     public var runsApart = false
 
+    /// A nil that is written, `$null`, is a value here; elsewhere it is the error of an argument without one.
+    public var takesNil = false
+
+    /// The same, and `$null` is a value of it.
+    var takingNil: Parameter {
+        var parameter = self
+        parameter.takesNil = true
+        return parameter
+    }
+
     /// The same, for a block that runs in an interpreter of its own.
     var runningApart: Parameter {
         var parameter = self

@@ -33,7 +33,7 @@ extension Cmdlet {
                     mandatory: true,
                     position: 0),
                 Parameter("Property", .string, "Name of the property to compare.", sets: ["Property"], mandatory: true, position: 0),
-                Parameter("Value", .any, "What the property is compared with.", sets: ["Property"], position: 1),
+                Parameter("Value", .any, "What the property is compared with.", sets: ["Property"], position: 1).takingNil,
                 .inputObject,
                 Parameter("Not", .switched, "Keeps objects whose property is nil, false or an empty list.", sets: ["Property"]),
             ] + switches,
