@@ -320,6 +320,30 @@ import Testing
         #expect(try test.host.machines().isEmpty)
     }
 
+    /// The message names the field and what is wrong with it; nobody is told to export anew what was never exported.
+    @Test(arguments: [
+        (#"{ "version": 1, "name": "x", "memoryStartupByte": 134217728 }"#, "“memoryStartupByte”", "Did you mean memoryStartupBytes"),
+        (#"{ "version": 1, "name": "x", "colour": "red" }"#, "“colour”", "processorCount"),
+        (#"{ "version": 1, "name": "x", "memoryStartupBytes": 2199023255552 }"#, "Startup memory", "at most 1 TB."),
+    ])
+    func whatIsWrongInADescriptionIsNamed(text: String, first: String, second: String) throws {
+        let (test, folder) = (try TestHost(), try TemporaryFolder())
+        _ = try folder.write("lunavisor-import.json", text)
+        let error = #expect(throws: ManagementError.self) { try test.host.importMachine(folder.path) }
+        let message = error?.message ?? ""
+        #expect(message.contains(first) && message.contains(second) && !message.contains(".."), "\(message)")
+        #expect(error?.recommendedAction?.contains("Export the virtual machine") == false, "\(error?.recommendedAction ?? "")")
+    }
+
+    @Test func aConfigurationOfAnotherSizeThanTheManifestSaysIsRefused() throws {
+        let fixture = try TransferFixture()
+        try fixture.machine.export(to: fixture.place)
+        // A blank changes nothing of what it says.
+        try fixture.edit("Virtual Machines/\(fixture.machine.id).json", "{", "{ ")
+        #expect(identifier { try fixture.other.host.importMachine(fixture.export) } == "ExportDamaged")
+        #expect(try fixture.other.host.machines().isEmpty)
+    }
+
     @Test func disksThatStandOnEachOtherInACircleAreRefused() throws {
         let (test, folder) = (try TestHost(), try TemporaryFolder())
         let (a, b) = (folder.path + "/a.vhdx", folder.path + "/b.vhdx")

@@ -24,16 +24,55 @@ struct ImportDescription: Codable {
     var initialRamdiskPath: String?
     var kernelArguments: String?
 
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case version, name, generation, memoryStartupBytes, processorCount, notes, disks, dvd, switchName, kernelPath, initialRamdiskPath,
+            kernelArguments
+    }
+
+    /// The names of the fields that a document has.
+    private struct Fields: Decodable {
+        var names: [String]
+
+        private struct Name: CodingKey {
+            var stringValue: String
+            var intValue: Int? { nil }
+            init?(stringValue: String) { self.stringValue = stringValue }
+            init?(intValue: Int) { return nil }
+        }
+
+        init(from decoder: any Decoder) throws { names = try decoder.container(keyedBy: Name.self).allKeys.map(\.stringValue).sorted() }
+    }
+
     static func read(_ folder: Folder) throws -> (VirtualMachineConfiguration, [ExportManifest.File]) {
-        let description: ImportDescription = try ImportSource.read(
-            fileName, try folder.readFile(fileName, limit: 1 << 20), folder, currentVersion, "ExportNewer")
+        let bytes = try folder.readFile(fileName, limit: 1 << 20)
+        let fields: Fields = try ImportSource.read(fileName, bytes, folder, currentVersion, "ExportNewer")
+        try check(fields.names, folder.path)
+        let description: ImportDescription = try ImportSource.read(fileName, bytes, folder, currentVersion, "ExportNewer")
         let configuration = try description.configuration(folder.path)
         return (configuration, try description.files(of: configuration, folder))
     }
 
+    /// A field that nothing reads is most likely one with a slip in its name.
+    private static func check(_ names: [String], _ folder: String) throws {
+        let known = CodingKeys.allCases.map(\.rawValue)
+        guard let other = names.first(where: { !known.contains($0) }) else { return }
+        let shown = String(other.prefix(60))
+        let hint = Spelling.hint(shown, among: known) + " Its fields are \(Spelling.list(known, "and"))."
+        throw wrong("there is no field “\(shown)”", folder, hint: hint)
+    }
+
+    /// The error of a description that cannot be used. `what` may be a sentence already.
+    static func wrong(_ what: String, _ folder: String, hint: String = "") -> ManagementError {
+        let path = folder + "/" + fileName
+        return ManagementError(
+            "ExportUnreadable", .invalidData,
+            "The description “\(path)” cannot be used: \(what.hasSuffix(".") ? String(what.dropLast()) : what).\(hint)",
+            action: "Correct the file (`help about_Export` explains it); nothing was changed.", target: folder)
+    }
+
     private func configuration(_ folder: String) throws -> VirtualMachineConfiguration {
         for path in (disks ?? []) + [dvd, kernelPath, initialRamdiskPath].compactMap(\.self) where !ExportManifest.isInside(path) {
-            throw ExportManifest.lie("“\(path.prefix(200))” is no path inside the folder", folder)
+            throw Self.wrong("“\(path.prefix(200))” is no path inside the folder", folder)
         }
         var new = VirtualMachineConfiguration(id: GUID(), name: name, creationTime: HostTime.wall())
         new.generation = generation ?? 2

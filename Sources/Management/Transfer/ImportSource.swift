@@ -46,7 +46,7 @@ struct ImportSource {
                 "“\(place)” holds no whole export: there is neither \(ExportManifest.fileName) nor \(ImportDescription.fileName).",
                 action: "Name the folder that Export-VM made; what was copied halfway must be copied again.", target: place)
         }
-        try Self.check(configuration, files, place)
+        try Self.check(configuration, files, place, isExport: folder.exists(ExportManifest.fileName))
     }
 
     private static func readExport(_ folder: Folder) throws -> (VirtualMachineConfiguration, [ExportManifest.File]) {
@@ -54,8 +54,9 @@ struct ImportSource {
             ExportManifest.fileName, try folder.readFile(ExportManifest.fileName), folder, ExportManifest.currentVersion, "ExportNewer")
         try manifest.check(in: folder.path)
         let file = try open(manifest.configuration, in: folder)
+        let bytes = try file.readAll(limit: 16 << 20)
         let configuration: VirtualMachineConfiguration = try read(
-            manifest.configuration, try file.readAll(limit: 16 << 20), folder, VirtualMachineConfiguration.currentVersion,
+            manifest.configuration, bytes, folder, VirtualMachineConfiguration.currentVersion,
             "ConfigurationNewer")
         guard configuration.id == manifest.id, configuration.name == manifest.name else {
             throw ExportManifest.lie("the configuration is of another virtual machine", folder.path)
@@ -66,6 +67,10 @@ struct ImportSource {
                 "ConfigurationNewer", .invalidData,
                 "The checkpoint “\(checkpoint.name)” in “\(folder.path)” has version \(checkpoint.configuration.version), this program knows versions up to \(VirtualMachineConfiguration.currentVersion).",
                 action: "Use the newer program that wrote it; nothing was changed.", target: folder.path)
+        }
+        // Last, so that a newer version is said first.
+        if let listed = manifest.files.first(where: { $0.path == manifest.configuration }), listed.size != UInt64(bytes.count) {
+            throw damaged("“\(file.path)” has \(bytes.count) bytes where the manifest says \(listed.size)", folder.path)
         }
         return (configuration, manifest.files)
     }
@@ -90,13 +95,18 @@ struct ImportSource {
                 Value.self, from: bytes, currentVersion: version, path: folder.path(of: name), corrupt: "ExportUnreadable", newer: newer)
         } catch let error as PersistenceError where error.identifier == "ExportUnreadable" {
             throw ManagementError(
-                "ExportUnreadable", .invalidData, error.message, action: "Copy or export it again; nothing was changed.",
+                "ExportUnreadable", .invalidData, error.message,
+                action: name == ImportDescription.fileName
+                    ? "Correct the file (`help about_Export` explains it); nothing was changed."
+                    : "Copy or export it again; nothing was changed.",
                 target: folder.path)
         }
     }
 
     /// What a configuration from elsewhere may say about files and its own past.
-    private static func check(_ configuration: VirtualMachineConfiguration, _ files: [ExportManifest.File], _ folder: String) throws {
+    private static func check(
+        _ configuration: VirtualMachineConfiguration, _ files: [ExportManifest.File], _ folder: String, isExport: Bool
+    ) throws {
         let known = Set(files.map(\.path))
         var copy = configuration
         try copy.mapPaths { path in
@@ -109,7 +119,9 @@ struct ImportSource {
         do {
             for configuration in [copy] + copy.checkpoints.map(\.configuration) { try configuration.check() }
         } catch let error as PersistenceError {
-            throw ExportManifest.lie("the configuration is invalid: \(error.message)", folder)
+            guard isExport else { throw ImportDescription.wrong(error.message, folder) }
+            let reason = error.message.hasSuffix(".") ? String(error.message.dropLast()) : error.message
+            throw ExportManifest.lie("the configuration is invalid: \(reason)", folder)
         }
         let checkpoints = copy.checkpoints
         guard Set(checkpoints.map(\.id)).count == checkpoints.count else { throw ExportManifest.lie("two checkpoints have one id", folder) }
@@ -175,7 +187,9 @@ struct ImportSource {
         throw damaged("the content of “\(absolutePath(of: file.path))” is not what was exported")
     }
 
-    private func damaged(_ what: String) -> ManagementError {
+    private func damaged(_ what: String) -> ManagementError { Self.damaged(what, path) }
+
+    private static func damaged(_ what: String, _ path: String) -> ManagementError {
         // What it says may be a sentence already.
         ManagementError(
             "ExportDamaged", .invalidData, "The export in “\(path)” is not whole: \(what.hasSuffix(".") ? String(what.dropLast()) : what).",
