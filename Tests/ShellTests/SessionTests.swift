@@ -361,6 +361,21 @@ struct SessionTests {
         #expect(trial.error.contains("has no value (nil)"), "\(trial.error)")
     }
 
+    @Test("Habits of PowerShell are answered with our words")
+    func habits() throws {
+        for (line, wanted) in [
+            ("throw \"x\"", "error(\"x\")"), ("throw $x", "error(\"x\")"), ("Get-VM none -EA 0", "Write SilentlyContinue for 0."),
+            ("Get-VM none -ErrorAction 4", "Write Ignore for 4."),
+        ] {
+            let trial = try Trial.run(line)
+            #expect(trial.code == 1 && trial.error.contains(wanted), "\(line): \(trial.error)")
+        }
+        for call in ["$Error.Clear()", "$Error:Clear()", "local list = $Error; list.Clear(); print(#list)"] {
+            let trial = try Trial.run("Get-VM none -ErrorAction SilentlyContinue\nprint(#$Error)\n\(call)\nprint(#$Error)")
+            #expect(trial.output.hasPrefix("1\n") && trial.output.hasSuffix("0\n"), "\(call): \(trial.output)\(trial.error)")
+        }
+    }
+
     @Test("Restricted mode")
     func restricted() throws {
         var options = SessionOptions()

@@ -6,6 +6,9 @@ struct Coercion {
     let cmdlet: Cmdlet
     let context: any ExecutionContext
 
+    /// PowerShell's numbers of ActionPreference, by which its scripts write `-EA 0`.
+    private static let actions = ["SilentlyContinue", "Stop", "Continue", "Inquire", "Ignore"]
+
     /// The converted value: a list where the parameter takes many, one value otherwise.
     func convert(_ value: Value, for parameter: Parameter) throws -> Value {
         if parameter.takesMany {
@@ -117,12 +120,16 @@ struct Coercion {
             if let text = value.stringValue?.lowercased(), ["true", "false"].contains(text) { return .boolean(text == "true") }
             if let number = value.integerValue, number == 0 || number == 1 { return .boolean(number == 1) }
             throw refusal(parameter, value, "$true or $false")
-        case .enumeration(_, let words):
+        case .enumeration(let name, let words):
             let text = value.text.lowercased()
             if let exact = words.first(where: { $0.lowercased() == text }) { return .string(exact) }
             let starting = words.filter { !text.isEmpty && $0.lowercased().hasPrefix(text) }
             if starting.count == 1, let only = starting.first { return .string(only) }
-            throw refusal(parameter, value, Spelling.list(words, "or"), hint: Spelling.hint(value.text, among: words))
+            var hint = Spelling.hint(value.text, among: words)
+            if name == "ActionPreference", let number = Int(text), Self.actions.indices.contains(number) {
+                hint = " Write \(Self.actions[number]) for \(number)."
+            }
+            throw refusal(parameter, value, Spelling.list(words, "or"), hint: hint)
         case .timeSpan:
             switch value {
             case .duration: return value

@@ -12,7 +12,7 @@ enum NativeOperation: Int32, CaseIterable {
     case durationIndex, durationText, durationArithmetic, timeIndex, timeText, timeArithmetic, valueMethod, compareValues
     case comparison
     case compile, readFile, print, exit
-    case environment, setEnvironment, preference, setPreference, errors, scriptArguments
+    case environment, setEnvironment, preference, setPreference, errors, clearErrors, scriptArguments
     case missingValue
     /// A block that goes to an interpreter of its own; `cmdlet{…}` and `param{…}`.
     case carriedBlock, declareCmdlet, bindParameters

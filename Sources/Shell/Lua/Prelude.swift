@@ -110,6 +110,8 @@ enum Prelude {
             return list(result)
         end
         local member = op.listMember
+        -- The lists that $Error gave: they can be cleared, with a dot as in PowerShell and with a colon.
+        local error_lists, clear_errors = setmetatable({}, { __mode = "k" }), op.clearErrors
         function List.__index(values, key)
             local kind = type(key)
             if kind == "number" then
@@ -119,6 +121,12 @@ enum Prelude {
             if kind ~= "string" then return nil end
             local method = methods[key]
             if method then return method end
+            if error_lists[values] and lower(key) == "clear" then
+                return function()
+                    clear_errors()
+                    for i = #values, 1, -1 do values[i] = nil end
+                end
+            end
             return member(values, key)
         end
         -- nil within a list, as JSON has it, counts.
@@ -334,7 +342,11 @@ enum Prelude {
         local errors, script_arguments = op.errors, op.scriptArguments
         setmetatable(support, {
             __index = function(_, name)
-                if name == "errors" then return errors() end
+                if name == "errors" then
+                    local kept = errors()
+                    error_lists[kept] = true
+                    return kept
+                end
                 if name == "args" then return script_arguments() end
                 if name == "null" then return nil end
                 local call = cmdlet_function(name)

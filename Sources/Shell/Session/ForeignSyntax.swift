@@ -1,5 +1,7 @@
 /// What PowerShell writes and Lua refuses: the Lua line for it.
 enum ForeignSyntax {
+    static let throwHint = "In Lua: error(\"x\")"
+
     /// A hint for a line that Lua refused; nil when it looks like nothing known.
     static func hint(_ line: String) -> String? {
         let text = line.lowercased()
@@ -13,6 +15,7 @@ enum ForeignSyntax {
         if let first = words.first, first == "while" || first.hasPrefix("while("), text.contains("{") { return "In Lua: while … do … end" }
         if let first = words.first, first.hasPrefix("for("), text.contains("{") { return "In Lua: for i = 1, 10 do … end" }
         if text.contains("function ") && text.contains("{") { return "In Lua: function name(a, b) … end" }
+        if words.contains("throw") { return throwHint }
         if containsRange(text) { return "In Lua: for i = 1, 5 do … end" }
         for sign in ["+=", "-=", "*=", "/="] where text.contains(sign) {
             let sign1 = sign.prefix(1)

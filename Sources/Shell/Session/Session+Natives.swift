@@ -61,6 +61,9 @@ extension Session: NativeHandler {
             try preferences.set(call.string(1) ?? "", try call.value(2))
             return .nothing
         case .errors: return .values([.list(errors.map { .opaque($0) })])
+        case .clearErrors:
+            errors.removeAll()
+            return .nothing
         case .scriptArguments: return .values([.list(options.arguments.map { .string($0) })])
         case .missingValue: throw missingInText(call)
         case .carriedBlock: return .values([.block(try carriedBlock(call))])

@@ -298,8 +298,14 @@ public final class Session: @unchecked Sendable {
         }
     }
 
-    /// `Gett-VM x` outside of a call is a subtraction of two unknown variables: says what the line may have meant.
+    /// `Gett-VM x` outside of a call is a subtraction of two unknown variables, and `throw "x"` the call of one: says what the line may
+    /// have meant.
     private func explained(_ failure: ScriptFailure) -> ScriptFailure {
+        if failure.record.recommendedAction == nil, failure.record.message.contains("attempt to call a nil value (global 'throw')") {
+            var record = failure.record
+            record.recommendedAction = ForeignSyntax.throwHint
+            return ScriptFailure(record, source: failure.source, line: failure.line)
+        }
         guard failure.record.recommendedAction == nil, failure.record.message.contains("arithmetic on a nil value (global '"),
             let lines = sources[failure.source], failure.line > 0, failure.line <= lines.count,
             let hint = hint(String(lines[failure.line - 1]), [])
