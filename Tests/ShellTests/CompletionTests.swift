@@ -113,6 +113,25 @@ extension SessionTests {
             #expect(bench.lines("Get-VMHost ").contains("Get-VMHost -ComputerName"))
         }
 
+        @Test("variables of the environment, verbs and nouns, comparisons and what they ask for")
+        func words() throws {
+            let bench = try Bench("$env:LUNAVISOR_TAB_TEST = 'x'")
+            defer { bench.clean() }
+            #expect(bench.lines("print($env:LUNAVISOR_TAB") == ["print($env:LUNAVISOR_TAB_TEST"])
+            #expect(bench.lines("Get-Command -Verb ").contains("Get-Command -Verb Checkpoint"))
+            #expect(bench.lines("Get-Command -Noun VMSn").contains("Get-Command -Noun VMSnapshot"))
+            let states = bench.lines("Get-VM | ? State -eq ")
+            #expect(states.contains("Get-VM | ? State -eq Running") && states.contains("Get-VM | ? State -eq Off"), "\(states)")
+            #expect(bench.lines("Get-VM | ? State -eq Runn") == ["Get-VM | ? State -eq Running"])
+            #expect(bench.lines("Get-VM | ? { $_.State -notm") == ["Get-VM | ? { $_.State -notmatch"])
+            #expect(bench.summary("Get-VM | ? { $_.State -e", of: "-eq") == "true when the left side equals the value")
+            #expect(bench.summary("Get-VM | ? State -e", of: "-EQ")?.contains("equals the value") == true)
+            #expect(bench.summary("help about_er", of: "about_Errors")?.isEmpty == false)
+            // A value without a name is its parameter's.
+            #expect(!bench.lines("Stop-VM web01 -").contains("Stop-VM web01 -Name"))
+            #expect(bench.lines("Stop-VM web01 -").contains("Stop-VM web01 -TurnOff"))
+        }
+
         @Test("each candidate says what it is")
         func summaries() throws {
             let bench = try Bench()

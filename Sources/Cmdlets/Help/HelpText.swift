@@ -23,6 +23,9 @@ public enum HelpText {
     /// Names of the topics that are no cmdlets.
     public static var topics: [String] { HelpTopic.all.map(\.name) }
 
+    /// The same, each with a line about it.
+    public static var topicSynopses: [(name: String, synopsis: String)] { HelpTopic.all.map { ($0.name, $0.synopsis) } }
+
     /// The page shown without a name.
     public static func overview(_ catalogue: Catalogue) -> String {
         """

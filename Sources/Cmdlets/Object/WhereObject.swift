@@ -1,17 +1,21 @@
 import Basics
 
+extension Comparison {
+    /// The comparison words, and what each says of its left side.
+    public static let meanings: [(word: String, meaning: String)] = [
+        ("EQ", "equals the value"), ("NE", "differs from the value"), ("GT", "is greater than the value"),
+        ("GE", "is greater than the value or equal"), ("LT", "is less than the value"), ("LE", "is less than the value or equal"),
+        ("Like", "matches the wildcard pattern"), ("NotLike", "does not match the wildcard pattern"),
+        ("Match", "matches the regular expression"), ("NotMatch", "does not match the regular expression"),
+        ("In", "is one of the values"), ("NotIn", "is none of the values"), ("Contains", "contains the value"),
+        ("NotContains", "does not contain the value"),
+    ]
+}
+
 extension Cmdlet {
     /// `Where-Object { … }` and `Where-Object Property -eq value`.
     static let whereObject: Cmdlet = {
-        let operators: [(String, String)] = [
-            ("EQ", "equals the value"), ("NE", "differs from the value"), ("GT", "is greater than the value"),
-            ("GE", "is greater than the value or equal"), ("LT", "is less than the value"), ("LE", "is less than the value or equal"),
-            ("Like", "matches the wildcard pattern"), ("NotLike", "does not match the wildcard pattern"),
-            ("Match", "matches the regular expression"), ("NotMatch", "does not match the regular expression"),
-            ("In", "is one of the values"), ("NotIn", "is none of the values"), ("Contains", "contains the value"),
-            ("NotContains", "does not contain the value"),
-        ]
-        let switches = operators.flatMap { name, meaning in
+        let switches = Comparison.meanings.flatMap { name, meaning in
             [
                 Parameter(
                     name, .switched, "Keeps objects whose property \(meaning), letter case ignored.", aliases: ["I\(name)"],

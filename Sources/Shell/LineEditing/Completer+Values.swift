@@ -46,6 +46,7 @@ extension Completer {
         if name == "VMNetworkAdapterName" || name == "Name" && cmdlet.noun.hasPrefix("VMNetworkAdapter") { return adapters(scope) }
         if name == "VMSnapshotName" || name == "SnapshotName" || name == "Name" && cmdlet.noun == "VMSnapshot" { return checkpoints(scope) }
         if name == "Name", cmdlet.noun == "VMIntegrationService" { return services() }
+        if cmdlet.name == "Get-Command", name == "Verb" || name == "Noun" { return commandParts(verbs: name == "Verb") }
         if name == "Property" || name == "Name" && cmdlet.name == "Get-Member" { return [] }
         return []
     }
@@ -102,7 +103,7 @@ extension Completer {
     ]
 
     /// What Get-Help, and `help` at the prompt, explain.
-    func helpTopics() -> [Candidate] { cmdlets() + HelpText.topics.map { Candidate($0) } }
+    func helpTopics() -> [Candidate] { cmdlets() + HelpText.topicSynopses.map { Candidate($0.name, summary: $0.synopsis) } }
 
     /// What may begin a statement or an expression.
     func names(_ word: String, isFirst: Bool) -> [Candidate] {

@@ -30,8 +30,10 @@ package struct Completer {
 
     private func candidates(for place: CompletionPlace) -> [Candidate] {
         let word = place.word
+        if word.quote == nil, let names = environmentNames(word.text) { return names }
         if word.quote == nil, let fields = fields(place) { return fields }
         switch place.role {
+        case .head where place.isInBlock && word.text.hasPrefix("-"): return comparisons(word.text)
         case .head: return names(word.text, isFirst: place.isFirst)
         case .argument(let cmdlet, let before): return arguments(cmdlet, before, place)
         case .key(let cmdlet, let given):
@@ -64,6 +66,8 @@ package struct Completer {
         /// The parameter that the next value belongs to, by its name.
         var pending: Parameter?
         var positions = 0
+        /// Parameters that values without names went to.
+        var taken: Set<String> = []
         /// What parameters were given, for names that lie in one virtual machine.
         var scope: String?
         for written in before {
@@ -78,6 +82,7 @@ package struct Completer {
                 if name == "VMName" || name == "VM" || name == "Name" && cmdlet.noun == "VM" { scope = written.text }
             } else {
                 if positions == 0, scope == nil { scope = written.text }
+                if let parameter = positional(cmdlet, positions, given), !parameter.takesRemaining { taken.insert(parameter.name) }
                 positions += 1
             }
             pending = nil
@@ -93,18 +98,24 @@ package struct Completer {
                     ? ["$true", "$false"].map { Candidate($0) } : values(of: parameter, cmdlet, scope: scope, given: given, inner)
                 return found.filter { Self.begins($0.text, inner.word.text) }.map { $0.behind(prefix) }
             }
-            return shown(parameters(of: cmdlet, besides: given), word.text.dropFirst()).map { parameter in
+            let free = parameters(of: cmdlet, besides: given).filter { !taken.contains($0.name) }
+            return shown(free, word.text.dropFirst()).map { parameter in
                 Candidate("-" + parameter.name, summary: Self.summary(of: parameter))
             }
         }
         let parameter = pending ?? positional(cmdlet, positions, given)
         var found: [Candidate] = []
-        if let parameter { found = values(of: parameter, cmdlet, scope: scope, given: given, place).map { Self.asWord($0, word) } }
+        if cmdlet.name == "Where-Object", parameter?.name == "Value" { found = comparedValues(before, place).map { Self.asWord($0, word) } }
+        if found.isEmpty, let parameter {
+            found = values(of: parameter, cmdlet, scope: scope, given: given, place).map { Self.asWord($0, word) }
+        }
         if found.isEmpty, word.quote == nil, word.text.hasPrefix("$") || pending == nil && parameter == nil && !word.text.isEmpty {
             found = names(word.text, isFirst: false).filter { $0.text.hasPrefix("$") || $0.text.contains("-") == false }
         }
         if found.isEmpty, word.text.isEmpty, word.quote == nil, pending == nil {
-            return shown(parameters(of: cmdlet, besides: given), "").map { Candidate("-" + $0.name, summary: Self.summary(of: $0)) }
+            return shown(parameters(of: cmdlet, besides: given).filter { !taken.contains($0.name) }, "").map {
+                Candidate("-" + $0.name, summary: Self.summary(of: $0))
+            }
         }
         return found
     }

@@ -28,6 +28,8 @@ struct CompletionPlace {
     var role = Role.head
     /// It is the first word of all.
     var isFirst = true
+    /// It stands in a block of a command.
+    var isInBlock = false
     /// What comes down the pipeline to the word's stage, and to the block that it stands in: names of object types.
     var upstream: String?
     var blockInput: String?
@@ -223,6 +225,7 @@ struct CompletionPlace {
             var place = CompletionPlace()
             place.word = current ?? Word(text: "")
             place.isFirst = isFirst && frames.count == 1
+            if case .block = top.kind { place.isInBlock = true }
             (place.upstream, place.blockInput) = (top.upstream, top.blockInput)
             if followsGroup || place.word.text.hasPrefix(".") || place.word.text.hasPrefix(":") { place.groupOutput = top.groupOutput }
             switch top.kind {
