@@ -50,6 +50,18 @@ import Testing
         #expect(refused?.message.contains("store") == true)
     }
 
+    @Test func aRemovalSaysItsFilesForEachCheckpoint() throws {
+        for name in ["one", "two"] { _ = try context.call("Checkpoint-VM", .word("web01"), .word(name)) }
+        _ = try context.shown(
+            CommandCall("Get-VMSnapshot", [.word("web01")]), CommandCall("Remove-VMSnapshot", [.flag("WhatIf")]))
+        let lines = context.testTerminal.hostText.split(separator: "\n").filter { $0.contains("\"Remove-VMSnapshot\"") }
+        #expect(lines.count == 2 && lines.allSatisfy { $0.contains("merges ") && $0.contains("deletes ") }, "\(lines)")
+        _ = try context.call("New-VM", .word("bare"), .flag("NoVHD"))
+        _ = try context.call("Checkpoint-VM", .word("bare"), .word("x"))
+        _ = try context.call("Remove-VMSnapshot", .word("bare"), .flag("WhatIf"))
+        #expect(context.testTerminal.hostText.contains("x of bare; no file is merged or deleted"))
+    }
+
     @Test func plansOfCheckpointsAndExportsAreShown() throws {
         _ = try context.call("Checkpoint-VM", .word("web01"), .word("one"))
         let image = try path()

@@ -79,6 +79,17 @@ import Testing
         #expect(access(folder("w.vhd"), F_OK) != 0)
     }
 
+    @Test func whatOptimizingWouldDoIsSaid() throws {
+        let path = folder("dynamic.vhdx")
+        _ = try context.call("New-VHD", .word(path), .positional(.integer(64 << 20)))
+        for (mode, wanted) in [("Full", "reads every block"), ("Quick", "reads no content")] {
+            let before = context.testTerminal.hostText.count
+            _ = try context.call("Optimize-VHD", .word(path), .named("Mode", .string(mode)), .flag("WhatIf"))
+            let said = context.testTerminal.hostText.dropFirst(before)
+            #expect(said.contains("What if: ") && said.contains(path) && said.contains(wanted) && said.contains("the file has"), "\(said)")
+        }
+    }
+
     /// Parameters of the real module have its aliases, lists and pipeline binding, and a place where it has one.
     @Test func declarationsAgreeWithTheModule() throws {
         var cmdlet: Cmdlet?

@@ -1,3 +1,4 @@
+import Management
 import Storage
 
 extension Cmdlet {
@@ -22,7 +23,16 @@ extension Cmdlet {
         shouldProcess: true,
         body: .perCall { invocation in
             let mode = invocation.string("Mode").flatMap { DiskOperations.CompactMode(rawValue: $0) } ?? .full
-            try invocation.forEachDisk("Optimize-VHD") { path in
+            let plan: (String) throws -> [FileStep] = { path in
+                let information = try invocation.withDisks("Looking at \(path)") { try $0.information(path) }
+                guard information.kind != .fixed else { return [.remark("is a fixed disk, which keeps its room")] }
+                let search =
+                    mode == .full || mode == .prezeroed
+                    ? "reads every block and gives back those that hold only zeros"
+                    : "gives back what is known to be unused; reads no content"
+                return [.remark("\(search); the file has \(SizeText.about(information.fileSize)), what the disk holds stays as it is")]
+            }
+            try invocation.forEachDisk("Optimize-VHD", plan: plan) { path in
                 try invocation.withDisks("Optimizing \(path)") { try $0.compact(path, mode: mode) }
                 try invocation.passthruDisk(path)
             }

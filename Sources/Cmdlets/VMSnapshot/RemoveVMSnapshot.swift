@@ -92,7 +92,9 @@ extension Invocation {
     /// What will happen to checkpoints and files.
     fileprivate func plan(_ ids: Set<GUID>, _ machine: VirtualMachine) throws -> String {
         let names = try machine.configuration().checkpoints.filter { ids.contains($0.id) }.map(\.name)
-        let steps = try machine.planRemoval(of: ids).map(\.text)
+        var steps = try machine.planRemoval(of: ids).map(\.text)
+        // As when several images stand on the one that served it.
+        if steps.isEmpty { steps = ["no file is merged or deleted"] }
         let what = names.isEmpty ? "what is left to merge" : names.joined(separator: ", ")
         return ([what + " of " + machine.name] + steps).joined(separator: "; ")
     }
