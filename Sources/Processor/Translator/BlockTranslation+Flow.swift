@@ -19,12 +19,7 @@ extension BlockTranslation {
             return
         case .jmp where part.way != .ends: return
         case .call where part.way != .ends:
-            let first = stubCount
-            willWrite(4)
-            accessStack(op, write: true)
-            storeReturn(behind)
-            moveStack(-8)
-            finish(first)
+            pushReturn(op, behind)
             return
         case .jcc where form.size != 1:
             let condition = form.immediate & 15
@@ -43,16 +38,17 @@ extension BlockTranslation {
             edge(to: target)
         case .call where form.size == 3:
             flushAll()
-            let first = stubCount
-            accessStack(op, write: true)
-            storeReturn(behind)
-            moveStack(-8)
-            finish(first)
+            pushReturn(op, behind)
             edge(to: target)
         case .ret where form.size == 3:
             flushAll()
-            accessStack(op, write: false)
-            a.load(Host.first, .guest)
+            if let place = groupPlace(op, write: false) {
+                a.load(Host.first, place)
+                closeGroup()
+            } else {
+                accessStack(op, write: false)
+                a.load(Host.first, .guest)
+            }
             findTarget(op)
             moveStack(8)
             a.operation(2, 0xff, 4, .indexed(Host.rsp, Host.second, 0, StateLayout.targets + 16))
@@ -112,6 +108,26 @@ extension BlockTranslation {
         var stub = NativeStub(kind: .help, jump: a.jump(Assembler.jumpIf(5)))
         fill(&stub, op, kind: 0)
         addStub(stub)
+    }
+
+    /// What a CALL does to the stack.
+    private mutating func pushReturn(_ op: UnsafeMutablePointer<lv_uop>, _ behind: UInt64) {
+        if let place = groupPlace(op, write: true) {
+            if let small = Int32(exactly: Int64(bitPattern: behind)) {
+                a.storeImmediate(place, Int(small), size: 3)
+            } else {
+                a.constant(Host.first, behind)
+                a.store(place, Host.first)
+            }
+            closeGroup()
+            return
+        }
+        let first = stubCount
+        willWrite(4)
+        accessStack(op, write: true)
+        storeReturn(behind)
+        moveStack(-8)
+        finish(first)
     }
 
     /// Stores a return address at `HostOperand.guest`.

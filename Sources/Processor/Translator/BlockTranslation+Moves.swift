@@ -205,6 +205,15 @@ extension BlockTranslation {
     mutating func moveStack(_ bytes: Int) { a.loadAddress(Host.guestStack, .at(Host.guestStack, bytes)) }
 
     mutating func push(_ form: Form, immediate: Bool) -> Bool {
+        if let place = groupPlace(form.op, write: true) {
+            if immediate {
+                a.storeImmediate(place, form.immediate, size: 3)
+            } else {
+                a.store(place, inRegister(form.b, Host.first))
+            }
+            closeGroup()
+            return true
+        }
         let first = stubCount
         willWrite(4)
         accessStack(form.op, write: true)
@@ -219,6 +228,14 @@ extension BlockTranslation {
     }
 
     mutating func pop(_ form: Form) -> Bool {
+        if let place = groupPlace(form.op, write: false) {
+            willWrite(form.b)
+            let host = Self.host(form.b)
+            a.load(host >= 0 ? host : Host.first, place)
+            if host < 0 { a.store(operand(form.b), Host.first) }
+            closeGroup()
+            return true
+        }
         let first = stubCount
         willWrite(4)
         willWrite(form.b)

@@ -24,6 +24,10 @@ struct BlockTranslation {
     /// For each instruction: the flags that it leaves may be looked at.
     let liveFlags: UnsafeMutablePointer<Bool>
     var index = 0
+    /// The trace's instructions, by index.
+    var rows = InlineArray<64, TraceRow>(repeating: TraceRow())
+    /// The stack group that is open.
+    var group: StackGroup?
 
     var pending = PendingFlags()
     /// Flags of the guest that the host's flags hold.
@@ -99,7 +103,7 @@ struct BlockTranslation {
     }
 
     /// One instruction; false: it ends its block and has written the ways out, or the trace goes on elsewhere.
-    private mutating func instruction(_ op: UnsafeMutablePointer<lv_uop>) -> Bool {
+    @discardableResult mutating func instruction(_ op: UnsafeMutablePointer<lv_uop>) -> Bool {
         // Safety: rows only hold operations of the enumeration.
         let operation = Operation(rawValue: op.pointee.operation) ?? .undefined
         if x87Note != nil, !supersedesNote(op, operation) { flushNote() }
@@ -122,6 +126,17 @@ struct BlockTranslation {
 
     /// Fills `liveFlags` and `wantedLevel` from the last instruction to the first.
     private mutating func analyse() {
+        for number in 0..<trace.partCount {
+            part = trace.parts[number]
+            var uop = header + 1
+            for _ in 0..<Int(block.pointee.count) {
+                rows[index] = TraceRow(op: uop, part: number)
+                uop += uop.pointee.flags & UInt16(LV_UOP_WIDE) != 0 ? 2 : 1
+                index += 1
+            }
+        }
+        findGroups(index)
+        index = 0
         // Forwards: what each instruction does to the flags, in the place of its liveness.
         for number in 0..<trace.partCount {
             part = trace.parts[number]
@@ -161,6 +176,9 @@ struct BlockTranslation {
         case .lea, .nop, .pause, .bswap, .convertAccumulator, .convertDouble: return (false, false)
         case .xchg: return (false, inMemory)
         case .jmp where part.way != .ends: return (false, false)
+        // Looked up with the first of its group.
+        case .push, .pushImmediate, .pop: return (false, !rows[index].isGrouped)
+        case .call where part.way != .ends: return (false, !rows[index].isGrouped)
         default: return (false, true)
         }
     }
@@ -385,12 +403,16 @@ struct BlockTranslation {
                 6, into: Host.first, .indexed(Host.rsp, Host.second, 0, entries + (stub.accessKind & NativeRecord.write != 0 ? 8 : 0)),
                 size: 3)
             a.store(.state(StateLayout.linear), Host.first)
-            writeHelp(stub)
+            if stub.groupLast > stub.groupFirst {
+                writeApart(stub)
+            } else {
+                writeHelp(stub)
+            }
         case .help: writeHelp(stub)
         }
     }
 
-    private mutating func writeHelp(_ stub: NativeStub) {
+    mutating func writeHelp(_ stub: NativeStub) {
         if stub.pending.isThere, !stub.pending.needsHost { save(stub.pending) }
         storeVectors(stub.dirtyVectors)
         if budgetIsInMemory { a.loadBudget() }
@@ -405,8 +427,13 @@ struct BlockTranslation {
             record.pointee.retry = memory.address(stub.retry)
         }
         record.pointee.next = memory.address(stub.next)
+        if stub.groupLast > stub.groupFirst {
+            record.pointee.next = memory.address(a.offset)
+            for number in stub.groupFirst + 1...stub.groupLast { leaveToRoutine(rows[number]) }
+            if !(stub.restoresFlags || stub.vectorsAfter != 0) { a.jump(to: stub.next) }
+        }
         guard stub.restoresFlags || stub.vectorsAfter != 0 else { return }
-        record.pointee.next = memory.address(a.offset)
+        if stub.groupLast <= stub.groupFirst { record.pointee.next = memory.address(a.offset) }
         if stub.restoresFlags { a.jump(to: thunks.restoreFlags, Assembler.call) }
         loadVectors(stub.vectorsAfter)
         a.jump(to: stub.next)
@@ -432,6 +459,8 @@ struct NativeStub {
     /// What the body behind the instruction takes for granted.
     var vectorsAfter: UInt32 = 0
     var restoresFlags = false
+    /// Of a stack group's look-up: its first and last instruction. Those behind the first are left to their routines where the first is.
+    var groupFirst = -1, groupLast = -1
     var link: UnsafeMutablePointer<NativeLink>?
     var target: UInt64 = 0
 
