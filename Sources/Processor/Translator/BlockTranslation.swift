@@ -26,6 +26,8 @@ struct BlockTranslation {
     var index = 0
     /// The trace's instructions, by index.
     var rows = InlineArray<64, TraceRow>(repeating: TraceRow())
+    /// What the scratch registers hold of the guest's R13–R15.
+    var held = HeldRegisters()
     /// The stack group that is open.
     var group: StackGroup?
 
@@ -85,6 +87,7 @@ struct BlockTranslation {
                 index += 1
             }
         }
+        releaseHeld()
         flushNote()
         if part.way != .ends {
             flushAll()
@@ -106,7 +109,14 @@ struct BlockTranslation {
     @discardableResult mutating func instruction(_ op: UnsafeMutablePointer<lv_uop>) -> Bool {
         // Safety: rows only hold operations of the enumeration.
         let operation = Operation(rawValue: op.pointee.operation) ?? .undefined
-        if x87Note != nil, !supersedesNote(op, operation) { flushNote() }
+        if x87Note != nil {
+            releaseHeld()
+            if !supersedesNote(op, operation) { flushNote() }
+        } else if heldInstruction(op, operation) {
+            return true
+        } else if !leavesHeld(operation) {
+            releaseHeld()
+        }
         switch operation {
         case .jcc, .jmp, .call, .ret, .jmpIndirect, .callIndirect:
             flow(op, operation)
@@ -258,7 +268,11 @@ struct BlockTranslation {
     }
 
     /// Stores a guest register to a field.
-    mutating func keep(_ guest: Int, _ field: Int) { a.store(.state(field), inRegister(guest, Host.second)) }
+    mutating func keep(_ guest: Int, _ field: Int) {
+        if let place = held.place(guest) { return a.store(.state(field), place) }
+        if Self.host(guest) < 0 { release(Host.second) }
+        a.store(.state(field), inRegister(guest, Host.second))
+    }
 
     /// Saves the host's flags as they are.
     mutating func saveHostFlags(_ kind: PendingFlags.Kind) {
