@@ -352,12 +352,12 @@ struct SessionTests {
 
     @Test("Where-Object compares a property with $null; a variable that has no value is an error still")
     func whereNull() throws {
-        let list = "$list = '[{\"A\":1,\"N\":\"one\"},{\"A\":null,\"N\":\"none\"}]' | ConvertFrom-Json\n"
+        let list = "ConvertFrom-Json '[{\"A\":1,\"N\":\"one\"},{\"A\":null,\"N\":\"none\"}]' | "
         for (test, wanted) in [("-eq $null", "none"), ("-Value $null -EQ", "none"), ("-ne $null", "one")] {
-            let trial = try Trial.run(list + "$list | Where-Object A \(test) | ForEach-Object { print($_.N) }")
+            let trial = try Trial.run(list + "Where-Object A \(test) | ForEach-Object { print($_.N) }")
             #expect(trial.output == wanted + "\n", "\(test): \(trial.error)")
         }
-        let trial = try Trial.run(list + "$list | Where-Object A -eq $nothing")
+        let trial = try Trial.run(list + "Where-Object A -eq $nothing")
         #expect(trial.error.contains("has no value (nil)"), "\(trial.error)")
     }
 
