@@ -1,6 +1,7 @@
 import Boot
 import Foundation
 import Persistence
+import Processor
 import TestSupport
 import Testing
 import Worker
@@ -40,6 +41,23 @@ struct MachineVerbTests {
         let warnings = bench.events.filter { $0.kind == .unsupported && $0.severity == .warning }
         #expect(warnings.count == (engine == "Interpreter" ? 0 : 1))
         #expect(warnings.allSatisfy { $0.text.contains("executable memory") })
+    }
+
+    @Test(.enabled(if: Translation.isPossible, "the host refuses executable memory"))
+    func aHostWithoutBMI2IsSaidAndTheTranslatorRuns() throws {
+        let image = try Assembler.assemble("Machine/verbs.asm", defining: ["MODE": 1])
+        var options = MachineOptions(testPorts: true)
+        options.lacksBMI2 = true
+        let bench = MachineBench()
+        let machine = try Machine(
+            configuration: MachineBench.configuration(), boot: DirectBoot(kernel: MemoryBootFile(name: "verbs", bytes: image)),
+            options: options, delegate: bench)
+        defer { machine.close() }
+        try machine.start()
+        #expect(machine.wait(seconds: 60) { $0 == .off })
+        machine.drain()
+        #expect(bench.output == "hello from COM1\nPASS\n" && machine.status().engine == "Translator")
+        #expect(bench.events.filter { $0.kind == .unsupported && $0.text.contains("BMI2") }.count == 1)
     }
 
     @Test(arguments: [false, true]) func typedBytesComeBack(exact: Bool) throws {

@@ -56,7 +56,7 @@ package final class Interpreter: ProcessorEngine {
     /// where the host lets executable memory be made (`Translation.isPossible`).
     package init(
         group: EngineGroup, map: any GuestPhysicalMap, intercepts: any InterceptHandler, translating: Bool = false,
-        translationThreshold: UInt16? = nil, codeLimit: Int? = nil
+        translationThreshold: UInt16? = nil, codeLimit: Int? = nil, usesBMI2: Bool = true
     ) throws(EngineMemoryError) {
         // What can be refused comes first.
         region = try reserveEngineMemory(bytes: StateLayout.stackSize + StateLayout.size)
@@ -79,7 +79,9 @@ package final class Interpreter: ProcessorEngine {
             munmap(region, StateLayout.stackSize + StateLayout.size)
             throw error
         }
-        translator = translating ? Translator(threshold: translationThreshold ?? Translator.usualThreshold, codeLimit: codeLimit) : nil
+        translator =
+            translating
+            ? Translator(threshold: translationThreshold ?? Translator.usualThreshold, codeLimit: codeLimit, usesBMI2: usesBMI2) : nil
         self.vp = vp
         self.group = group
         self.map = map

@@ -20,7 +20,7 @@ final class Translator {
     private let start: Int
     private let stubs: UnsafeMutablePointer<NativeStub>
     private let liveFlags: UnsafeMutablePointer<Bool>
-    private let hasBMI2 = lv_host_has_bmi2()
+    private let hasBMI2: Bool
     private static let stubCapacity = 1024
     private let enter: UnsafeRawPointer
 
@@ -30,9 +30,11 @@ final class Translator {
     var codeSize: Int { memory.used }
 
     /// nil: the host refuses executable memory. `codeLimit`: bytes of code to keep at most; when they are used up, all blocks go.
-    init?(threshold: UInt16, codeLimit: Int?) {
+    /// `usesBMI2` false: as on a host's processor without it.
+    init?(threshold: UInt16, codeLimit: Int?, usesBMI2: Bool) {
         guard let memory = CodeMemory(limit: codeLimit ?? CodeMemory.codeSize) else { return nil }
         self.threshold = threshold
+        hasBMI2 = usesBMI2 && Translation.hasBMI2
         self.memory = memory
         var assembler = Assembler(memory)
         thunks = NativeThunks(&assembler, memory)
@@ -133,4 +135,6 @@ extension Interpreter {
 package enum Translation {
     /// Executable memory can be had.
     package static let isPossible = CodeMemory() != nil
+    /// The host's processor has RORX; without it each look-up of guest memory takes an instruction more.
+    package static let hasBMI2 = lv_host_has_bmi2()
 }

@@ -34,6 +34,9 @@ extension Machine {
                 announce(
                     .unsupported, .warning, "The host refuses executable memory: the interpreter runs the processors, not the translator.")
             }
+            if lacksBMI2 {
+                announce(.unsupported, .information, "The host's processor has no BMI2: translated code is a little slower here.")
+            }
             goOn(running: !paused)
         }
     }

@@ -28,6 +28,8 @@ package final class Machine: @unchecked Sendable {
     let engineName: String
     /// The translator was asked for, and the host refuses executable memory.
     let lacksTranslator: Bool
+    /// The translator's code is longer than elsewhere.
+    let lacksBMI2: Bool
     let hardware: ACPIHardware
     let clock: any PartitionClock
     /// One of them, as the time mode says.
@@ -91,9 +93,10 @@ package final class Machine: @unchecked Sendable {
         self.announcer = announcer
         let choice = try EngineChoice(
             engine: configuration.processor.engine, model: configuration.processor.model, memory: memory,
-            mayTranslate: !options.refusesExecutableMemory)
+            mayTranslate: !options.refusesExecutableMemory, mayUseBMI2: !options.lacksBMI2)
         engineName = choice.name
         lacksTranslator = choice.isSecondChoice
+        lacksBMI2 = choice.isSlower
         var hardware = ACPIHardware(processors: configuration.processor.count)
         hardware.hasVMBus = true
         hardware.generationId = configuration.generationId
@@ -207,6 +210,8 @@ package struct MachineOptions: Sendable {
     package var testPort: (@Sendable (UInt32) -> Void)?
     /// As on a host that refuses executable memory.
     package var refusesExecutableMemory = false
+    /// As on a host whose processor has no BMI2.
+    package var lacksBMI2 = false
     /// Host seconds that processors and devices get to come to rest when the machine shall stand still.
     package var patience = 20.0
     /// The child partition's id, drawn under the store's lock; at least 2.
