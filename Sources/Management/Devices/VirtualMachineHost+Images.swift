@@ -40,19 +40,20 @@ extension VirtualMachineHost {
     func holders(of path: String) throws -> [VirtualMachine] {
         try machines().filter { machine in
             guard (try? machine.files().folder.hasWorker()) ?? false, let configuration = try? machine.configuration() else { return false }
-            return configuration.drives.contains { placed in
-                guard let image = placed.drive.path, let format = placed.drive.format.flatMap({ DiskFormat(rawValue: $0) }) else {
-                    return false
-                }
-                if image == path { return true }
-                if DiskFormat.isSet(fileName: image) { return (try? DiskSet(image))?.paths.contains(path) ?? false }
-                return DiskChain.uses(path, at: image, format: format, allowedParents: placed.drive.allowedParents ?? [])
-            }
+            return configuration.drives.contains { $0.drive.uses(path) }
         }
     }
 }
 
 extension VirtualMachineConfiguration.Drive {
+    /// True when its image is the file at `path`, or stands on it.
+    func uses(_ path: String) -> Bool {
+        guard let image = self.path, let format = format.flatMap({ DiskFormat(rawValue: $0) }) else { return false }
+        if image == path { return true }
+        if DiskFormat.isSet(fileName: image) { return (try? DiskSet(image))?.paths.contains(path) ?? false }
+        return DiskChain.uses(path, at: image, format: format, allowedParents: allowedParents ?? [])
+    }
+
     /// A drive for the image at `path`, whose format is what its name says: fixed from here on. Throws `DiskFormatInvalid`.
     public init(
         kind: VirtualMachineConfiguration.Drive.Kind, location: Int, imagePath path: String, allowedParents: [String] = []

@@ -32,13 +32,7 @@ extension VirtualMachineHost {
             let drives = configuration.drives.filter { $0.drive.path != path } + configuration.checkpoints.flatMap(\.configuration.drives)
             let isNeeded =
                 configuration.past?.images.contains { $0.parent == path } == true
-                || drives.contains { placed in
-                    guard let image = placed.drive.path, let format = placed.drive.format.flatMap({ DiskFormat(rawValue: $0) }) else {
-                        return false
-                    }
-                    return image == path
-                        || DiskChain.uses(path, at: image, format: format, allowedParents: placed.drive.allowedParents ?? [])
-                }
+                || drives.contains { $0.drive.uses(path) }
             guard isNeeded else { continue }
             throw needed(
                 path, "is what disks or checkpoints of “\(machine.name)” stand on, which would be lost",

@@ -75,12 +75,7 @@ extension VirtualMachineHost {
         try machines().filter { machine in
             guard let configuration = try? machine.configuration() else { return false }
             let drives = configuration.drives + configuration.checkpoints.flatMap(\.configuration.drives)
-            return drives.contains { placed in
-                guard let image = placed.drive.path, let format = placed.drive.format.flatMap({ DiskFormat(rawValue: $0) }) else {
-                    return false
-                }
-                return image == path || DiskChain.uses(path, at: image, format: format, allowedParents: placed.drive.allowedParents ?? [])
-            }
+            return drives.contains { $0.drive.uses(path) }
         }
     }
 }
