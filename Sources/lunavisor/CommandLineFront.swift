@@ -1,11 +1,12 @@
 import ArgumentParser
+import Basics
 import Cmdlets
 import Glibc
 import Management
 import Shell
 
 /// The version that `--version` and the banner show.
-let lunavisorVersion = "0.1.0"
+let lunavisorVersion = Product.version
 
 /// Reads the command line and opens the front door that it names. A program's own arguments begin after its name.
 enum CommandLineFront {

@@ -23,6 +23,8 @@ public struct DiskOpenCode: DiskFileErrorCode {
         case tooLarge = "DiskTooLarge"
         case exists = "DiskExists"
         case full = "DiskHostFull"
+        case serviceMismatch = "DiskServiceMismatch"
+        case serviceFailed = "DiskServiceFailed"
         case failed = "DiskFileFailed"
     }
     private let word: Word
@@ -50,8 +52,20 @@ public struct DiskOpenCode: DiskFileErrorCode {
     /// A file that should be made is there already.
     public static let exists = DiskOpenCode(word: .exists)
     public static let full = DiskOpenCode(word: .full)
+    /// The process that should serve the disk is of another version.
+    public static let serviceMismatch = DiskOpenCode(word: .serviceMismatch)
+    /// The process that should serve the disk does not come to it.
+    public static let serviceFailed = DiskOpenCode(word: .serviceFailed)
     /// The host could not do it (errno in the message).
     public static let failed = DiskOpenCode(word: .failed)
+
+    private init(word: Word) { self.word = word }
+
+    /// The code that an `identifier` stands for.
+    init?(identifier: String) {
+        guard let word = Word(rawValue: identifier) else { return nil }
+        self.word = word
+    }
 
     public var identifier: String { word.rawValue }
     public var category: ErrorCategory {
@@ -60,8 +74,8 @@ public struct DiskOpenCode: DiskFileErrorCode {
         case .notPermitted, .parentNotAllowed: .permissionDenied
         case .inUse: .resourceBusy
         case .exists: .resourceExists
-        case .full: .resourceUnavailable
-        case .damaged, .truncated, .unsupported, .wrongFormat, .chainTooLong, .chainLoop, .parentMismatch: .invalidData
+        case .full, .serviceFailed: .resourceUnavailable
+        case .damaged, .truncated, .unsupported, .wrongFormat, .chainTooLong, .chainLoop, .parentMismatch, .serviceMismatch: .invalidData
         case .notAFile, .tooLarge: .invalidArgument
         default: .readError
         }
