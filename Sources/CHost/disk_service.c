@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "include/disk_service.h"
+#include "include/storage_file.h"
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -21,6 +22,7 @@ int lv_message_patience(int socket, int64_t milliseconds) {
 
 int lv_message_send(int socket, const void *bytes, size_t size) {
     ssize_t sent;
+    lv_disk_count_call();
     do sent = send(socket, bytes, size, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : 0;
@@ -28,6 +30,7 @@ int lv_message_send(int socket, const void *bytes, size_t size) {
 
 ssize_t lv_message_receive(int socket, void *bytes, size_t size) {
     ssize_t received;
+    lv_disk_count_call();
     do received = recv(socket, bytes, size, MSG_TRUNC);
     while (received < 0 && errno == EINTR);
     return received < 0 ? -errno : received;

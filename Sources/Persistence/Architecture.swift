@@ -16,8 +16,7 @@ public enum Architecture: String, Codable, Sendable, CaseIterable {
     /// What is not there yet of its assembly; nil: it can be used.
     public var missing: String? {
         switch self {
-        case .microkernel, .monolithic: nil
-        case .driverDomain: "disk and network services in processes of their own"
+        case .microkernel, .monolithic, .driverDomain: nil
         case .hosted: "a process that runs several virtual machines"
         case .trapAndEmulate: "emulated disks and network cards"
         }

@@ -20,6 +20,8 @@ package struct WorkerStatus: Codable, Equatable, Sendable {
     package var guest: GuestSummary?
     /// What goes on beside the guest, in words; nil: nothing.
     package var activity: String?
+    /// Processes besides the worker that serve this VM alone; nil or empty: there are none.
+    package var services: [ServiceInformation]?
 
     package init(
         state: VirtualMachineState, uptimeNanoseconds: UInt64, cpuUsage: Int, memoryAssigned: UInt64, processId: Int32, partitionId: UInt64,
@@ -34,6 +36,27 @@ package struct WorkerStatus: Codable, Equatable, Sendable {
         self.startTime = startTime
         self.engine = engine
         self.guest = guest
+    }
+}
+
+/// A process that does a part of a VM's work outside of its worker.
+package struct ServiceInformation: Codable, Equatable, Sendable {
+    package enum Kind: String, Codable, Sendable { case disk }
+    package var kind: Kind
+    /// What it serves: a disk's path.
+    package var name: String
+    /// nil: it ended and another has not begun.
+    package var processId: Int32?
+    /// How often another one took its place.
+    package var restarts: Int
+    /// Nanoseconds that the last such change took.
+    package var lastRestartNanoseconds: UInt64
+    /// Requests that crossed to it and back.
+    package var exchanges: UInt64
+
+    package init(kind: Kind, name: String, processId: Int32?, restarts: Int, lastRestartNanoseconds: UInt64, exchanges: UInt64) {
+        (self.kind, self.name, self.processId) = (kind, name, processId)
+        (self.restarts, self.lastRestartNanoseconds, self.exchanges) = (restarts, lastRestartNanoseconds, exchanges)
     }
 }
 

@@ -13,6 +13,8 @@ import Testing
         _ = try context.call("Set-VMHost", .named("Architecture", .string("Microkernel")))
         _ = try context.call("New-VM", .word("b"), .word("64MB"), .flag("NoVHD"))
         #expect(try architecture("b", context) == "Microkernel")
+        _ = try context.call("New-VM", .word("c"), .named("Architecture", .string("DriverDomain")), .word("64MB"), .flag("NoVHD"))
+        #expect(try architecture("c", context) == "DriverDomain")
     }
 
     @Test func aMachineMayBeMonolithic() throws {
@@ -35,13 +37,15 @@ import Testing
         let context = TestContext()
         _ = try context.call("New-VM", .word("a"), .word("64MB"), .flag("NoVHD"))
         let failures = [
-            context.failure { _ = try context.call("New-VM", .word("b"), .named("Architecture", .string("Hosted")), .flag("NoVHD")) },
-            context.failure { _ = try context.call("Set-VM", .word("a"), .named("Architecture", .string("Hosted"))) },
-            context.failure { _ = try context.call("Set-VMHost", .named("Architecture", .string("Hosted"))) },
+            context.failure {
+                _ = try context.call("New-VM", .word("b"), .named("Architecture", .string("TrapAndEmulate")), .flag("NoVHD"))
+            },
+            context.failure { _ = try context.call("Set-VM", .word("a"), .named("Architecture", .string("TrapAndEmulate"))) },
+            context.failure { _ = try context.call("Set-VMHost", .named("Architecture", .string("TrapAndEmulate"))) },
         ]
         for failure in failures {
             #expect(failure?.identifier == "ArchitectureMissing")
-            #expect(failure?.message.contains("a process that runs several virtual machines") == true)
+            #expect(failure?.message.contains("emulated disks and network cards") == true)
         }
         #expect(try architecture("a", context) == "Microkernel")
         #expect(context.failure { _ = try context.call("Get-VM", .word("b")) }?.identifier == "VMNotFound")

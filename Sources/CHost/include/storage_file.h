@@ -4,8 +4,8 @@
 #define LV_STORAGE_FILE_H
 #include <stdint.h>
 #include <sys/uio.h>
-// System calls that this process has made for images, and one more. Any thread.
-uint64_t lv_disk_calls(void);
+// System calls that this thread has made for images since it was asked the last time, and one more.
+uint64_t lv_disk_take_calls(void);
 void lv_disk_count_call(void);
 // Reads or writes all segments at `offset`, over short transfers, interruptions and more than IOV_MAX segments. Bytes behind the file's
 // end read as zeros.

@@ -17,7 +17,7 @@ extension Catalogue {
         .getVMIdeController, .getVMIntegrationService, .getVMKeyValuePair, .getVMMemory, .getVMNetworkAdapter,
         .getVMNetworkAdapterAcl, .getVMNetworkAdapterExtendedAcl, .getVMNetworkAdapterIsolation,
         .getVMNetworkAdapterRoutingDomainMapping, .getVMNetworkAdapterTeamMapping, .getVMNetworkAdapterVlan, .getVMProcessor,
-        .getVMResourcePool, .getVMScsiController, .getVMSnapshot, .getVMStoragePath, .getVMStorageSettings, .getVMSwitch,
+        .getVMResourcePool, .getVMScsiController, .getVMService, .getVMSnapshot, .getVMStoragePath, .getVMStorageSettings, .getVMSwitch,
         .getVMSwitchExtension, .getVMSwitchExtensionPortData, .getVMSwitchExtensionPortFeature, .getVMSwitchExtensionSwitchData,
         .getVMSwitchExtensionSwitchFeature, .getVMSwitchTeam, .getVMSystemSwitchExtension, .getVMSystemSwitchExtensionPortFeature,
         .getVMSystemSwitchExtensionSwitchFeature, .importVM, .measureArchitecture, .measureVM, .measureVMResourcePool, .mergeVHD,

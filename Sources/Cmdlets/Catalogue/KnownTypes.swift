@@ -3,7 +3,8 @@ extension ObjectType {
     public static let known: [ObjectType] = [
         .accessRule, .checkpoint, .compatibilityReport, .dvdDrive, .extendedRule, .hardDiskDrive, .integrationComponent, .routingDomain,
         .switchExtension, .virtualHardDisk, .virtualProcessor, .vlanSetting, .vmBios, .vmComPort, .vmFirmware, .vmFloppyDiskDrive, .vmGroup,
-        .vmHost, .vmHostNumaNode, .vmMemory, .vmNetworkAdapter, .vmNumaNodeStatus, .vmProcessor, .vmScsiController, .vmStorageSetting,
+        .vmHost, .vmHostNumaNode, .vmMemory, .vmNetworkAdapter, .vmNumaNodeStatus, .vmProcessor, .vmScsiController, .vmService,
+        .vmStorageSetting,
         PartitionObject.objectType, VirtualMachineObject.objectType, VirtualSwitchObject.objectType, VMEventObject.objectType,
     ].sorted { $0.name < $1.name }
 

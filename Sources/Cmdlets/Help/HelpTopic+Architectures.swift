@@ -7,7 +7,7 @@ extension HelpTopic {
             rings are the engine's work and bound only what runs within the guest.
 
             TYPE 1 means that the hypervisor runs on the hardware itself, TYPE 2 that it is an application of another system. On Linux
-            this product is the second: hypervisor and stack of a machine are one process of the host, its worker, whichever
+            this product is the second: hypervisor and stack of a machine are in one process of the host, its worker, whichever
             architecture is chosen. What an architecture changes is who does the work, and which parts must be trusted together.
 
             Set-VMHost -Architecture Monolithic       what New-VM takes from now on when nothing is said
@@ -20,18 +20,24 @@ extension HelpTopic {
                              done within the exit, while the virtual processor stands. Only what finds its service busy, and long
                              queues' rest, is left to a thread. In Exact mode both are alike: all work is the virtual processor's.
 
-            DriverDomain (services in processes of their own), Hosted (one process runs all machines) and TrapAndEmulate (a guest without
-            enlightenments) are known by name, and refused with what is missing.
+            DriverDomain     as in Xen. The code of disk formats runs in a process per disk, which has the disk's images, a socket and a window
+                             of memory, and may open nothing; the SCSI controller stays in the worker. A service that is killed or hangs is
+                             replaced and the guest's requests go on. Switches are processes under every architecture.
+            Hosted (one process runs all machines) and TrapAndEmulate (a guest without enlightenments) are known by name, and refused with
+            what is missing.
 
-            THE TRUSTED COMPUTING BASE is the code that can break a guest's isolation. Here it is the whole worker process under both
-            architectures: between hypervisor and stack stands an interface, not a wall of the host's. Between machines stands one:
-            each has a worker process of its own.
+            Get-VMService                             the processes that serve machines
+
+            THE TRUSTED COMPUTING BASE is the code that can break a guest's isolation. Under Microkernel and Monolithic it is the whole
+            worker process: between hypervisor and stack stands an interface, not a wall of the host's. Between machines stands one: each
+            has a worker process of its own. DriverDomain takes the formats' code out of it.
 
             Measure-Architecture counts, since the worker's start:
             GuestToHypervisor     intercepts of all kinds
             HypervisorToParent    accesses to emulated devices, signals and messages; in Monolithic what was left to a thread
             ParentToHypervisor    hypercalls of the stack to reach the guest; in Monolithic there are none
-            SystemCalls           of the services' threads and of disk images
+            ProcessToProcess      messages to and from the processes of DriverDomain's disks
+            SystemCalls           of the services' threads and what they do for disks, without those of other processes
 
             """)
 }

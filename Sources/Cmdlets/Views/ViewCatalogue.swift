@@ -100,6 +100,12 @@ public enum ViewCatalogue {
                     .property("InstructionsRetired", right: true), .property("RunTime", right: true),
                 ]),
             View(
+                "VMService",
+                [
+                    .property("VMName"), .property("Kind"), .property("ProcessId", right: true), .property("RestartCount", right: true),
+                    .property("LastRestart", right: true), .property("Requests", right: true), .property("Name"),
+                ]),
+            View(
                 "VMEvent",
                 [
                     .property("Time"), .property("VMName"), .property("Level"), .property("Kind"), .property("User"), .property("Message"),

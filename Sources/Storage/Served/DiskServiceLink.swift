@@ -93,10 +93,10 @@ final class DiskServiceLink {
         guard sent == 0 else { return .lost("ended") }
         var bytes = [UInt8](repeating: 0, count: DiskServiceAnswer.longest)
         let received = lv_message_receive(socket, &bytes, bytes.count)
-        if received == -Int(EAGAIN) { return .lost("did not answer in time and was ended") }
+        if received == -Int(EAGAIN) { return .lost("did not answer in time") }
         guard received > 0 else { return .lost("ended") }
         guard received <= bytes.count, let answer = DiskServiceAnswer(Array(bytes[..<received]), file: file), answer.number == number else {
-            return .lost("gave an answer that is none and was ended")
+            return .lost("gave an answer that is none")
         }
         return answer.error.map { .refused($0) } ?? .done
     }

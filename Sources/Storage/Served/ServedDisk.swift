@@ -249,7 +249,9 @@ package final class ServedDisk: Disk, @unchecked Sendable {
         let begun = HostTime.monotonic()
         guard lost.end(patience: patience) else {
             // Two at the same images would be worse than none.
-            throw DiskError(.failed, "The service of “\(file)” \(why), and its process \(lost.process) does not go.", file: file)
+            throw DiskError(
+                .failed, "The disk service of “\(file)” \(why), and its process \(lost.process), killed, does not end.", file: file,
+                action: "Look whether the host's storage answers; the guest's requests fail until it does.")
         }
         link = nil
         state.withLock { $0.process = nil }
@@ -257,7 +259,7 @@ package final class ServedDisk: Disk, @unchecked Sendable {
         let time = HostTime.monotonic() &- begun
         state.withLock { ($0.restarts, $0.lastRestart) = ($0.restarts + 1, time) }
         note(
-            "The disk service of “\(file)” (process \(lost.process)) \(why); process \(new.process) took its place after \(time / 1_000_000) ms."
+            "The disk service of “\(file)” \(why): process \(new.process) serves it now instead of \(lost.process), \(time / 1_000_000) ms later."
         )
     }
 

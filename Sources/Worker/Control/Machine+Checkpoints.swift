@@ -8,6 +8,7 @@ extension Machine: CheckpointControlling {
     package func checkpoint(
         _ forks: [DiskFork], memory: CheckpointMemory?, isPrepared: () throws -> Void, hasForked: () -> Void
     ) throws -> CheckpointMade {
+        if !forks.isEmpty { try stack.disks.refuseWhereServed("checkpointed", configuration.name) }
         let disks = try forks.map { fork -> (disk: LiveDisk, place: ImagePlace) in
             let place = DrivePlace(controller: fork.controller, location: fork.location)
             guard let disk = stack.disks.disk(at: place), disk.chain.first?.path == fork.image.parent,
@@ -52,6 +53,7 @@ extension Machine: CheckpointControlling {
         _ child: String, into parent: String, children: [String], progress: @escaping @Sendable (Double) -> Bool,
         preparing: () throws -> Void, commit: () throws -> Void
     ) throws -> Bool {
+        try stack.disks.refuseWhereServed("freed of a checkpoint's images", configuration.name)
         func places(except chain: [String]) throws -> [ImagePlace] {
             try children.filter { !chain.contains($0) }.map { path in
                 if let place = stack.disks.place(of: path) { return place }

@@ -37,8 +37,10 @@ extension WorkerMain {
 extension Machine: MachineControlling {
     package func reading() -> MachineReading {
         let status = status()
-        return MachineReading(
+        var reading = MachineReading(
             uptimeNanoseconds: status.uptime, cpuUsage: status.cpuUsage, memoryAssigned: status.memoryAssigned, engine: status.engine)
+        reading.services = stack.disks.services
+        return reading
     }
 
     package func partitionReadings() -> [WorkerProtocol.PartitionInformation] {

@@ -11,6 +11,7 @@ extension Machine {
         didCopy: (StorageMove.File) -> Void, willSwitch: () throws -> Void,
         commit: ([VirtualMachineConfiguration.Moving.Left]) throws -> Void
     ) throws {
+        try stack.disks.refuseWhereServed("moved", configuration.name)
         for file in move.files { _ = stack.disks.folder(of: file.destination, folders) }
         let written = move.files.filter { file in stack.disks.disk(with: file.source)?.chain.first?.path == file.source }
         let chains = move.files.compactMap { stack.disks.disk(with: $0.source) }

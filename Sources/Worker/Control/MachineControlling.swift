@@ -36,6 +36,7 @@ package struct MachineReading: Sendable {
     package var cpuUsage: Int
     package var memoryAssigned: UInt64
     package var engine: String
+    package var services: [ServiceInformation] = []
 
     package init(uptimeNanoseconds: UInt64, cpuUsage: Int, memoryAssigned: UInt64, engine: String) {
         self.uptimeNanoseconds = uptimeNanoseconds

@@ -25,6 +25,7 @@ extension WorkerInstance {
             processId: getpid(), partitionId: options.partitionId, startTime: claim.withLock { $0?.startTime } ?? 0, engine: reading.engine,
             guest: guestInformation().map { GuestSummary($0) })
         status.activity = mergingText
+        status.services = reading.services.isEmpty ? nil : reading.services
         phase.withLock { $0.status = status }
         return status
     }

@@ -61,6 +61,8 @@ extension Machine {
             .init(kind: "HypervisorToParent", count: isInside ? counted.handed : accesses &+ counted.ports),
             .init(kind: "ParentToHypervisor", count: isInside ? 0 : counted.root),
             .init(kind: "ServedInExit", count: counted.served), .init(kind: "HandedToThread", count: counted.handed),
+            // Each exchange is a message there and one back.
+            .init(kind: "ProcessToProcess", count: stack.disks.services.reduce(0) { $0 &+ 2 &* $1.exchanges }),
             .init(kind: "SystemCalls", count: counted.systemCalls),
         ]
     }

@@ -19,12 +19,17 @@ package final class CrossingCounters: Sendable {
     package var served: UInt64 { servedCalls.load(ordering: .relaxed) }
     /// Signals whose work was left to a thread of the stack.
     package var handed: UInt64 { handedCalls.load(ordering: .relaxed) }
-    /// System calls of the pumps (their bells and what they wait in) and of this process's disk images.
-    package var systemCalls: UInt64 { pumpSystemCalls.load(ordering: .relaxed) &+ lv_disk_calls() }
+    /// System calls of the pumps (their bells and what they wait in) and of what runs in them for disks.
+    package var systemCalls: UInt64 { pumpSystemCalls.load(ordering: .relaxed) }
 
     func countPort() { portCalls.wrappingAdd(1, ordering: .relaxed) }
     func countRoot() { rootCalls.wrappingAdd(1, ordering: .relaxed) }
     func countServed() { servedCalls.wrappingAdd(1, ordering: .relaxed) }
     func countHanded() { handedCalls.wrappingAdd(1, ordering: .relaxed) }
+    /// What the calling thread has done for disks, which it did in a pump of this machine: a process may hold several machines.
+    func countDiskCalls() {
+        let count = lv_disk_take_calls()
+        if count > 0 { countSystemCalls(count) }
+    }
     func countSystemCalls(_ count: UInt64 = 1) { pumpSystemCalls.wrappingAdd(count, ordering: .relaxed) }
 }

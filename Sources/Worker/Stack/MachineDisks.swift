@@ -2,11 +2,14 @@ import Basics
 import Persistence
 import Storage
 import Synchronization
+import WorkerProtocol
 
 /// The hard disks of one machine by their places, for what goes on beside the guest's requests: checkpoints and merges.
 final class MachineDisks: Sendable {
     private struct Contents {
         var disks: [DrivePlace: LiveDisk] = [:]
+        /// Those that processes of their own serve, DVDs among them, in the order of opening.
+        var served: [Served] = []
         /// The folders in which images lie, by their paths.
         var folders: [String: ImageFolder] = [:]
     }
@@ -37,6 +40,39 @@ final class MachineDisks: Sendable {
     func place(of image: String) -> ImagePlace? {
         guard let folder = folder(of: image), let name = image.split(separator: "/").last else { return nil }
         return try? ImagePlace(folder: folder, name: String(name))
+    }
+
+    private struct Served {
+        let path: String
+        weak var disk: ServedDisk?
+    }
+
+    func add(_ disk: ServedDisk, path: String) {
+        contents.withLock { contents in
+            contents.served.removeAll { $0.disk == nil }
+            contents.served.append(Served(path: path, disk: disk))
+        }
+    }
+
+    /// The processes that serve disks now.
+    var services: [ServiceInformation] {
+        let all = contents.withLock { $0.served.compactMap { one in one.disk.map { (one.path, $0) } } }
+        return all.compactMap { path, disk in
+            let figures = disk.figures
+            guard !figures.isClosed else { return nil }
+            return ServiceInformation(
+                kind: .disk, name: path, processId: figures.process, restarts: figures.restarts,
+                lastRestartNanoseconds: figures.lastRestart, exchanges: figures.exchanges)
+        }
+    }
+
+    /// Work on a chain of images is done where its disk is open.
+    func refuseWhereServed(_ doing: String, _ machine: String) throws {
+        guard !services.isEmpty else { return }
+        throw WorkerError(
+            "NotSupported", .notImplemented,
+            "“\(machine)” cannot be \(doing) while it runs: its architecture is DriverDomain, where other processes have its disks open.",
+            action: "Stop-VM \(machine), then repeat the command.", target: machine)
     }
 
     func removeAll() { contents.withLock { $0 = Contents() } }

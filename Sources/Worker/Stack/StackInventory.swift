@@ -45,6 +45,7 @@ extension VirtualizationStack {
     /// Puts the configuration's devices on the bus: one list, each line an offer. Before anything runs.
     func populate(_ configuration: VirtualMachineConfiguration, _ devices: HandedDevices) throws(MachineError) {
         (machineId, machineName) = (configuration.id, configuration.name)
+        servesDisksApart = configuration.architecture == .driverDomain
         for service in IntegrationService.allCases where configuration.isEnabled(service) {
             if let device = integration.device(named: service.rawValue) { offer(device) }
         }
@@ -149,6 +150,11 @@ extension VirtualizationStack {
             throw MachineError(.assembly, detail: "“\(path)” was handed over in a format that is not known")
         }
         do throws(DiskOpenError) {
+            if servesDisksApart {
+                let served = try ServedDisk(chain, readOnly: disk.readOnly || drive.kind == .dvd, note: world.note)
+                disks.add(served, path: path)
+                return served
+            }
             guard drive.kind == .hardDisk else { return try VirtualDisk.open(chain, readOnly: disk.readOnly) }
             return try LiveDisk(chain, folders: chain.map { disks.folder(of: $0.path, devices) }, readOnly: disk.readOnly)
         } catch {

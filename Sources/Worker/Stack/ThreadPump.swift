@@ -115,6 +115,7 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
         body()
         if isPending.exchange(false, ordering: .sequentiallyConsistent) { work() }
         runFollowers()
+        crossings?.countDiskCalls()
         mayWait = true
         let isDone = lock.withLock {
             isServing = false
@@ -302,6 +303,7 @@ package final class ThreadPump: ServicePump, @unchecked Sendable {
         }
         if isPending.exchange(false, ordering: .sequentiallyConsistent) { work() }
         runFollowers()
+        crossings?.countDiskCalls()
     }
 
     /// Parks while stopped; false: the thread ends.

@@ -20,14 +20,17 @@ final class TimedPump: ServicePump, StatefulUnit, @unchecked Sendable {
     private let scheduler: ExactScheduler
     private let timers: any TimerService
     private let outside: OutsideWatch
+    private let crossings: CrossingCounters?
     // Safety: all below belongs to whoever may touch devices: the VP thread while it runs, else the one who stopped it.
     private var work: () -> Void = {}
     private var timer: (any PartitionTimer)?
     private var isInside = false
     private var posted: [() -> Void] = []
 
-    init(name: String, scheduler: ExactScheduler, timers: any TimerService, outside: OutsideWatch) {
-        unitName = "pump.\(name)"
+    init(
+        name: String, scheduler: ExactScheduler, timers: any TimerService, outside: OutsideWatch, crossings: CrossingCounters? = nil
+    ) {
+        (unitName, self.crossings) = ("pump.\(name)", crossings)
         (self.scheduler, self.timers, self.outside, clock) = (scheduler, timers, outside, timers.clock)
         timer = timers.makeTimer(name: unitName) { [weak self] in self?.doWork() }
     }
@@ -86,6 +89,7 @@ final class TimedPump: ServicePump, StatefulUnit, @unchecked Sendable {
             posted = []
             for body in bodies { body() }
         }
+        crossings?.countDiskCalls()
         isInside = false
     }
 

@@ -73,6 +73,8 @@ final class VirtualizationStack: @unchecked Sendable {
     }
     var machineId = GUID()
     var machineName = ""
+    /// Each disk has a process of its own.
+    var servesDisksApart = false
 
     init(_ world: Surroundings, hypervisor: Hypervisor, child: Partition) {
         self.world = world
@@ -93,7 +95,7 @@ final class VirtualizationStack: @unchecked Sendable {
         _ name: String, _ world: Surroundings, _ outside: OutsideWatch?, servesCallers: Bool = false
     ) -> any MachinePump {
         if let scheduler = world.exactScheduler, let outside {
-            return TimedPump(name: name, scheduler: scheduler, timers: world.timers, outside: outside)
+            return TimedPump(name: name, scheduler: scheduler, timers: world.timers, outside: outside, crossings: world.crossings)
         }
         let isInside = world.architecture == .monolithic
         return ThreadPump(

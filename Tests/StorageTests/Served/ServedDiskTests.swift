@@ -145,7 +145,7 @@ import Testing
         try waitUntil("another service has begun") { disk.figures.restarts == 1 }
         #expect(disk.figures.process != first)
         #expect(try disk.read(at: 5 << 20, count: 4096) == bytes)
-        #expect(notes.withLock { $0 }.contains { $0.contains("idle.vhdx") && $0.contains("process \(first)") })
+        #expect(notes.withLock { $0 }.contains { $0.contains("idle.vhdx") && $0.contains("instead of \(first)") })
         try disk.close()
         #expect(kill(first, 0) != 0)
     }

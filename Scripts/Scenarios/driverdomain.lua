@@ -1,0 +1,111 @@
+-- DriverDomain: each disk is served by a process of its own. Whatever becomes of that, the guest's disk holds what the guest wrote.
+local guest = require "support.guest"
+
+describe("disks in processes of their own #driverdomain", function()
+    local folder = (Get-VMHost()).StorePath
+
+    local booted = fixture("driverdomain", function()
+        return guest.start(guest.new{ Name = "original", Architecture = "DriverDomain", MemoryStartupBytes = 256MB })
+    end)
+
+    local ask = guest.ask
+
+    local function attach(vm, path)
+        Add-VMHardDiskDrive{ VM = vm, Path = path }
+        ask(vm, "until [ -b /dev/sda ]; do usleep 100000; done")
+    end
+
+    local function service(vm)
+        for one in Get-VMService(vm) do
+            if one.Kind == "Disk" then return one end
+        end
+        error("no service")
+    end
+
+    -- Another process than the former one serves the disk.
+    local function replaced(vm, former)
+        for _ = 1, 400 do
+            local now = service(vm)
+            if now.ProcessId and now.ProcessId ~= former then return now end
+            Start-Sleep(0.05)
+        end
+        error("nobody took the place of process " .. former)
+    end
+
+    for _, name in ipairs{ "dynamic.vhdx", "dynamic.vhd" } do
+        it("keep what the guest writes while they are killed: " .. name, function()
+            local vm = booted()
+            local path = folder .. "/" .. name
+            New-VHD{ Path = path, SizeBytes = 64MB, Dynamic = true }
+            attach(vm, path)
+            -- 6 × 8 MiB that go to the disk while its service is killed; the sums are of what was written.
+            local mark = guest.send(vm, [[
+                dd if=/dev/urandom of=/tmp/a bs=64k count=128
+                for n in 0 1 2 3 4 5; do
+                    dd if=/tmp/a of=/dev/sda bs=64k seek=$((n * 128)) count=128 conv=notrunc oflag=direct || echo failed
+                    dd if=/dev/sda bs=64k skip=$((n * 128)) count=128 iflag=direct | cmp - /tmp/a || echo differs
+                done
+                sync]])
+            local longest, kills = 0, 0
+            local worker = vm.WorkerProcessId
+            while kills < 8 do
+                local former = service(vm).ProcessId
+                if former then
+                    os.execute("kill -9 " .. former)
+                    kills = kills + 1
+                    longest = math.max(longest, replaced(vm, former).LastRestart.TotalSeconds)
+                    -- All over the guest's work.
+                    Start-Sleep(0.5)
+                end
+            end
+            local text, code = guest.answer(vm, mark, 300)
+            assert.are.equal(0, code)
+            assert.is_nil(text:find("failed"), text)
+            assert.is_nil(text:find("differs"), text)
+            assert.are.equal(worker, vm.WorkerProcessId)
+            -- All of it again, past the guest's caches.
+            text = ask(vm, [[
+                echo 3 >/proc/sys/vm/drop_caches
+                for n in 0 1 2 3 4 5; do dd if=/dev/sda bs=64k skip=$((n * 128)) count=128 | cmp - /tmp/a || echo differs; done
+                dmesg | grep -c 'I/O error']], 300)
+            assert.is_nil(text:find("differs"), text)
+            assert.is_truthy(text:find("0%s*$"), text)
+            assert.is_true(longest < 1, "the longest took " .. longest .. " s")
+            assert.is_true(service(vm).RestartCount >= 8)
+            assert.is_true(#Get-VMEvent(vm):Where(function(e) return e.GuestText and e.GuestText:find("disk service") end) > 0)
+            Stop-VM{ VM = vm, TurnOff = true, Force = true }
+            assert.is_true(Test-VHD(path))
+        end)
+    end
+
+    it("end with their machine", function()
+        local vm = booted()
+        local path = folder .. "/ends.vhdx"
+        New-VHD{ Path = path, SizeBytes = 16MB, Dynamic = true }
+        attach(vm, path)
+        local process = service(vm).ProcessId
+        os.execute("kill -9 " .. vm.WorkerProcessId)
+        for _ = 1, 200 do
+            if not os.execute("kill -0 " .. process .. " 2>/dev/null") then break end
+            Start-Sleep(0.05)
+        end
+        assert.is_falsy(os.execute("kill -0 " .. process .. " 2>/dev/null"))
+        Start-VM(vm)
+        assert.are_not.equal(process, service(vm).ProcessId)
+    end)
+
+    it("are not checkpointed while they run, with the reason", function()
+        local vm = booted()
+        local path = folder .. "/checkpoint.vhdx"
+        New-VHD{ Path = path, SizeBytes = 16MB, Dynamic = true }
+        attach(vm, path)
+        local good, problem = pcall(Checkpoint_VM, { VM = vm, SnapshotName = "one" })
+        assert.is_false(good)
+        assert.is_truthy(problem.Message:find("DriverDomain"), problem.Message)
+        assert.are.equal("Running", vm.State)
+        Stop-VM{ VM = vm, TurnOff = true, Force = true }
+        Checkpoint-VM{ VM = vm, SnapshotName = "one" }
+        Start-VM(vm)
+        assert.is_truthy(service(vm).Name:find("avhdx"))
+    end)
+end)
