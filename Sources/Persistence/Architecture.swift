@@ -16,8 +16,7 @@ public enum Architecture: String, Codable, Sendable, CaseIterable {
     /// What is not there yet of its assembly; nil: it can be used.
     public var missing: String? {
         switch self {
-        case .microkernel, .monolithic, .driverDomain: nil
-        case .hosted: "a process that runs several virtual machines"
+        case .microkernel, .monolithic, .driverDomain, .hosted: nil
         case .trapAndEmulate: "emulated disks and network cards"
         }
     }

@@ -10,6 +10,7 @@ enum Main {
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         if arguments.first == "worker" { exit(WorkerMain.run(arguments: Array(arguments.dropFirst()))) }
+        if arguments.first == "hosted" { exit(HostedMain.run(arguments: Array(arguments.dropFirst()))) }
         if arguments.first == "switch" { exit(SwitchMain.run(arguments: Array(arguments.dropFirst()))) }
         if arguments.first == "disk-service" { exit(DiskServiceMain.run(arguments: Array(arguments.dropFirst()))) }
         if arguments.first == "disk" { exit(DiskMain.run(arguments: Array(arguments.dropFirst()))) }

@@ -15,6 +15,8 @@ import Testing
         #expect(try architecture("b", context) == "Microkernel")
         _ = try context.call("New-VM", .word("c"), .named("Architecture", .string("DriverDomain")), .word("64MB"), .flag("NoVHD"))
         #expect(try architecture("c", context) == "DriverDomain")
+        _ = try context.call("Set-VM", .word("c"), .named("Architecture", .string("Hosted")))
+        #expect(try architecture("c", context) == "Hosted")
     }
 
     @Test func aMachineMayBeMonolithic() throws {

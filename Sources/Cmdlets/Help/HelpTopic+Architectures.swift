@@ -23,14 +23,16 @@ extension HelpTopic {
             DriverDomain     as in Xen. The code of disk formats runs in a process per disk, which has the disk's images, a socket and a window
                              of memory, and may open nothing; the SCSI controller stays in the worker. A service that is killed or hangs is
                              replaced and the guest's requests go on. Switches are processes under every architecture.
-            Hosted (one process runs all machines) and TrapAndEmulate (a guest without enlightenments) are known by name, and refused with
-            what is missing.
+            Hosted           as in Virtual Server or VMware Workstation. One process runs all of the store's machines that say so; if it ends,
+                             all of them do.
+
+            TrapAndEmulate (a guest without enlightenments) is known by name, and refused with what is missing.
 
             Get-VMService                             the processes that serve machines
 
             THE TRUSTED COMPUTING BASE is the code that can break a guest's isolation. Under Microkernel and Monolithic it is the whole
             worker process: between hypervisor and stack stands an interface, not a wall of the host's. Between machines stands one: each
-            has a worker process of its own. DriverDomain takes the formats' code out of it.
+            has a worker process of its own. DriverDomain takes the formats' code out of it, Hosted puts all machines into it together.
 
             Measure-Architecture counts, since the worker's start:
             GuestToHypervisor     intercepts of all kinds

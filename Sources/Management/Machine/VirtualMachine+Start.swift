@@ -57,8 +57,9 @@ extension VirtualMachine {
             let options = WorkerOptions(
                 storeId: store.id, virtualMachineId: id, partitionId: try store.drawPartitionId(), startedByUser: CurrentUser.name,
                 startedByProcess: getpid())
-            let launch = WorkerLaunch(name: name, options: options, descriptors: descriptors, log: log.descriptor)
-            try withExtendedLifetime((kernel, ramdisk, ready, log, devices, memory, handed)) { _ = try host.starter.start(launch) }
+            var launch = WorkerLaunch(name: name, options: options, descriptors: descriptors, log: log.descriptor)
+            if configuration.architecture == .hosted { launch.sharedStore = store.folder.descriptor }
+            try withExtendedLifetime((store, kernel, ramdisk, ready, log, devices, memory, handed)) { _ = try host.starter.start(launch) }
             // Our copy of the worker's end goes here, so that its death shows as the end of the stream.
         }
         try wait(for: report, folder: folder, timeout: timeout, isCancelled: isCancelled)

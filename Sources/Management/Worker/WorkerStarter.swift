@@ -20,6 +20,9 @@ public struct WorkerLaunch: Sendable {
     public var descriptors: [WorkerOptions.Role: Int32]
     /// Becomes the worker's standard output and error.
     public var log: Int32
+    /// Descriptor of the store's folder: the worker shall live in the process that runs all of the store's hosted machines. nil: in a
+    /// process of its own.
+    public var sharedStore: Int32?
 
     public init(name: String, options: WorkerOptions, descriptors: [WorkerOptions.Role: Int32], log: Int32) {
         self.name = name
