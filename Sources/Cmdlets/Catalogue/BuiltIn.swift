@@ -34,6 +34,6 @@ extension Catalogue {
         .setVMNetworkAdapterIPConfiguration, .setVMNetworkAdapterIsolation, .setVMNetworkAdapterRoutingDomainMapping,
         .setVMNetworkAdapterTeamMapping, .setVMNetworkAdapterVlan, .setVMProcessor, .setVMResourcePool, .setVMStorageSettings,
         .setVMSwitch, .setVMSwitchExtensionPortFeature, .setVMSwitchExtensionSwitchFeature, .setVMSwitchTeam, .startVM,
-        .startVMTrace, .stopVM, .stopVMTrace, .suspendVM, .testVHD, .testVMNetworkAdapter, .updateVMVersion, .waitVM,
+        .startVMTrace, .stopVM, .stopVMTrace, .suspendVM, .testFaultContainment, .testVHD, .testVMNetworkAdapter, .updateVMVersion, .waitVM,
     ]
 }

@@ -29,6 +29,7 @@ extension HelpTopic {
             TrapAndEmulate (a guest without enlightenments) is known by name, and refused with what is missing.
 
             Get-VMService                             the processes that serve machines
+            Test-FaultContainment lab -Service Disk -Fault Crash -Force       what a fault takes down
 
             THE TRUSTED COMPUTING BASE is the code that can break a guest's isolation. Under Microkernel and Monolithic it is the whole
             worker process: between hypervisor and stack stands an interface, not a wall of the host's. Between machines stands one: each

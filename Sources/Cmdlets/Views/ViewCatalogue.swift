@@ -100,6 +100,13 @@ public enum ViewCatalogue {
                     .property("InstructionsRetired", right: true), .property("RunTime", right: true),
                 ]),
             View(
+                "FaultFinding",
+                [
+                    .property("VMName"), .property("Architecture"), .property("Service"), .property("Fault"), .property("IsTarget"),
+                    .property("Survived"), .property("FailedRequests", right: true), .property("CameBack"),
+                    .property("Recovery", right: true),
+                ]),
+            View(
                 "VMService",
                 [
                     .property("VMName"), .property("Kind"), .property("ProcessId", right: true), .property("RestartCount", right: true),

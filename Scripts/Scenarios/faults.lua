@@ -1,0 +1,81 @@
+-- What a fault in one process takes down, under each architecture, measured by Test-FaultContainment.
+local guest = require "support.guest"
+
+describe("faults #faults", function()
+    local folder, made = (Get-VMHost()).StorePath, 0
+
+    local function machine(name, architecture)
+        -- Each case has machines of its own.
+        made = made + 1
+        name = name .. made
+        local path = folder .. "/" .. name .. ".vhdx"
+        New-VHD{ Path = path, SizeBytes = 16MB, Dynamic = true }
+        return guest.start(guest.new{ Name = name, Architecture = architecture, MemoryStartupBytes = 128MB, VHDPath = path })
+    end
+
+    local function hit(vm, service, fault, seed)
+        local found = {}
+        for one in Test-FaultContainment{ VM = vm, Service = service, Fault = fault, Seed = seed or 1, Timeout = 10, Force = true } do
+            found[one.VMName:sub(1, 1)] = one
+        end
+        return found
+    end
+
+    local function survivors(found)
+        local count = 0
+        for _, one in pairs(found) do if one.Survived then count = count + 1 end end
+        return count
+    end
+
+    it("of a disk's process under DriverDomain end no machine, and it is back within a second", function()
+        local vm, other = machine("a", "DriverDomain"), machine("b", "DriverDomain")
+        guest.must(vm, "dd if=/dev/urandom of=/tmp/a bs=64k count=64; dd if=/tmp/a of=/dev/sda bs=64k oflag=direct")
+        for _ = 1, 5 do
+            local found = hit(vm, "Disk", "Crash")
+            assert.are.equal(2, survivors(found))
+            assert.is_true(found.a.CameBack)
+            assert.is_true(found.a.Recovery.TotalSeconds < 1)
+            assert.are.equal(0, found.a.FailedRequests)
+            assert.is_nil(found.b.ProcessId)
+            assert.is_nil(found.b.CameBack)
+        end
+        guest.must(vm, "echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/sda bs=64k count=64 | cmp - /tmp/a")
+        assert.is_truthy(guest.ask(other, "echo alive-$((6 * 7))"):find("alive-42", 1, true))
+    end)
+
+    it("of the worker end its machine and no other, except where one process runs all", function()
+        local a, b = machine("a", "Hosted"), machine("b", "Hosted")
+        local c, d = machine("c", "Microkernel"), machine("d", "DriverDomain")
+        local found = hit(c, "Worker", "Crash")
+        assert.is_false(found.c.Survived)
+        assert.are.equal(3, survivors(found))
+        found = hit(d, "Hypervisor", "Crash")
+        assert.is_false(found.d.Survived)
+        assert.are.equal(2, survivors(found))
+        found = hit(a, "Disk", "Crash")
+        assert.is_false(found.a.Survived)
+        assert.is_false(found.b.Survived)
+        assert.are.equal("Off", b.State)
+    end)
+
+    it("are harmless to others when a process hangs or writes wildly", function()
+        local a, b = machine("a", "DriverDomain"), machine("b", "Microkernel")
+        local found = hit(b, "Worker", "Hang")
+        assert.is_false(found.b.Survived)
+        assert.is_true(found.a.Survived)
+        -- Let go on, it answers again.
+        assert.is_truthy(guest.ask(b, "echo alive-$((6 * 7))"):find("alive-42", 1, true))
+        for seed = 1, 3 do
+            found = hit(a, "Disk", "WildWrite", seed)
+            assert.is_true(found.b.Survived)
+            assert.is_true(found.a.Survived)
+        end
+    end)
+
+    it("are refused where nothing runs", function()
+        local vm = guest.new{ Name = "off" }
+        local good, problem = pcall(Test_FaultContainment, { VM = vm, Service = "Disk", Fault = "Crash", Force = true })
+        assert.is_false(good)
+        assert.are.equal("InvalidState", problem.FullyQualifiedErrorId)
+    end)
+end)
