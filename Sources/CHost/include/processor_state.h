@@ -93,6 +93,7 @@ typedef struct lv_vp {
     uint64_t jump_tag;          // the same with the jump cache's epoch in bits 48-55: what a valid entry carries
     const void *routines;       // routine of each operation, by Operation.rawValue
     uint64_t debug_hits;        // data and port breakpoints that the instruction being executed met, as bits 0-3 of DR6; not state
+    uint32_t wants_window;      // the engine is to leave where an interrupt can be taken (ProcessorEngine.wantsInterruptWindow)
     uint64_t limit;             // value of `retired` that `run` may not pass (slice_end is at most this; a kick makes it 0)
 
     // The translator's; not state. While translated code runs, RSP is the address of this block and `retired` is

@@ -33,6 +33,7 @@ package final class VirtualProcessor: @unchecked Sendable {
     package let index: Int
     unowned let partition: Partition
     let machine: Partition.Machine
+    let clock: any PartitionClock
     package let apic: LocalAPIC
     package let synic: SyntheticInterruptController
     package let timers: SyntheticTimers
@@ -64,6 +65,7 @@ package final class VirtualProcessor: @unchecked Sendable {
         self.partition = partition
         self.machine = machine
         let service = machine.configuration.timers
+        clock = service.clock
         apic = LocalAPIC(id: UInt32(index), timers: service, host: link)
         synic = SyntheticInterruptController(processor: index, host: link)
         timers = SyntheticTimers(processor: index, timers: service, host: link)
@@ -130,7 +132,6 @@ package final class VirtualProcessor: @unchecked Sendable {
         idleLimit.arm(at: nil)
     }
 
-    var clock: any PartitionClock { machine.configuration.timers.clock }
     /// Partition reference time in 100 ns.
     var referenceTime: UInt64 { clock.nanoseconds / 100 }
 

@@ -37,7 +37,10 @@ package final class Interpreter: ProcessorEngine {
         (result.registerExits, result.jumpExits, result.limitExits) = (exits.3, exits.4, exits.5)
         return result
     }
-    package var wantsInterruptWindow = false
+    package var wantsInterruptWindow: Bool {
+        get { vp.pointee.wants_window != 0 }
+        set { vp.pointee.wants_window = newValue ? 1 : 0 }
+    }
     var unsupportedReason = ""
     /// Paging-related bits of CR0, CR4 and EFER that the TLB was filled under.
     var pagingBits: UInt64 = 0
@@ -45,7 +48,8 @@ package final class Interpreter: ProcessorEngine {
     var codeBase: UInt64 = 0
     var codeLimit: UInt32 = 0
 
-    private unowned let handler: any InterceptHandler
+    // Safety: its owner owns the engine, and lets go of the engine first.
+    private unowned(unsafe) let handler: any InterceptHandler
     private lazy var gate = InterceptGate(self)
 
     /// What instructions ask in their middle; each question counts this VP as not running guest code meanwhile.

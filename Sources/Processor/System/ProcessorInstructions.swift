@@ -22,14 +22,14 @@ func executeCpuid(_ vp: VP, _ op: UOp) -> Int32 {
 /// RDTSC: CR4.TSD keeps it for CPL 0.
 func executeRdtsc(_ vp: VP, _ op: UOp) -> Int32 {
     guard mayReadTimestamp(vp) else { return raiseProtection(vp) }
-    setEDXEAX(vp, interpreter(vp).intercepts.readTimestampCounter())
+    setEDXEAX(vp, interpreter(vp).ungatedIntercepts.readTimestampCounter())
     return RoutineResult.next
 }
 
 /// RDTSCP: the same, with TSC_AUX in ECX.
 func executeRdtscp(_ vp: VP, _ op: UOp) -> Int32 {
     guard mayReadTimestamp(vp) else { return raiseProtection(vp) }
-    setEDXEAX(vp, interpreter(vp).intercepts.readTimestampCounter())
+    setEDXEAX(vp, interpreter(vp).ungatedIntercepts.readTimestampCounter())
     registers(vp)[GeneralRegister.rcx] = vp.pointee.tsc_aux & 0xffff_ffff
     return RoutineResult.next
 }

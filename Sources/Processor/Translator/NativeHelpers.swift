@@ -20,9 +20,10 @@ enum NativeExit: Int, CaseIterable {
     case limit
 
     @inline(__always) func count(_ vp: VP) {
-        // Safety: the raw value is below the array's length.
-        let counts = (UnsafeMutableRawPointer(vp) + StateLayout.exits).assumingMemoryBound(to: UInt64.self)
-        counts[rawValue] &+= 1
+        withUnsafeMutableBytes(of: &vp.pointee.native_exits) {
+            // Safety: the raw value is below the array's length.
+            $0.assumingMemoryBound(to: UInt64.self).baseAddress.unsafelyUnwrapped[rawValue] &+= 1
+        }
     }
 }
 
@@ -114,24 +115,29 @@ let nativeHelper: NativeHelper = { vp, place in
     }
 }
 
+// Numbers are compared: to make an `Operation` of one takes a search.
+
 private func isNearBranch(_ op: UOp) -> Bool {
-    switch Operation(rawValue: op.pointee.operation) {
-    case .ret, .retImmediate, .jmpIndirect, .callIndirect, .call, .jmp, .jcc, .loop, .loope, .loopne, .jcxz: true
+    switch op.pointee.operation {
+    case Operation.ret.rawValue, Operation.retImmediate.rawValue, Operation.jmpIndirect.rawValue, Operation.callIndirect.rawValue,
+        Operation.call.rawValue, Operation.jmp.rawValue, Operation.jcc.rawValue, Operation.loop.rawValue, Operation.loope.rawValue,
+        Operation.loopne.rawValue, Operation.jcxz.rawValue:
+        true
     default: false
     }
 }
 
 /// To another privilege and back, between 64-bit programs and kernels.
 private func changesPrivilege(_ op: UOp) -> Bool {
-    switch Operation(rawValue: op.pointee.operation) {
-    case .syscall, .sysret, .iret: true
+    switch op.pointee.operation {
+    case Operation.syscall.rawValue, Operation.sysret.rawValue, Operation.iret.rawValue: true
     default: false
     }
 }
 
 private func changesInterrupts(_ op: UOp) -> Bool {
-    switch Operation(rawValue: op.pointee.operation) {
-    case .sti, .cli, .popf: true
+    switch op.pointee.operation {
+    case Operation.sti.rawValue, Operation.cli.rawValue, Operation.popf.rawValue: true
     default: false
     }
 }
@@ -141,7 +147,7 @@ private func changesInterrupts(_ op: UOp) -> Bool {
 private func mayGoOn(_ vp: VP) -> Bool {
     vp.pointee.slice_end == vp.pointee.native_base && vp.pointee.exit_reason == 0 && vp.pointee.halted == 0 && vp.pointee.debug_hits == 0
         && vp.pointee.interrupt_shadow <= InterruptShadow.interrupts
-        && !interpreter(vp).wantsInterruptWindow && !needsStepping(vp)
+        && vp.pointee.wants_window == 0 && !needsStepping(vp)
 }
 
 /// Native code at a RIP that the jump cache knows, remembered for the next time.

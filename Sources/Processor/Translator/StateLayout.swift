@@ -42,7 +42,6 @@ enum StateLayout {
     static let linear = offset(\lv_vp.native_linear)
     static let result = offset(\lv_vp.native_result)
     static let vectorState = offset(\lv_vp.native_vector)
-    static let exits = offset(\lv_vp.native_exits)
     static let x87State = offset(\lv_vp.native_x87)
     static let x87Opcode = offset(\lv_vp.native_x87_opcode)
     static let x87Data = offset(\lv_vp.native_x87_data)
