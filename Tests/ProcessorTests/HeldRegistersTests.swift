@@ -39,6 +39,7 @@ import Testing
     }
 
     @Test(arguments: [0, 3] as [UInt16]) func heldRegistersAgreeWithRoutines(threshold: UInt16) throws {
+        let comparison = LockstepComparison(limit: 3000, ranges: [(LockstepTests.data, 0x2000)])
         for seed in 1...400 as ClosedRange<UInt64> {
             var random = Generator(state: seed &* 0x9e37_79b9_7f4a_7c15)
             var program = (0..<50).flatMap { _ in Self.instruction(&random) }
@@ -48,29 +49,12 @@ import Testing
             program += [0xff, 0x0c, 0x25, 0, 0, 0x30, 0, 0x0f, 0x85]
             let distance = UInt32(bitPattern: -Int32(program.count + 4))
             program += (0..<4).map { UInt8(truncatingIfNeeded: distance >> ($0 * 8)) } + [0xf4]
-            let machines = try [(false, 0), (true, threshold), (true, threshold)].map {
-                let machine = try LockstepTests.machine(program, seed, translating: $0.0, threshold: $0.1)
+            try comparison.check(seed: seed, threshold: threshold) {
+                let machine = try LockstepTests.machine(program, seed, translating: $0, threshold: $1)
                 _ = machine.memory.store(0x30_0000, UInt32(20))
                 machine.setPageEntry(0x31_0000, 0)
                 return machine
             }
-            let (steps, whole, chunks) = (machines[0], machines[1], machines[2])
-            whole.run(3000)
-            var count: UInt64 = 0
-            while count < 3000 {
-                count = min(3000, count + UInt64.random(in: 1...90, using: &random))
-                guard chunks.run(count) == .limit else { break }
-                while steps.engine.instructionsRetired < count { steps.run(steps.engine.instructionsRetired + 1) }
-                let isSame = chunks.engine.state == steps.engine.state
-                #expect(isSame, "seed \(seed) after \(count) instructions")
-                if !isSame { return }
-            }
-            steps.run(3000)
-            #expect(whole.engine.state == steps.engine.state && chunks.engine.state == steps.engine.state, "seed \(seed)")
-            let memory = steps.memory.read(LockstepTests.data, count: 0x2000)
-            #expect(whole.memory.read(LockstepTests.data, count: 0x2000) == memory, "seed \(seed)")
-            // Those that fault do so before they have run often.
-            #expect(threshold > 0 && seed % 4 == 0 || whole.engine.counters.blocksTranslated > 0)
         }
     }
 }

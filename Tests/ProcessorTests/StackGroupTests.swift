@@ -83,31 +83,13 @@ import Testing
     }
 
     @Test(arguments: [0, 3] as [UInt16]) func groupsAgreeWithRoutines(threshold: UInt16) throws {
+        let comparison = LockstepComparison(limit: 20000, ranges: [(0x7e000, 0x4000), (FlatMachine.code, 0x1000)])
         for seed in 1...400 as ClosedRange<UInt64> {
             var random = Generator(state: seed &* 0x9e37_79b9_7f4a_7c15)
             let program = Self.program(&random)
-            let steps = try Self.machine(program, seed, translating: false, threshold: 0)
-            let whole = try Self.machine(program, seed, translating: true, threshold: threshold)
-            let chunks = try Self.machine(program, seed, translating: true, threshold: threshold)
-            let end = whole.run(20000)
-            var count: UInt64 = 0
-            while count < 20000 {
-                count = min(20000, count + UInt64.random(in: 1...90, using: &random))
-                guard chunks.run(count) == .limit else { break }
-                while steps.engine.instructionsRetired < count { steps.run(steps.engine.instructionsRetired + 1) }
-                let isSame = chunks.engine.state == steps.engine.state
-                #expect(isSame, "seed \(seed) after \(count) instructions")
-                if !isSame { return }
+            try comparison.check(seed: seed, threshold: threshold) {
+                try Self.machine(program, seed, translating: $0, threshold: $1)
             }
-            #expect(steps.run(20000) == end, "seed \(seed)")
-            #expect(whole.engine.state == steps.engine.state && chunks.engine.state == steps.engine.state, "seed \(seed)")
-            for (start, length) in [(0x7e000, 0x4000), (FlatMachine.code, 0x1000)] as [(UInt64, Int)] {
-                let memory = steps.memory.read(start, count: length)
-                #expect(whole.memory.read(start, count: length) == memory, "seed \(seed)")
-                #expect(chunks.memory.read(start, count: length) == memory, "seed \(seed)")
-            }
-            // Some end, with a fault upon a fault, before they have run often.
-            #expect(threshold > 0 || whole.engine.counters.blocksTranslated > 0)
         }
     }
 

@@ -139,12 +139,13 @@ final class BlockCache {
         if isLarge { executes.update(repeating: Execute(), count: Self.executeCount) }
         if isLarge { return clearJumps() }
         guard codePages[Int(truncatingIfNeeded: page &>> 12) & 1023] == round else { return }
-        for index in 0..<Self.jumpCount {
-            // An instruction that ends in the page may begin before it.
-            let rip = jumps[index].rip
-            if rip &>> 12 == page &>> 12 || (rip &+ 14) &>> 12 == page &>> 12 { jumps[index] = .empty }
-        }
-        for index in 0..<StateLayout.targetCount where targets[index].rip &>> 12 == page &>> 12 { targets[index] = .empty }
+        for index in 0..<Self.jumpCount where Self.mayReach(page, from: jumps[index].rip) { jumps[index] = .empty }
+        for index in 0..<StateLayout.targetCount where Self.mayReach(page, from: targets[index].rip) { targets[index] = .empty }
+    }
+
+    /// Whether an instruction at `rip` may have bytes in a page: one that ends there may begin before it.
+    @inline(__always) private static func mayReach(_ page: UInt64, from rip: UInt64) -> Bool {
+        rip &>> 12 == page &>> 12 || (rip &+ 14) &>> 12 == page &>> 12
     }
 
     /// Remembered instruction translation of a linear page.

@@ -4,7 +4,7 @@ import CHost
 extension Interpreter {
     /// Instructions of one block at most.
     private static let longest = 48
-    private static let longestInstruction = 15
+    static let longestInstruction = 15
     /// Slots of a block at most.
     private static let mostSlots = longest * 3 + 12
 
@@ -126,7 +126,7 @@ extension Interpreter {
         block.pointee.length = UInt32(offset)
         block.pointee.count = UInt32(count)
         writer.finish(count: count)
-        if let translator, writer.hot, block.pointee.secondPage == Block.none { translator.watch(block) }
+        if let translator, writer.hot { translator.watch(block) }
         blocks.commit(block, end: writer.end)
         ownCounters.blocksDecoded &+= 1
         // Somebody may have changed the code while it was read: then the block dies before it runs.
@@ -156,11 +156,22 @@ extension Interpreter {
     private func decodeAcross(_ code: UnsafePointer<UInt8>, _ inPage: Int, _ second: UInt64, _ mode: UInt32) -> DecodeResult? {
         group.markCode(second, count: Self.longestInstruction, by: channel)
         guard let rest = physicalPage(second).host else { return nil }
-        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { buffer in
-            let bytes = buffer.baseAddress.unsafelyUnwrapped
-            for index in 0..<15 { bytes[index] = index < inPage ? code[index] : rest.load(fromByteOffset: index - inPage, as: UInt8.self) }
-            var decoder = Decoder(bytes: bytes, available: 15, mode: mode)
+        return Self.withBytesAcross(code, inPage, rest) {
+            var decoder = Decoder(bytes: $0, available: Self.longestInstruction, mode: mode)
             return decoder.decode(InstructionTable.shared)
+        }
+    }
+
+    /// A copy of an instruction's bytes of which `inPage` lie in one page and the rest at another's begin.
+    static func withBytesAcross<Result>(
+        _ code: UnsafeRawPointer, _ inPage: Int, _ rest: UnsafeRawPointer, _ body: (UnsafePointer<UInt8>) -> Result
+    ) -> Result {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: longestInstruction) { buffer in
+            for index in 0..<longestInstruction {
+                let (page, offset) = index < inPage ? (code, index) : (rest, index - inPage)
+                buffer[index] = page.load(fromByteOffset: offset, as: UInt8.self)
+            }
+            return body(UnsafePointer(buffer.baseAddress.unsafelyUnwrapped))
         }
     }
 }

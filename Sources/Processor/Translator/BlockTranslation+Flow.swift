@@ -143,8 +143,10 @@ extension BlockTranslation {
 
     // MARK: direct jumps
 
-    /// Patched jumps stay within a page: what lies at another page's address may change.
-    private func isNear(_ target: UInt64) -> Bool { target >> 12 == block.pointee.rip >> 12 }
+    /// Patched jumps stay within a page: what lies at another page's address may change, the rest of an instruction there, too.
+    private func isNear(_ target: UInt64) -> Bool {
+        target >> 12 == block.pointee.rip >> 12 && target & 0xfff <= 4096 - UInt64(Interpreter.longestInstruction)
+    }
 
     /// Goes on at an address; everything is in the state block.
     mutating func edge(to target: UInt64) {

@@ -14,8 +14,9 @@ struct BlockTranslation {
     let memory: CodeMemory
     let thunks: NativeThunks
     let trace: Trace
-    /// The bytes of the trace's page, for vector instructions.
-    let page: UnsafePointer<UInt8>
+    /// The trace's bytes from physical address `bytesBegin` on, for vector instructions.
+    let bytes: UnsafePointer<UInt8>
+    let bytesBegin: UInt64
     /// Offset of the TLB of the block's privilege.
     let entries: Int
     let hasBMI2: Bool
@@ -53,13 +54,15 @@ struct BlockTranslation {
     var block: UnsafeMutablePointer<Block> { part.block }
     var header: UnsafeMutablePointer<lv_uop> { block.header }
     /// Its bytes.
-    var code: UnsafePointer<UInt8> { page + Int(block.pointee.physical & 0xfff) }
+    var code: UnsafePointer<UInt8> { bytes + Int(block.pointee.physical &- bytesBegin) }
 
     init(
-        a: Assembler, memory: CodeMemory, thunks: NativeThunks, trace: Trace, page: UnsafePointer<UInt8>, entries: Int, hasBMI2: Bool,
+        a: Assembler, memory: CodeMemory, thunks: NativeThunks, trace: Trace, bytes: UnsafePointer<UInt8>, bytesBegin: UInt64, entries: Int,
+        hasBMI2: Bool,
         stubs: UnsafeMutablePointer<NativeStub>, liveFlags: UnsafeMutablePointer<Bool>
     ) {
-        (self.a, self.memory, self.thunks, self.trace, self.page) = (a, memory, thunks, trace, page)
+        (self.a, self.memory, self.thunks, self.trace) = (a, memory, thunks, trace)
+        (self.bytes, self.bytesBegin) = (bytes, bytesBegin)
         (self.entries, self.hasBMI2, self.stubs, self.liveFlags) = (entries, hasBMI2, stubs, liveFlags)
         part = trace.parts[0]
     }

@@ -42,8 +42,9 @@ struct Trace {
         count = Int(head.pointee.count)
     }
 
-    /// `find`: the block at a RIP of the head's page, nil where there is none; `threshold`: executions after which a block is translated.
-    init(_ head: UnsafeMutablePointer<Block>, threshold: UInt16, find: (UInt64) -> UnsafeMutablePointer<Block>?) {
+    /// `find`: the block at a RIP of the head's page, nil where there is none; decoded if it must be and can be. `threshold`: executions after
+    /// which a block is translated.
+    init(_ head: UnsafeMutablePointer<Block>, threshold: UInt16, find: (UInt64, Bool) -> UnsafeMutablePointer<Block>?) {
         self.init(head)
         while partCount < parts.count, let (way, next) = step(threshold, find) {
             if next == head {
@@ -83,14 +84,16 @@ struct Trace {
 
     private typealias Choice = (way: TracePart.Way, block: UnsafeMutablePointer<Block>)
 
-    private func step(_ threshold: UInt16, _ find: (UInt64) -> UnsafeMutablePointer<Block>?) -> Choice? {
+    private func step(_ threshold: UInt16, _ find: (UInt64, Bool) -> UnsafeMutablePointer<Block>?) -> Choice? {
         let block = parts[partCount - 1].block
         let last = block.lastInstruction
         let behind = block.pointee.rip &+ UInt64(block.pointee.length)
         let target = behind &+ UInt64(bitPattern: Int64(last.pointee.displacement))
         let size = Int(last.pointee.flags) & LV_UOP_SIZE_MASK
-        func at(_ rip: UInt64) -> UnsafeMutablePointer<Block>? {
-            guard rip &>> 12 == head.pointee.rip &>> 12, let block = find(rip), block.pointee.secondPage == Block.none else { return nil }
+        func at(_ rip: UInt64, decoding: Bool = false) -> UnsafeMutablePointer<Block>? {
+            guard rip &>> 12 == head.pointee.rip &>> 12, let block = find(rip, decoding), block.pointee.secondPage == Block.none else {
+                return nil
+            }
             return block
         }
         // Safety: rows only hold operations of the enumeration.
@@ -104,8 +107,10 @@ struct Trace {
             return better(
                 at(target).map { (.taken, $0) }, links.wasFollowed(taken), at(behind).map { (.fallsThrough, $0) },
                 links.wasFollowed(1 - taken), threshold)
+        // The interpreter does one instruction alone in the shadow of STI, so that the block behind it is not there for having run.
+        case .sti: return at(behind, decoding: true).map { (.fallsThrough, $0) }
         // Not string operations: each may retire many instructions, which only the next entry looks at.
-        case .cli, .sti, .popf: return at(behind).map { (.fallsThrough, $0) }
+        case .cli, .popf: return at(behind).map { (.fallsThrough, $0) }
         default: return operation.endsBlock ? nil : at(behind).map { (.fallsThrough, $0) }
         }
     }

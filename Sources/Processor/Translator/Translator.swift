@@ -59,20 +59,21 @@ final class Translator {
 
     var hasRoom: Bool { memory.hasRoom }
 
-    /// The blocks that are translated with one that ran often. `find`: the block at a RIP of its page.
-    func trace(_ block: UnsafeMutablePointer<Block>, find: (UInt64) -> UnsafeMutablePointer<Block>?) -> Trace {
+    /// The blocks that are translated with one that ran often. `find`: the block at a RIP of its page, decoded if it must be.
+    func trace(_ block: UnsafeMutablePointer<Block>, find: (UInt64, Bool) -> UnsafeMutablePointer<Block>?) -> Trace {
         Trace(block, threshold: threshold, find: find)
     }
 
     /// Blocks are translated before they run, so that those behind them are not there yet.
     var isEager: Bool { threshold == 0 }
 
-    /// Translates a trace and has its head's header enter the code. Precondition: `hasRoom`. `page`: the bytes of its page.
-    func translate(_ trace: Trace, page: UnsafePointer<UInt8>) {
+    /// Translates a trace and has its head's header enter the code. Precondition: `hasRoom`. `bytes`: what lies at physical address
+    /// `bytesBegin` and behind it, as far as the trace reaches.
+    func translate(_ trace: Trace, bytes: UnsafePointer<UInt8>, bytesBegin: UInt64) {
         let block = trace.parts[0].block
         let context = (block.pointee.key ^ block.pointee.rip) &>> 56
         var translation = BlockTranslation(
-            a: Assembler(memory), memory: memory, thunks: thunks, trace: trace, page: page,
+            a: Assembler(memory), memory: memory, thunks: thunks, trace: trace, bytes: bytes, bytesBegin: bytesBegin,
             entries: context & BlockContext.user != 0 ? StateLayout.userEntries : StateLayout.supervisorEntries, hasBMI2: hasBMI2,
             stubs: stubs, liveFlags: liveFlags)
         let entry = translation.translate()
@@ -121,9 +122,17 @@ extension Interpreter {
             return true
         }
         guard translator.hasRoom else { return false }
-        let trace = translator.trace(block) { blockBeside(block, at: $0, decoding: translator.isEager) }
-        if block.pointee.isAlive == 0 { return true }
-        translator.translate(trace, page: host.assumingMemoryBound(to: UInt8.self))
+        if block.pointee.secondPage != Block.none {
+            guard let rest = physicalPage(block.pointee.secondPage).host else { return true }
+            let inPage = 4096 - Int(block.pointee.physical & 0xfff)
+            Self.withBytesAcross(host + Int(block.pointee.physical & 0xfff), inPage, rest) {
+                translator.translate(Trace(block), bytes: $0, bytesBegin: block.pointee.physical)
+            }
+        } else {
+            let trace = translator.trace(block) { blockBeside(block, at: $0, decoding: $1 || translator.isEager) }
+            if block.pointee.isAlive == 0 { return true }
+            translator.translate(trace, bytes: host.assumingMemoryBound(to: UInt8.self), bytesBegin: block.pointee.physical & ~0xfff)
+        }
         ownCounters.blocksTranslated = translator.translated
         ownCounters.codeResets = translator.resets
         ownCounters.codeBytes = UInt64(translator.codeSize)
