@@ -106,6 +106,25 @@ describe("a guest's past", function()
         end
     end)
 
+    it("says that memory it builds on was edited, and leaves the guest running", function()
+        local before = sum(vm)
+        local path = Get-VMSnapshot(vm, "c1").Path
+        if not path:match("^/") then path = vm.Path .. "/" .. path end
+        local file = assert(io.open(path, "r+b"))
+        file:seek("set", 4096)
+        local old = file:read(1)
+        file:seek("set", 4096)
+        file:write(string.char(old:byte() ~ 1))
+        file:close()
+        assert.has_error(function() Restore-VMSnapshot{ Name = "c3", VMName = "past", Confirm = false } end)
+        assert.are.equal("Running", vm.State)
+        assert.are.equal(before, sum(vm))
+        file = assert(io.open(path, "r+b"))
+        file:seek("set", 4096)
+        file:write(old)
+        file:close()
+    end)
+
     it("gives clones that go on from the same instant and change nothing of it", function()
         local clones = New-VM{ Name = "clone", FromCheckpoint = Get-VMSnapshot(vm, "c3"), Count = 3 }
         Start-VM(clones)

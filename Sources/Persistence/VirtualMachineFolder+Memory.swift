@@ -35,13 +35,19 @@ extension VirtualMachineFolder {
         }
     }
 
-    /// Throws `CheckpointDamaged` when a file of a checkpoint's memory is not there, `SavedStateNewer` when one is of a newer version.
-    package func checkMemory(_ image: VirtualMachineConfiguration.MemoryImage, of checkpoint: String) throws {
+    /// Throws `CheckpointDamaged` when a file of a checkpoint's memory is not there or `look` throws, `SavedStateNewer` when one is of a newer
+    /// version. `look` judges what is in a file.
+    package func checkMemory(
+        _ image: VirtualMachineConfiguration.MemoryImage, of checkpoint: String, look: (Int32) throws -> Void
+    ) throws {
         do {
-            for file in try openMemory(image) { try SavedStateVersion.check(file) }
+            for file in try openMemory(image) {
+                try SavedStateVersion.check(file)
+                try look(file.descriptor)
+            }
         } catch let error as PersistenceError where error.identifier == SavedStateVersion.newer {
             throw error
-        } catch let error as PersistenceError {
+        } catch let error as any DescribedError {
             throw PersistenceError(
                 "CheckpointDamaged", .invalidData, "The memory of the checkpoint “\(checkpoint)” cannot be read: \(error.message)",
                 action: "Put the file back, or remove the checkpoint; its disks are still there.", target: checkpoint)

@@ -2,6 +2,7 @@ import Basics
 import CHost
 import Glibc
 import Management
+import Worker
 import WorkerProtocol
 
 /// Starts workers and disks' servers as processes of this same executable, detached: a session of their own, nothing open but what is handed over.
@@ -19,6 +20,8 @@ struct ProcessWorkerStarter: WorkerStarter {
     func start(_ launch: DiskLaunch) throws -> Int32 {
         try Self.spawn(["disk"] + launch.arguments(firstDescriptor: 3), launch.descriptors, log: launch.log, for: launch.name)
     }
+
+    func check(savedState descriptor: Int32) throws { try SavedMachine.checkUse(of: descriptor) }
 
     static func spawn(_ words: [String], _ descriptors: [Int32], log: Int32, for name: String) throws -> Int32 {
         let copies = (["lunavisor"] + words).map { strdup($0) }

@@ -95,7 +95,7 @@ extension VirtualMachine {
     public func planExport(ofCheckpoint id: GUID, to place: String) throws -> [FileStep] {
         let configuration = try configuration()
         guard let checkpoint = configuration.checkpoint(id) else { throw ManagementError.checkpointGone(name) }
-        if let memory = checkpoint.memory { try files().folder.checkMemory(memory, of: checkpoint.name) }
+        try checkMemory(of: checkpoint, try files().folder)
         let path = try ExportFolder.check(place, configuration.name)
         var exported = checkpoint.configuration
         exported.savedMemory = checkpoint.memory

@@ -62,10 +62,16 @@ extension VirtualMachine {
     /// Bytes that an empty differencing image takes, and a configuration, on the safe side.
     private static let (roomOfFork, roomOfConfiguration): (UInt64, UInt64) = (8 << 20, 1 << 20)
 
+    /// Throws when a checkpoint's memory could not be used, for there is something wrong with its files.
+    func checkMemory(of checkpoint: VirtualMachineConfiguration.Checkpoint, _ folder: VirtualMachineFolder) throws {
+        guard let memory = checkpoint.memory else { return }
+        try folder.checkMemory(memory, of: checkpoint.name) { try host.starter.check(savedState: $0) }
+    }
+
     /// Throws when something that the VM had at the checkpoint is not there any more: a file of its memory, or a medium in a DVD drive,
     /// without which it could not be started.
     func checkRestorable(_ checkpoint: VirtualMachineConfiguration.Checkpoint, _ folder: VirtualMachineFolder) throws {
-        if let memory = checkpoint.memory { try folder.checkMemory(memory, of: checkpoint.name) }
+        try checkMemory(of: checkpoint, folder)
         for placed in checkpoint.configuration.drives where placed.drive.kind == .dvd && placed.drive.path != nil {
             do {
                 try host.checkImage(placed.drive, for: name)

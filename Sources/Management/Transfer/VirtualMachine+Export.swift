@@ -53,7 +53,7 @@ extension VirtualMachine {
         var exported = checkpoint.configuration
         exported.name = name
         exported.savedMemory = checkpoint.memory
-        if let memory = checkpoint.memory { try folder.checkMemory(memory, of: checkpoint.name) }
+        try checkMemory(of: checkpoint, folder)
         return try export(exported, of: folder, to: place, isCancelled, progress)
     }
 

@@ -8,6 +8,12 @@ public protocol WorkerStarter: Sendable {
     func start(_ launch: WorkerLaunch) throws -> Int32
     /// The same for the server of a mounted disk.
     func start(_ launch: DiskLaunch) throws -> Int32
+    /// Throws when a worker could not use a saved state's file for what is in it.
+    func check(savedState descriptor: Int32) throws
+}
+
+extension WorkerStarter {
+    public func check(savedState descriptor: Int32) throws {}
 }
 
 /// What a starter needs to start one worker.

@@ -1,3 +1,4 @@
+import Basics
 import CHost
 import DeviceModel
 import FoundationEssentials
@@ -119,11 +120,14 @@ package final class MemoryImageWriter {
             end += part
         }
         try write(end, at: Self.place(count))
-        let contents = SavedMachineFrame.Contents(pages: count, decided: parts[0], filled: parts[1], header: parts[2], sums: parts[3])
+        let now = UInt64(clamping: HostTime.wall())
+        let contents = SavedMachineFrame.Contents(
+            pages: count, decided: parts[0], filled: parts[1], header: parts[2], sums: parts[3], written: now)
         guard let frame = try? encoder.encode(contents) else { throw MachineError(.writeFailed, detail: "its header cannot be encoded") }
         var start = SavedMachine.magic + [UInt8](littleEndian: UInt32(frame.count)) + Array(frame)
         start.append(littleEndian: Self.hash(start))
         try write(start, at: 0)
+        SavedMachineFrame.stamp(descriptor, now)
     }
 
     /// Returns when everything written so far is durable.

@@ -5,10 +5,19 @@ import DeviceModel
     import Glibc
 #endif
 
-/// Reading all of a file to find damage, which restoring does not do: it leaves pages alone until the guest wants them.
+/// Reading all of a file to find damage, which restoring does only for files that somebody else has written to: it leaves pages alone until
+/// the guest wants them.
 extension SavedMachine {
     /// Pages read at once.
     private static let stretch = 256
+
+    /// Throws where a file is damaged, or was edited, since it was written. All of it is read only when its time of modification is not that of
+    /// its writing: it was copied or written to since.
+    package static func checkUse(of descriptor: Int32) throws(MachineError) {
+        guard case .second(let frame) = try SavedMachineFrame.open(descriptor), !frame.isAsWritten else { return }
+        _ = try verify(descriptor)
+        SavedMachineFrame.stamp(descriptor, frame.contents.written)
+    }
 
     /// Reads all of one file and throws where it is damaged. Files that it builds on are judged apart.
     package static func verify(_ descriptor: Int32) throws(MachineError) -> Header {

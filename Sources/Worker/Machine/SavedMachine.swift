@@ -85,6 +85,7 @@ package enum SavedMachine {
             }
             files.append(file)
         }
+        for descriptor in [descriptor] + parents { try checkUse(of: descriptor) }
         if files.count == 1, files[0].decided.size != frame.pages {
             throw MachineError(.savedCorrupt, detail: "it names no file that it builds on, and lacks pages")
         }

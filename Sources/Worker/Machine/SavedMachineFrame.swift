@@ -18,6 +18,9 @@ struct SavedMachineFrame {
         var version = SavedMachine.version
         var pages: Int
         var decided: Part, filled: Part, header: Part, sums: Part
+        /// When the file was written, in ns since the Unix epoch, which its own time of modification says as long as nobody else writes to
+        /// it; nil: not said.
+        var written: UInt64?
     }
 
     /// Pages that `GuestMemory` can have at most.
@@ -26,6 +29,8 @@ struct SavedMachineFrame {
     let descriptor: Int32
     let contents: Contents
     let fileSize: UInt64
+    /// The file's time of modification in ns since the Unix epoch.
+    private let modified: UInt64
 
     var pages: Int { contents.pages }
 
@@ -58,9 +63,22 @@ struct SavedMachineFrame {
         guard fstat(descriptor, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
             throw MachineError(.savedCorrupt, detail: "it is no regular file")
         }
-        let frame = SavedMachineFrame(descriptor: descriptor, contents: contents, fileSize: UInt64(clamping: information.st_size))
+        let frame = SavedMachineFrame(
+            descriptor: descriptor, contents: contents, fileSize: UInt64(clamping: information.st_size),
+            modified: UInt64(clamping: information.st_mtim.tv_sec) &* 1_000_000_000 &+ UInt64(clamping: information.st_mtim.tv_nsec))
         try frame.check()
         return .second(frame)
+    }
+
+    /// The file has not been written to since its writer was done with it.
+    var isAsWritten: Bool { contents.written == modified }
+
+    /// Has the file's time of modification say that it is as it was written.
+    static func stamp(_ descriptor: Int32, _ written: UInt64?) {
+        guard let written else { return }
+        let time = timespec(tv_sec: Int(clamping: written / 1_000_000_000), tv_nsec: Int(written % 1_000_000_000))
+        // Where that is not to be had, the pages are looked at before each use.
+        _ = [time, time].withUnsafeBufferPointer { futimens(descriptor, $0.baseAddress) }
     }
 
     private func check() throws(MachineError) {
