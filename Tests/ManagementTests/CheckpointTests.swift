@@ -392,6 +392,30 @@ import Testing
         try machine.removeCheckpoints([checkpoint.id])
         #expect(bench.files.count == 2)
         #expect(try bench.read(configuration) == content)
+        // Both are the user's, and are named when the VM goes.
+        let both = [bench.disk, try bench.image(configuration)].sorted()
+        let remarks = try machine.planRemove(deletingDisks: true).compactMap { if case .remark(let text) = $0 { text } else { nil } }
+        #expect(remarks.sorted() == both.map { "leaves \($0)" })
+        #expect(try machine.remove(deletingDisks: true).kept == both)
+        #expect(bench.files.count == 2)
+    }
+
+    @Test("a disk that another VM has, too, is in no checkpoint")
+    func sharedDisk() throws {
+        let bench = try Bench()
+        let other = try bench.test.machine("other")
+        try other.configure { configuration in
+            let drive = try VirtualMachineConfiguration.Drive(kind: .hardDisk, location: 0, imagePath: bench.disk)
+            _ = try configuration.add(drive, controller: 0, location: 0)
+        }
+        for machine in [bench.machine, other] {
+            let failure = #expect(throws: ManagementError.self) { try machine.makeCheckpoint(named: "one") }
+            #expect(failure?.identifier == "DiskShared")
+            #expect(try machine.checkpoints().isEmpty && bench.files.count == 1)
+        }
+        try other.configure { try $0.changeDrive(.hardDisk, controller: $0.controllers[0].id, location: 0) { _ in nil } }
+        _ = try bench.machine.makeCheckpoint(named: "one")
+        #expect(bench.files.count == 2)
     }
 
     @Test("a saved VM's checkpoint keeps its memory: applied, the VM is saved again")

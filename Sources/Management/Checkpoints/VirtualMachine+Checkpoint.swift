@@ -25,6 +25,7 @@ extension VirtualMachine {
         let configuration = try configuration()
         if !isAutomatic, capture == nil { try checkCheckpointsAllowed(configuration) }
         try checkNoDiskSet(configuration, "have checkpoints")
+        try checkDisksAreOwn(configuration)
         let name = name ?? Self.defaultCheckpointName(of: configuration.name, isAutomatic: isAutomatic)
         if try folder.hasWorker(), let made = try makeRunningCheckpoint(named: name, capture, configuration, folder, isCancelled) {
             return made
@@ -51,6 +52,21 @@ extension VirtualMachine {
             throw ManagementError(
                 "CheckpointsDisabled", .invalidOperation, "Checkpoints of “\(configuration.name)” are disabled.",
                 action: "Enable them: Set-VM \(configuration.name) -CheckpointType Production", target: configuration.name)
+        }
+    }
+
+    /// Throws `DiskShared` when another VM has one of the VM's disks, too: what it writes there would change what the checkpoint stands on.
+    private func checkDisksAreOwn(_ configuration: VirtualMachineConfiguration) throws {
+        let paths = Set(configuration.drives.filter { $0.drive.kind == .hardDisk }.compactMap(\.drive.path))
+        guard !paths.isEmpty else { return }
+        for other in try host.machines() where other.id != id {
+            let drives = (try? other.configuration())?.drives ?? []
+            guard let path = drives.compactMap(\.drive.path).first(where: paths.contains) else { continue }
+            throw ManagementError(
+                "DiskShared", .resourceBusy,
+                "“\(path)” is a disk of “\(other.name)”, too, and what that writes would change what the checkpoint stands on.",
+                action: "Take the disk from one of the two with Remove-VMHardDiskDrive.",
+                target: path)
         }
     }
 

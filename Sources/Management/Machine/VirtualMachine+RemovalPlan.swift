@@ -9,6 +9,7 @@ extension VirtualMachine {
         let own = folder.folder.path + "/"
         var steps: [FileStep] = []
         var drives: [VirtualMachineConfiguration.PlacedDrive] = []
+        var detached: [String] = []
         if var configuration = try? configuration() {
             let ids = Set(configuration.checkpoints.map(\.id))
             try checkRemovable(ids, of: configuration)
@@ -20,6 +21,7 @@ extension VirtualMachine {
             }
             steps += memory.sorted().filter { !$0.hasPrefix(own) }.map { .delete($0, bytes: FileStep.bytesOnDisk($0)) }
             drives = configuration.drives
+            detached = configuration.imagesOfNoDrive
         }
         steps.append(.delete(folder.folder.path, bytes: FileStep.bytesOnDisk(beneath: folder.folder)))
         for path in drives.filter({ $0.drive.kind == .hardDisk }).compactMap(\.drive.path) where !path.hasPrefix(own) {
@@ -31,7 +33,7 @@ extension VirtualMachine {
                 steps.append(.delete(path, bytes: FileStep.bytesOnDisk(path)))
             }
         }
-        return steps
+        return steps + detached.filter { !$0.hasPrefix(own) }.map { .remark("leaves \($0)") }
     }
 }
 

@@ -38,16 +38,31 @@ extension VirtualMachine {
         var result = RemovedDisks()
         try store.locked {
             try writing("removed") { folder in
-                let drives = ((try? folder.readConfiguration()) ?? nil)?.drives ?? []
+                let configuration = try? folder.readConfiguration()
+                let drives = configuration?.drives ?? []
                 // What lies in the folder goes with it.
                 let images = drives.filter { $0.drive.kind == .hardDisk }.compactMap(\.drive.path)
                 let disks = images.filter { !$0.hasPrefix(folder.folder.path + "/") }
                 // Before the VM: cut off in between, it is there to be removed again, and no disk is left that nothing names.
                 result = try host.settleDisks(disks, of: id, deleting: deletingDisks)
+                result.kept += (configuration?.imagesOfNoDrive ?? []).filter { !$0.hasPrefix(folder.folder.path + "/") }
                 try store.remove(id)
             }
         }
         return result
+    }
+}
+
+extension VirtualMachineConfiguration {
+    /// What was taken from the VM's drives while it had checkpoints, and what that stands on: the user's.
+    var imagesOfNoDrive: [String] {
+        let parents = Dictionary((past?.images ?? []).map { ($0.path, $0.parent) }, uniquingKeysWith: { first, _ in first })
+        var found = Set(past?.detached ?? [])
+        for path in found {
+            var next = parents[path]
+            while let parent = next, found.insert(parent).inserted { next = parents[parent] }
+        }
+        return found.subtracting(drives.compactMap(\.drive.path)).subtracting(past?.borrowed ?? []).sorted()
     }
 }
 
