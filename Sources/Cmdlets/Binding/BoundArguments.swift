@@ -31,6 +31,16 @@ public struct BoundArguments: Sendable {
         if isPiped { piped.insert(key) }
     }
 
+    /// Takes another object's arguments in: what the pipeline bound becomes the list of both. False: the two are called differently.
+    mutating func gather(_ other: BoundArguments) -> Bool {
+        guard parameterSet == other.parameterSet, piped == other.piped else { return false }
+        for key in piped {
+            values[key] = .list((values[key]?.elements ?? []) + (other.values[key]?.elements ?? []))
+            lists.insert(key)
+        }
+        return true
+    }
+
     /// Says that the pipeline will bind it.
     mutating func expect(_ name: String) {
         given.insert(name.lowercased())

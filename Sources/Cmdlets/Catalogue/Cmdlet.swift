@@ -60,6 +60,8 @@ public struct Cmdlet: Sendable {
     public enum Body: Sendable {
         /// Called once per call, or once per pipeline object bound by value or property name; emits results.
         case perCall(@Sendable (any Invocation) throws -> Void)
+        /// Called once per call, also with objects of a pipeline: their parameter is the list of all.
+        case gathered(@Sendable (any Invocation) throws -> Void)
         /// Called for each target given in one of `parameters` (names resolved, objects as they are); the framework runs up to
         /// -ThrottleLimit at once, keeps input order, asks, collects failures as the error rules say. May run on any thread.
         case perTarget(parameters: [String], @Sendable (any Invocation, any LiveObject) throws -> Void)

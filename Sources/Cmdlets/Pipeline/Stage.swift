@@ -13,6 +13,7 @@ final class Stage {
     private let hasInput: Bool
     private var processor: (any StreamProcessor)?
     private var targets: TargetQueue?
+    private var gathered: [BoundArguments] = []
     /// A streaming stage wants no more; the stages before it may stop.
     private(set) var hasEnough = false
     private(set) var failures: [ErrorRecord] = []
@@ -46,7 +47,7 @@ final class Stage {
             try checkPaths(arguments)
             processor = try make(StageInvocation(self, arguments, task: nil))
         case .perTarget(_, let body): targets = TargetQueue(stage: self, limit: common.throttleLimit, body: body)
-        case .perCall: break
+        case .perCall, .gathered: break
         }
     }
 
@@ -58,7 +59,7 @@ final class Stage {
         case .streaming:
             // -InputObject by name is the input.
             for value in arguments["InputObject"]?.elements ?? [] where !hasEnough { try push(value) }
-        case .perCall(let body): try guarded(target: nil) { try body(StageInvocation(self, arguments, task: nil)) }
+        case .perCall(let body), .gathered(let body): try guarded(target: nil) { try body(StageInvocation(self, arguments, task: nil)) }
         case .perTarget(let parameters, _): try addTargets(parameters, arguments, mayRunHere: true)
         }
     }
@@ -81,6 +82,11 @@ final class Stage {
             let arguments = try binder.bind(input: value, prepared)
             try checkPaths(arguments)
             try guarded(target: value) { try body(StageInvocation(self, arguments, task: nil)) }
+        case .gathered:
+            guard !isLeftAlone(value) else { return }
+            let arguments = try binder.bind(input: value, prepared)
+            try checkPaths(arguments)
+            if gathered.isEmpty || !gathered[gathered.count - 1].gather(arguments) { gathered.append(arguments) }
         case .perTarget(let parameters, _):
             guard !isLeftAlone(value) else { return }
             let arguments = try binder.bind(input: value, prepared)
@@ -95,6 +101,9 @@ final class Stage {
 
     func end() throws {
         try targets?.drain()
+        if case .gathered(let body) = cmdlet.body {
+            for arguments in gathered { try guarded(target: nil) { try body(StageInvocation(self, arguments, task: nil)) } }
+        }
         guard let processor else { return }
         do {
             try processor.finish()

@@ -30,7 +30,7 @@ extension Cmdlet {
             Example("Get-VMSnapshot web01 | Remove-VMSnapshot", "Removes all of web01's checkpoints."),
         ],
         shouldProcess: true,
-        body: .perCall { invocation in
+        body: .gathered { invocation in
             for (machine, ids) in try invocation.checkpointsToRemove() {
                 do {
                     guard try invocation.shouldProcess(invocation.plan(ids, machine), "Remove-VMSnapshot") else { continue }

@@ -65,7 +65,7 @@ private enum ArgumentCase {
     static let cmdlets: [Cmdlet] = Catalogue.builtIn.map { cmdlet in
         var cmdlet = cmdlet
         switch cmdlet.body {
-        case .perCall, .streaming: cmdlet.body = .perCall { try $0.emit(.string($0.parameterSet)) }
+        case .perCall, .gathered, .streaming: cmdlet.body = .perCall { try $0.emit(.string($0.parameterSet)) }
         case .perTarget(let parameters, _): cmdlet.body = .perTarget(parameters: parameters) { _, _ in }
         }
         return cmdlet
