@@ -5,6 +5,12 @@ import Testing
 @Suite struct CatalogueTests {
     let catalogue = Catalogue()
 
+    @Test func meaningsOfWordsAreOfTheWordsThatThereAre() {
+        for (type, meanings) in Catalogue.meanings {
+            #expect(Set(catalogue.words(ofType: type)).isSubset(of: meanings.keys), "\(type)")
+        }
+    }
+
     @Test(arguments: Catalogue.builtIn.map(\.name))
     func everyDeclarationFollowsTheRules(_ name: String) throws {
         let cmdlet = try catalogue.resolve(name)

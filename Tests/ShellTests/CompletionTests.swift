@@ -123,6 +123,9 @@ extension SessionTests {
             let states = bench.lines("Get-VM | ? State -eq ")
             #expect(states.contains("Get-VM | ? State -eq Running") && states.contains("Get-VM | ? State -eq Off"), "\(states)")
             #expect(bench.lines("Get-VM | ? State -eq Runn") == ["Get-VM | ? State -eq Running"])
+            #expect(bench.lines("Get-VM | ? { $_.State -eq Runn") == ["Get-VM | ? { $_.State -eq \"Running\""])
+            #expect(bench.lines("Get-VM | ? { $_.State -ne 'Runn") == ["Get-VM | ? { $_.State -ne 'Running'"])
+            #expect(bench.lines("Get-VM | ? { $_.CPUUsage -gt 5 -and $_.State -eq ").contains(where: { $0.hasSuffix("\"Off\"") }))
             #expect(bench.lines("Get-VM | ? { $_.State -notm") == ["Get-VM | ? { $_.State -notmatch"])
             #expect(bench.summary("Get-VM | ? { $_.State -e", of: "-eq") == "true when the left side equals the value")
             #expect(bench.summary("Get-VM | ? State -e", of: "-EQ")?.contains("equals the value") == true)
@@ -140,6 +143,11 @@ extension SessionTests {
             #expect(bench.summary("Get-VM -", of: "-Name")?.contains("virtual machine") == true)
             #expect(bench.summary("Start-VM ", of: "web01")?.hasPrefix("Off") == true)
             #expect(bench.summary("vm.", of: "State")?.isEmpty == false)
+            #expect(bench.summary("Set-VM web01 -AutomaticStopAction ", of: "Save") == "saves its state")
+            #expect(bench.summary("New-VMSwitch a -SwitchType ", of: "Private") == "guests only")
+            #expect(bench.summary("Get-VM | ? { $_.State -eq ", of: "Saved") == "its state lies in a file")
+            // Where the word says it all, what the parameter is for.
+            #expect(bench.summary("Write-Host x -ForegroundColor ", of: "Red")?.isEmpty == false)
             #expect(bench.summary("Restore-VMSnapshot -Name ", of: "before")?.contains("of web01") == true)
         }
 

@@ -18,7 +18,7 @@ extension Completer {
 
     private func all(of parameter: Parameter, _ cmdlet: Cmdlet, _ scope: String?, _ place: CompletionPlace) -> [Candidate] {
         switch parameter.completion {
-        case .values(let words): return words.map { Candidate($0) }
+        case .values(let words): return words.map { Candidate($0, summary: parameter.summary) }
         case .vmName: return machines()
         case .cmdletName: return cmdlets()
         case .helpTopic: return helpTopics()
@@ -26,7 +26,8 @@ extension Completer {
         case .none: break
         }
         switch parameter.type {
-        case .enumeration(_, let words): return words.map { Candidate($0) }
+        case .enumeration(let type, let words):
+            return words.map { Candidate($0, summary: Catalogue.meaning(of: $0, type: type) ?? parameter.summary) }
         case .boolean: return ["$true", "$false"].map { Candidate($0) }
         case .path: return PathCompletion.candidates(place.word.text)
         case .name(of: "VirtualMachine"), .object("VirtualMachine"): return parameter.name == "NewName" ? [] : machines()

@@ -26,11 +26,23 @@ extension Completer {
 
     /// What the property that Where-Object compares may be, where it is one of several words.
     func comparedValues(_ before: [CompletionPlace.Word], _ place: CompletionPlace) -> [Candidate] {
-        guard let name = before.first(where: { !$0.text.hasPrefix("-") })?.text.lowercased(),
-            let type = place.upstream.flatMap({ ObjectType.named($0) }),
-            let property = type.properties.first(where: { $0.name.lowercased() == name })
+        guard let name = before.first(where: { !$0.text.hasPrefix("-") })?.text else { return [] }
+        return words(of: name, in: place.upstream).filter { Self.begins($0.text, place.word.text) }
+    }
+
+    /// The same behind a comparison of `$_.NAME` in a block, as Lua writes it.
+    func comparedWords(_ place: CompletionPlace) -> [Candidate] {
+        guard let name = place.comparedField else { return [] }
+        return words(of: name, in: place.blockInput).filter { Self.begins($0.text, place.word.text) }
+    }
+
+    private func words(of property: String, in type: String?) -> [Candidate] {
+        guard let type = type.flatMap({ ObjectType.named($0) }),
+            let found = type.properties.first(where: { $0.name.lowercased() == property.lowercased() })
         else { return [] }
-        return session.catalogue.words(ofType: property.type).filter { Self.begins($0, place.word.text) }.map { Candidate($0) }
+        return session.catalogue.words(ofType: found.type).map { word in
+            Candidate(word, summary: Catalogue.meaning(of: word, type: found.type) ?? found.summary)
+        }
     }
 
     /// The verbs or the nouns of all cmdlets.

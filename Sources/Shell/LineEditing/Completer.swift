@@ -33,6 +33,11 @@ package struct Completer {
         if word.quote == nil, let names = environmentNames(word.text) { return names }
         if word.quote == nil, let fields = fields(place) { return fields }
         switch place.role {
+        case .head where place.comparedField != nil && (word.quote != nil || !word.text.hasPrefix("$")),
+            .string where place.comparedField != nil:
+            let found = comparedWords(place)
+            if !found.isEmpty { return found.map { Self.asLua($0, word) } }
+            return word.quote == nil ? names(word.text, isFirst: false) : []
         case .head where place.isInBlock && word.text.hasPrefix("-"): return comparisons(word.text)
         case .head: return names(word.text, isFirst: place.isFirst)
         case .argument(let cmdlet, let before): return arguments(cmdlet, before, place)

@@ -35,6 +35,8 @@ struct CompletionPlace {
     var blockInput: String?
     /// What the command in the parentheses that end before the word's `.` gives.
     var groupOutput: String?
+    /// The word stands behind `$_.NAME -eq`, or another comparison, in a block.
+    var comparedField: String?
 
     /// Reads `text`, whose end is the cursor.
     init(_ text: String, _ catalogue: Catalogue) {
@@ -227,6 +229,10 @@ struct CompletionPlace {
             place.isFirst = isFirst && frames.count == 1
             if case .block = top.kind { place.isInBlock = true }
             (place.upstream, place.blockInput) = (top.upstream, top.blockInput)
+            if place.isInBlock, top.words.count >= 2, top.words[top.words.count - 1].text.hasPrefix("-") {
+                let left = top.words[top.words.count - 2].text
+                if left.hasPrefix("$_.") { place.comparedField = String(left.dropFirst(3)) }
+            }
             if followsGroup || place.word.text.hasPrefix(".") || place.word.text.hasPrefix(":") { place.groupOutput = top.groupOutput }
             switch top.kind {
             case .call(let cmdlet) where top.words.isEmpty: place.role = .position(cmdlet, top.commas)
