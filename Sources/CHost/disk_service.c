@@ -28,10 +28,10 @@ int lv_message_send(int socket, const void *bytes, size_t size) {
     return sent < 0 ? -errno : 0;
 }
 
-ssize_t lv_message_receive(int socket, void *bytes, size_t size) {
+ssize_t lv_message_receive(int socket, void *bytes, size_t size, int waits) {
     ssize_t received;
     lv_disk_count_call();
-    do received = recv(socket, bytes, size, MSG_TRUNC);
+    do received = recv(socket, bytes, size, waits ? MSG_TRUNC : MSG_TRUNC | MSG_DONTWAIT);
     while (received < 0 && errno == EINTR);
     return received < 0 ? -errno : received;
 }

@@ -53,6 +53,10 @@ package struct ServiceInformation: Codable, Equatable, Sendable {
     package var lastRestartNanoseconds: UInt64
     /// Requests that crossed to it and back.
     package var exchanges: UInt64
+    /// Messages to it and from it; nil: a worker of an older version.
+    package var messages: UInt64?
+    /// System calls that its processes made for messages and images; nil: as above.
+    package var systemCalls: UInt64?
 
     package init(kind: Kind, name: String, processId: Int32?, restarts: Int, lastRestartNanoseconds: UInt64, exchanges: UInt64) {
         (self.kind, self.name, self.processId) = (kind, name, processId)

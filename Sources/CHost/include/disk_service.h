@@ -12,8 +12,9 @@ int lv_message_pair(int pair[2]);
 int lv_message_patience(int socket, int64_t milliseconds);
 // Sends one message, whole or not at all; raises no SIGPIPE.
 int lv_message_send(int socket, const void *bytes, size_t size);
-// Waits for one message and returns its length, which may be more than `size`; 0: the other end is gone; -EAGAIN: the time is up.
-ssize_t lv_message_receive(int socket, void *bytes, size_t size);
+// Takes one message and returns its length, which may be more than `size`; 0: the other end is gone; -EAGAIN: there is none, and it does
+// not wait or the time is up.
+ssize_t lv_message_receive(int socket, void *bytes, size_t size, int waits);
 
 // 1 when the process has ended, 0 when it still runs after that time.
 int lv_process_wait_end(int process_descriptor, int milliseconds);

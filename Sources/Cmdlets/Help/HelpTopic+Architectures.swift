@@ -41,6 +41,7 @@ extension HelpTopic {
             ParentToHypervisor    hypercalls of the stack to reach the guest; in Monolithic there are none
             ProcessToProcess      messages to and from the processes of DriverDomain's disks
             SystemCalls           of the services' threads and what they do for disks, without those of other processes
+            ServiceSystemCalls    of the processes of DriverDomain's disks
 
             """)
 }

@@ -12,6 +12,7 @@ extension ObjectType {
             .init("RestartCount", "Int32", "How often another process took its place since the machine started."),
             .init("LastRestart", "TimeSpan", "How long that took the last time; nil: it never happened."),
             .init("Requests", "UInt64", "Requests that crossed to it and back; nil: they are not counted."),
+            .init("SystemCalls", "UInt64", "System calls that it and those before it made for it; nil: not counted."),
             .init("VMId", "Guid", "Identifier of the virtual machine."),
         ])
 }
@@ -66,7 +67,9 @@ extension ComponentObject {
             fields.append(("VMId", .string(machine.id.description)))
             return Record(fields)
         }
-        let first = record("Worker", machine.name, worker, [("RestartCount", .count(0)), ("LastRestart", .null), ("Requests", .null)])
+        let first = record(
+            "Worker", machine.name, worker,
+            [("RestartCount", .count(0)), ("LastRestart", .null), ("Requests", .null), ("SystemCalls", .null)])
         return [first]
             + others.map { one in
                 record(
@@ -74,7 +77,7 @@ extension ComponentObject {
                     [
                         ("RestartCount", .count(one.restarts)),
                         ("LastRestart", one.restarts > 0 ? .span(nanoseconds: one.lastRestartNanoseconds) : .null),
-                        ("Requests", .count(one.exchanges)),
+                        ("Requests", .count(one.exchanges)), ("SystemCalls", one.systemCalls.map { .count($0) } ?? .null),
                     ])
             }
     }

@@ -22,8 +22,8 @@ extension StorageController {
     package func detach(location: Int) throws(StorageControllerError) -> any ScsiTarget {
         try entered { () throws(StorageControllerError) in
             let target = try standing(location)
-            if let request = held, Int(request.bytes[StoragePacket.lunOffset]) == location {
-                // The request that waits for room is answered as one to nothing.
+            if ([held].compactMap { $0 } + heldToo).contains(where: { Int($0.bytes[StoragePacket.lunOffset]) == location }) {
+                // What waits for room is answered as requests to nothing, when its turn comes.
                 stands[location] = nil
                 resume()
             }

@@ -16,6 +16,12 @@ extension StorageController {
             swap(&exchange.ranges, &packet.ranges)
             return settle(link, transaction, wantsReply: wantsReply)
         }
+        // It meets a disk with nothing under way.
+        if !underway.isEmpty {
+            let request = reply
+            drainUnderway()
+            reply = request
+        }
         let status = negotiate(operation, link)
         complete(link, transaction, wantsReply: wantsReply, status)
         // What the guest asks for comes after the answer.
@@ -25,11 +31,14 @@ extension StorageController {
 
     /// Carries out the request in `reply` and answers it, or keeps it.
     func settle(_ link: ChannelLink, _ transaction: UInt64, wantsReply: Bool) {
-        switch executeRequest() {
+        switch executeRequest(mayQueue: true) {
         case .answered(let status): complete(link, transaction, wantsReply: wantsReply, status)
+        case .underway: keepUnderway(link, transaction, wantsReply: wantsReply)
         case .held:
-            held = HeldRequest(
-                channel: link.channel.index, transaction: transaction, wantsReply: wantsReply, bytes: reply, ranges: exchange?.ranges ?? [])
+            hold(
+                HeldRequest(
+                    channel: link.channel.index, transaction: transaction, wantsReply: wantsReply, bytes: reply,
+                    ranges: exchange?.ranges ?? []))
         case .later:
             postponed = PostponedRequest(channel: link.channel.index, transaction: transaction, wantsReply: wantsReply)
             pump.post { [weak self] in self?.carryOutPostponed() }

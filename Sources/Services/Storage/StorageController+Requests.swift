@@ -12,12 +12,15 @@ extension StorageController {
         case held
         /// It must be repeated where the pump may wait.
         case later
+        /// It is under way beside others.
+        case underway
     }
 
-    /// Carries out the request in `reply` with the buffer in the exchange.
-    func executeRequest() -> RequestOutcome {
+    /// Carries out the request in `reply` with the buffer in the exchange, or begins it where it `mayQueue`.
+    func executeRequest(mayQueue: Bool = false) -> RequestOutcome {
         guard let exchange else { return .answered(.invalidDeviceState) }
         exchange.begin()
+        exchange.mayQueue = mayQueue && queuesRequests && pump.mayWait
         exchange.block = CommandBlock(reply, at: StoragePacket.cdbOffset)
         exchange.direction = ScsiExchange.Direction(rawValue: reply[StoragePacket.directionOffset]) ?? .none
         let length = reply.little(StoragePacket.transferLengthOffset, as: UInt32.self)
@@ -40,7 +43,7 @@ extension StorageController {
         return finish(target.execute(exchange), exchange, location, target)
     }
 
-    private func finish(_ outcome: ScsiOutcome, _ exchange: ScsiExchange, _ location: Int, _ target: (any ScsiTarget)?) -> RequestOutcome {
+    func finish(_ outcome: ScsiOutcome, _ exchange: ScsiExchange, _ location: Int, _ target: (any ScsiTarget)?) -> RequestOutcome {
         switch outcome {
         case .good:
             reply[StoragePacket.srbStatusOffset] = SRBStatus.success.rawValue
@@ -57,6 +60,7 @@ extension StorageController {
             onDiskFull?(location, error)
             return .held
         case .later: return .later
+        case .begun: return .underway
         }
     }
 
@@ -107,15 +111,15 @@ extension StorageController {
 
     /// Takes up the held request again, then all others. True when nothing is held any more.
     func resume() {
-        if let request = held {
+        while let request = held {
             guard let exchange, request.channel < links.count, let link = links[request.channel] else {
-                held = nil
+                (held, heldToo) = (nil, [])
                 return
             }
             reply = request.bytes
             exchange.ranges = request.ranges
             guard case .answered(let status) = executeRequest() else { return }
-            held = nil
+            held = heldToo.isEmpty ? nil : heldToo.removeFirst()
             complete(link, request.transaction, wantsReply: request.wantsReply, status)
         }
         serveAll()
@@ -131,5 +135,6 @@ extension StorageController {
         }
         // Also when its channel was closed: the others have waited.
         serveAll()
+        drainUnderway()
     }
 }

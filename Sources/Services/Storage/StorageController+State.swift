@@ -10,6 +10,8 @@ extension StorageController {
         /// Operations of notices not sent yet.
         var notices: [UInt32]
         var held: HeldRequest?
+        /// Held up behind it; nil: none.
+        var heldToo: [HeldRequest]?
         /// Replies that found no room, with their channel.
         var unsent: [Unsent]
         var targets: [Target]
@@ -31,28 +33,31 @@ extension StorageController {
     package func saveState() throws(StateError) -> State {
         var unsent: [State.Unsent] = []
         for (index, link) in links.enumerated() {
-            if let reply = link?.unsent { unsent.append(State.Unsent(channel: index, reply: reply)) }
+            for reply in link?.unsent ?? [] { unsent.append(State.Unsent(channel: index, reply: reply)) }
         }
         var targets: [State.Target] = []
         for (location, target) in stands.enumerated() {
             if let target { targets.append(State.Target(location: location, state: target.state)) }
         }
         return State(
-            phase: phase, version: version, offeredSubChannels: offeredSubChannels, notices: notices, held: held, unsent: unsent,
-            targets: targets)
+            phase: phase, version: version, offeredSubChannels: offeredSubChannels, notices: notices, held: held,
+            heldToo: heldToo.isEmpty ? nil : heldToo, unsent: unsent, targets: targets)
     }
 
     /// Every location that was in use must hold a target of the same kind; a target that is new is announced to the guest.
     package func restoreState(_ state: State, version: Int) throws(StateError) {
         try check(state)
         (phase, self.version, offeredSubChannels) = (state.phase, state.version, state.offeredSubChannels)
-        (notices, held) = (state.notices, state.held)
-        for link in links { link?.unsent = nil }
-        for unsent in state.unsent { links[unsent.channel]?.unsent = unsent.reply }
+        (notices, held, heldToo) = (state.notices, state.held, state.heldToo ?? [])
+        for link in links { link?.unsent = [] }
+        for unsent in state.unsent { links[unsent.channel]?.unsent.append(unsent.reply) }
         for target in state.targets { stands[target.location]?.restore(target.state) }
         let isGrown = stands.indices.contains { index in stands[index] != nil && !state.targets.contains { $0.location == index } }
         if isGrown, phase == .ready { notices.append(StorageOperation.enumerateBus.rawValue) }
     }
+
+    /// Requests that wait, or replies: more than can be under way, of each channel.
+    private static let mostKept = 1024
 
     private func check(_ state: State) throws(StateError) {
         func require(_ condition: Bool, _ detail: String) throws(StateError) {
@@ -72,7 +77,9 @@ extension StorageController {
             try require(isLinked(unsent.channel), "channel \(unsent.channel) is not open")
             try require(unsent.reply.bytes.count == StoragePacket.length, "a reply of \(unsent.reply.bytes.count) bytes")
         }
-        if let held = state.held {
+        try require(state.unsent.count <= Self.mostKept && (state.heldToo?.count ?? 0) <= Self.mostKept, "too much that waits")
+        try require(state.held != nil || state.heldToo == nil, "a request waits behind none")
+        for held in (state.held.map { [$0] } ?? []) + (state.heldToo ?? []) {
             try require(isLinked(held.channel), "channel \(held.channel) is not open")
             try require(held.bytes.count == StoragePacket.length, "a request of \(held.bytes.count) bytes")
             try require(

@@ -5,9 +5,9 @@ import VMBus
 
 /// A synthetic SCSI controller: 64 locations (LUNs of target 0) for disks and DVD drives behind one VMBus device.
 ///
-/// Requests are carried out inside the pump, one after another, with the guest's own pages as buffers. So nothing is in flight while the
-/// pump stands still, except what its state tells: one request that a full host disk holds up, and replies that found no room. Where the
-/// pump may not wait (`ServicePump.mayWait`), a request that would have to is repeated where it may; no other is taken meanwhile.
+/// Requests are carried out inside the pump, one after another, with the guest's own pages as buffers, or several at a time where the disk
+/// takes them (`QueuedDisk`), and answered before the pump goes on. So nothing is in flight while it stands still, except what its state
+/// tells: requests that a full host disk holds up, and replies that found no room. Where the pump may not wait (`ServicePump.mayWait`), a request that would have to is repeated where it may; no other is taken meanwhile.
 ///
 ///     negotiation  BEGIN → QUERY_PROTOCOL_VERSION → QUERY_PROPERTIES → END → ready → CREATE_SUB_CHANNELS
 ///     a request    ring → vm_srb → ScsiExchange → ScsiTarget.execute → Disk → reply with status and sense
@@ -35,6 +35,12 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
     /// Notices of changed locations that the guest has not been sent.
     var notices: [UInt32] = []
     var held: HeldRequest?
+    /// Held up behind it.
+    var heldToo: [HeldRequest] = []
+    /// By tag. Empty whenever the pump goes on to anything else.
+    var underway: [UInt64: UnderwayRequest] = [:]
+    /// Requests of disks that take several at a time are begun beside each other. Exact mode answers in the order of asking.
+    package var queuesRequests = true
     /// Never there while the pump stands still: a posted body carries it out.
     var postponed: PostponedRequest?
     private(set) var host: (any VMBusDeviceHost)?
@@ -59,7 +65,8 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
     /// An open channel and the reply that found no room in its ring.
     final class ChannelLink {
         let channel: any ServiceChannel
-        var unsent: UnsentReply?
+        /// In the order in which they are to be sent.
+        var unsent: [UnsentReply] = []
         init(_ channel: any ServiceChannel) { self.channel = channel }
     }
 
@@ -102,7 +109,8 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
 
     package func closed(_ channel: any ServiceChannel) {
         if channel.index < links.count { links[channel.index] = nil }
-        if held?.channel == channel.index { held = nil }
+        heldToo.removeAll { $0.channel == channel.index }
+        if held?.channel == channel.index { held = heldToo.isEmpty ? nil : heldToo.removeFirst() }
         if postponed?.channel == channel.index { postponed = nil }
         if channel.index == 0 { startOver() }
     }
@@ -116,7 +124,7 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
 
     /// The protocol from its beginning, as after a reset.
     private func startOver() {
-        (phase, version, offeredSubChannels, notices, held, postponed) = (.begin, 0, 0, [], nil, nil)
+        (phase, version, offeredSubChannels, notices, held, heldToo, postponed) = (.begin, 0, 0, [], nil, [], nil)
     }
 
     // MARK: Service
@@ -124,6 +132,7 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
     /// Requests taken from one channel before its completions are published, and before the others have their turn.
     private static let batch = 16
     private static let turn = 64
+    private static let mostUnderway = 48
     /// The same where the pump may not wait.
     private static let shortTurn = 8
 
@@ -134,8 +143,16 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
         guard sendUnsent(link) else { return }
         let turn = pump.mayWait ? Self.turn : Self.shortTurn
         var taken = 0
-        while held == nil, postponed == nil, link.unsent == nil, link.channel.receive(into: &packet) {
+        defer { drainUnderway() }
+        while held == nil, postponed == nil, link.unsent.isEmpty {
+            guard link.channel.receive(into: &packet) else {
+                // What the guest asks for when it has some answers goes beside what is still under way.
+                guard !underway.isEmpty else { return }
+                collectUnderway()
+                continue
+            }
             handle(link)
+            if underway.count >= Self.mostUnderway { collectUnderway() }
             taken += 1
             if taken % Self.batch == 0 { link.channel.flush() }
             if taken == turn {
@@ -151,19 +168,22 @@ package final class StorageController: VMBusDevice, StatefulUnit, @unchecked Sen
 
     /// Sends the first `StoragePacket.length` bytes of `reply` as the completion of `transaction`, or keeps them until there is room.
     func sendReply(_ link: ChannelLink, transaction: UInt64) {
-        let sent = reply.withUnsafeBytes {
-            link.channel.send(
-                .completion, transaction: transaction, completionRequested: false, payload: $0,
-                UnsafeRawBufferPointer(start: nil, count: 0))
-        }
-        if !sent { link.unsent = UnsentReply(transaction: transaction, bytes: reply) }
+        let sent =
+            link.unsent.isEmpty
+            && reply.withUnsafeBytes {
+                link.channel.send(
+                    .completion, transaction: transaction, completionRequested: false, payload: $0,
+                    UnsafeRawBufferPointer(start: nil, count: 0))
+            }
+        if !sent { link.unsent.append(UnsentReply(transaction: transaction, bytes: reply)) }
     }
 
     /// True when nothing waits for room any more.
     private func sendUnsent(_ link: ChannelLink) -> Bool {
-        guard let unsent = link.unsent else { return true }
-        guard link.channel.complete(unsent.transaction, unsent.bytes) else { return false }
-        link.unsent = nil
+        while let unsent = link.unsent.first {
+            guard link.channel.complete(unsent.transaction, unsent.bytes) else { return false }
+            link.unsent.removeFirst()
+        }
         return true
     }
 

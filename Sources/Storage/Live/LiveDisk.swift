@@ -151,6 +151,21 @@ public final class LiveDisk: Disk, @unchecked Sendable {
         for image in images { image.file.close() }
     }
 
+    /// As `close`, but the images stay open and locked, for whoever uses them next. Refused while there is work on the chain.
+    package func handOver() throws(DiskError) -> [DiskChainEntry] {
+        lock.lock()
+        defer { lock.unlock() }
+        let files = images.compactMap { $0.file as? LiveHostFile }
+        guard !isClosing, work == nil, files.count == images.count else {
+            throw DiskError(.failed, "“\(images[0].file.path)” is being worked on.", file: images[0].file.path)
+        }
+        try top.close()
+        isClosing = true
+        return zip(images, files).map { image, file in
+            DiskChainEntry(descriptor: file.handOver(), path: file.path, format: image.format)
+        }
+    }
+
     /// Stops the merge or the move that is under way; it ends soon afterwards with `OperationStopped`, the disk as before.
     public func cancelWork() { lock.withLock { work?.isCancelled = true } }
 

@@ -53,6 +53,12 @@ final class LiveHostFile: LiveImageFile, @unchecked Sendable {
         _ = Glibc.close(descriptor)
     }
 
+    /// Closes this object; the file with its lock is the caller's.
+    func handOver() -> Int32 {
+        isClosed = true
+        return descriptor
+    }
+
     private func file(readOnly: Bool) throws(DiskOpenError) -> HostDiskFile {
         let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
         guard copy >= 0 else { throw DiskOpenError.system(errno, path) }

@@ -31,7 +31,8 @@ package enum DiskService {
                     action: "The host's kernel must offer seccomp filters; or choose another architecture.")
             }
             guard send(hello, to: options.socket) else { return 1 }
-            serve(disk, window, socket: options.socket)
+            var server = DiskServer(disk, window, socket: options.socket)
+            server.run()
             return 0
         } catch {
             hello.refusal = DiskServiceHello.Refusal(
@@ -68,32 +69,107 @@ package enum DiskService {
         return (disk, disk.top is FlatDisk || (disk.top as? VHDImage)?.kind == .fixed)
     }
 
-    private static func serve(_ disk: any Disk, _ window: UnsafeMutableRawBufferPointer, socket: Int32) {
-        var bytes = [UInt8](repeating: 0, count: DiskServiceRequest.length)
-        while true {
-            // What was written is in the host's memory; nothing else is lost when the worker is gone.
-            guard lv_message_receive(socket, &bytes, bytes.count) == bytes.count, let request = DiskServiceRequest(bytes) else { return }
-            var answer = DiskServiceAnswer(number: request.number, error: nil)
-            do throws(DiskError) { try carryOut(request, disk, window) } catch { answer.error = error }
-            let reply = answer.bytes
-            guard lv_message_send(socket, reply, reply.count) == 0 else { return }
-            if request.kind == .close, answer.error == nil { return }
+    /// To the log of the worker that started it.
+    private static func say(_ text: String) {
+        let line = Array((text + "\n").utf8)
+        _ = Glibc.write(2, line, line.count)
+    }
+}
+
+/// What a service does until its disk is closed or its worker is gone.
+///
+/// Of requests that come together, those are done first that need not wait for the host's storage; so answers come in any order. That is
+/// allowed because the worker never has two under way that touch the same sectors, nor anything beside a flush.
+private struct DiskServer {
+    let disk: any Disk
+    let window: UnsafeMutableRawBufferPointer
+    let socket: Int32
+    private var buffer = [UInt8](repeating: 0, count: DiskServiceRequest.longestMessage)
+    private var answers: [UInt8] = []
+    private var answerCount = 0
+    private var calls: UInt64 = 0
+    /// So many answers are told before others are worked for.
+    private static let batch = 8
+
+    init(_ disk: any Disk, _ window: UnsafeMutableRawBufferPointer, socket: Int32) {
+        (self.disk, self.window, self.socket) = (disk, window, socket)
+    }
+
+    mutating func run() {
+        /// What has to wait for the host's storage, or may have to.
+        var waiting: [DiskServiceRequest] = []
+        while let fresh = take(mayWait: waiting.isEmpty) {
+            for request in fresh {
+                guard fresh.count + waiting.count > 1, isDoneAtOnce(request) else {
+                    waiting.append(request)
+                    continue
+                }
+                answer(request, nil)
+                if answerCount == Self.batch { guard send() else { return } }
+            }
+            guard send() else { return }
+            guard !waiting.isEmpty else { continue }
+            let request = waiting.removeFirst()
+            var failure: DiskError?
+            do throws(DiskError) { try carryOut(request) } catch { failure = error }
+            answer(request, failure)
+            guard send() else { return }
+            if request.kind == .close, failure == nil { return }
         }
     }
 
-    private static func carryOut(
-        _ request: DiskServiceRequest, _ disk: any Disk, _ window: UnsafeMutableRawBufferPointer
-    ) throws(DiskError) {
+    /// The next requests, none if there are none and it may not wait; nil: the worker is gone. What was written is in the host's memory;
+    /// nothing else is lost then.
+    private mutating func take(mayWait: Bool) -> [DiskServiceRequest]? {
+        let count = lv_message_receive(socket, &buffer, buffer.count, mayWait ? 1 : 0)
+        if !mayWait, count == -Int(EAGAIN) { return [] }
+        return DiskServiceRequest.all(in: buffer, count: count)
+    }
+
+    private mutating func answer(_ request: DiskServiceRequest, _ error: DiskError?) {
+        DiskServiceAnswer(number: request.number, error: error).append(to: &answers)
+        answerCount += 1
+    }
+
+    private mutating func send() -> Bool {
+        guard answerCount > 0 else { return true }
+        // With the one that sends them.
+        calls &+= lv_disk_take_calls()
+        window.storeBytes(of: calls &+ 1, toByteOffset: DiskServiceWindow.calls, as: UInt64.self)
+        let isSent = lv_message_send(socket, answers, answers.count) == 0
+        answers.removeAll(keepingCapacity: true)
+        answerCount = 0
+        return isSent
+    }
+
+    /// The part of the window that a request names.
+    private func segment(_ request: DiskServiceRequest) -> iovec? {
+        guard request.count <= UInt64(DiskServiceWindow.largest), UInt64(request.place) + request.count <= UInt64(DiskServiceWindow.calls)
+        else { return nil }
+        return window.baseAddress.map { iovec(iov_base: $0 + Int(request.place), iov_len: Int(request.count)) }
+    }
+
+    /// What goes wrong shows again where it may wait.
+    private func isDoneAtOnce(_ request: DiskServiceRequest) -> Bool {
+        guard request.kind == .read || request.kind == .write, var segment = segment(request) else { return false }
+        return withUnsafePointer(to: &segment) { pointer in
+            let segments = UnsafeBufferPointer(start: pointer, count: 1)
+            return
+                (try? request.kind == .read
+                ? disk.readAtOnce(into: segments, at: request.offset) : disk.writeAtOnce(from: segments, at: request.offset)) ?? false
+        }
+    }
+
+    private func carryOut(_ request: DiskServiceRequest) throws(DiskError) {
         switch request.kind {
         case .flush: return try disk.flush()
         case .discard: return try disk.discard(at: request.offset, count: request.count)
         case .close: return try disk.close()
         case .read, .write: break
         }
-        guard request.count <= UInt64(window.count) else {
-            throw DiskError(.outOfRange, "\(request.count) bytes are more than the window holds.")
+        guard var segment = segment(request) else {
+            throw DiskError(.outOfRange, "\(request.count) bytes at \(request.place) do not lie in the window.")
         }
-        var segment = iovec(iov_base: window.baseAddress, iov_len: Int(request.count))
         var failure: DiskError?
         withUnsafePointer(to: &segment) { pointer in
             let segments = UnsafeBufferPointer(start: pointer, count: 1)
@@ -106,12 +182,6 @@ package enum DiskService {
             } catch { failure = error }
         }
         if let failure { throw failure }
-    }
-
-    /// To the log of the worker that started it.
-    private static func say(_ text: String) {
-        let line = Array((text + "\n").utf8)
-        _ = Glibc.write(2, line, line.count)
     }
 }
 

@@ -11,13 +11,19 @@ final class DiskServiceLink {
         case lost(String)
     }
 
+    enum Received {
+        case answers([DiskServiceAnswer])
+        /// It does not answer any more, and why.
+        case lost(String)
+    }
+
     let process: Int32
     /// Readable when the process has ended.
     let processDescriptor: Int32
     let properties: DiskServiceHello.Properties
     private let file: String
     private let socket: Int32
-    private var number: UInt64 = 0
+    private var buffer = [UInt8](repeating: 0, count: DiskServiceAnswer.longestMessage)
     private var hasEnded = false
 
     /// Starts a service for the open images and waits until it has opened them. `window` is its memory's descriptor.
@@ -69,7 +75,7 @@ final class DiskServiceLink {
         _ socket: Int32, _ file: String, _ failed: (String) -> DiskOpenError
     ) throws(DiskOpenError) -> DiskServiceHello.Properties {
         var bytes = [UInt8](repeating: 0, count: DiskServiceHello.longest)
-        let count = lv_message_receive(socket, &bytes, bytes.count)
+        let count = lv_message_receive(socket, &bytes, bytes.count, 1)
         guard count > 0 else { throw failed(count == -Int(EAGAIN) ? "does not answer" : "has ended before it answered") }
         guard count <= bytes.count, let hello = try? JSONDecoder().decode(DiskServiceHello.self, from: Data(bytes[..<count])) else {
             throw failed("does not speak as a disk's service does")
@@ -85,21 +91,37 @@ final class DiskServiceLink {
         return properties
     }
 
-    /// Asks and waits for the answer.
-    func ask(_ kind: DiskServiceRequest.Kind, offset: UInt64 = 0, count: UInt64 = 0) -> Outcome {
-        number += 1
-        let request = DiskServiceRequest(number: number, kind: kind, offset: offset, count: count).bytes
-        let sent = lv_message_send(socket, request, request.count)
-        guard sent == 0 else { return .lost("ended") }
-        var bytes = [UInt8](repeating: 0, count: DiskServiceAnswer.longest)
-        let received = lv_message_receive(socket, &bytes, bytes.count)
+    /// Hands requests over; false: the service is gone.
+    func send(_ requests: [DiskServiceRequest]) -> Bool {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(requests.count * DiskServiceRequest.length)
+        for request in requests { request.append(to: &bytes) }
+        return lv_message_send(socket, bytes, bytes.count) == 0
+    }
+
+    /// Waits for answers.
+    func receive() -> Received {
+        let received = lv_message_receive(socket, &buffer, buffer.count, 1)
         if received == -Int(EAGAIN) { return .lost("did not answer in time") }
         guard received > 0 else { return .lost("ended") }
-        guard received <= bytes.count, let answer = DiskServiceAnswer(Array(bytes[..<received]), file: file), answer.number == number else {
-            return .lost("gave an answer that is none")
+        guard let answers = DiskServiceAnswer.all(in: buffer, count: received, file: file) else {
+            return .lost(Self.nonsense)
         }
-        return answer.error.map { .refused($0) } ?? .done
+        return .answers(answers)
     }
+
+    /// Asks and waits for the answer; nothing else is under way.
+    func ask(_ request: DiskServiceRequest) -> Outcome {
+        guard send([request]) else { return .lost("ended") }
+        switch receive() {
+        case .lost(let why): return .lost(why)
+        case .answers(let answers):
+            guard answers.count == 1, answers[0].number == request.number else { return .lost(Self.nonsense) }
+            return answers[0].error.map { .refused($0) } ?? .done
+        }
+    }
+
+    static let nonsense = "gave an answer that is none"
 
     /// Ends the process, killing it when it has not ended by itself after `grace` milliseconds, and collects it; false: it is still there.
     func end(grace: Int32 = 0, patience: DiskServicePatience) -> Bool {

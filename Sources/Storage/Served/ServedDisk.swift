@@ -4,19 +4,19 @@ import Glibc
 import Synchronization
 
 /// A disk whose images a process of its own reads and writes (`DiskService`), so that the code of the formats runs with no more than the
-/// images' descriptors. It sees neither the guest's memory nor the worker's: data goes through a window of 1 MiB.
+/// images' descriptors. It sees neither the guest's memory nor the worker's: data goes through a window that both map.
 ///
-/// The process may end or hang at any time. It is then started again, told what a flush has not made last, and asked once more what it
-/// had not answered; the guest notices only the time. Requests come one after another and each is answered when it is done, so none is
-/// lost and none is answered twice.
+/// The process may end or hang at any time. It is then started again, told what a flush has not made last, and asked once more all that
+/// it had not answered; the guest notices only the time. A request is under way until its answer is taken, so none is lost and none is
+/// answered twice.
 ///
 /// ```
 /// guest's buffer ─▶ journal ─▶ window ─▶ service ─▶ images        a write; the journal until the next flush
-///                             request ─▶         ─▶ answer
-///                 watcher: the process has ended ─▶ another one, the journal, the request that has no answer
+///                            requests ─▶         ─▶ answers      many at a time, in any order
+///                 watcher: the process has ended ─▶ another one, the journal, the requests that have no answer
 /// ```
 /// `close` ends it: a disk that is never closed keeps its process and its thread.
-package final class ServedDisk: Disk, @unchecked Sendable {
+package final class ServedDisk: QueuedDisk, @unchecked Sendable {
     /// What it is like, for people and measurements.
     package struct Figures: Sendable, Equatable {
         /// The service's process; nil: none runs.
@@ -25,36 +25,78 @@ package final class ServedDisk: Disk, @unchecked Sendable {
         package var restarts = 0
         /// Nanoseconds from noticing the last such end until all was as before.
         package var lastRestart: UInt64 = 0
-        /// Requests that the service was asked; each crosses to the other process and back.
+        /// Requests that the service was asked.
         package var exchanges: UInt64 = 0
+        /// Messages to the service and from it; each may hold many requests or answers.
+        package var messages: UInt64 = 0
+        /// System calls that the services made for messages and images.
+        package var calls: UInt64 = 0
+        /// The path of the image that is written.
+        package var file = ""
         package var isClosed = false
     }
 
+    /// One that has no answer.
+    struct Request {
+        var number: UInt64
+        var kind: DiskServiceRequest.Kind
+        /// Of the disk.
+        var offset: UInt64 = 0, count: UInt64 = 0
+        /// In the window.
+        var place = DiskServiceWindow.spare
+        /// What is written: a copy that the service cannot reach, for what is written again must be what was written.
+        var bytes: [UInt8] = []
+        /// nil: its caller waits for it.
+        var tag: UInt64?
+        /// The present service has been asked.
+        var isSent = false
+        /// Services that ended when they had been asked.
+        var losses = 0
+
+        func touches(_ piece: Piece) -> Bool { offset < piece.offset + piece.count && piece.offset < offset + count }
+    }
+
+    typealias Piece = (offset: UInt64, count: UInt64)
+
     // Safety: `lock` guards all that changes but the figures.
-    private let lock = HostLock()
-    private let state = Mutex(Figures())
-    private var link: DiskServiceLink?
-    private var journal = WriteJournal()
-    private var isClosed = false
+    let lock = HostLock()
+    let state = Mutex(Figures())
+    var link: DiskServiceLink?
+    var journal = WriteJournal()
+    /// In the order of their beginnings.
+    var underway: [Request] = []
+    /// In the order of their ends, until they are collected.
+    var ended: [(request: Request, error: DiskError?)] = []
+    var room = WindowRoom()
+    var lastNumber: UInt64 = 0
+    var isClosed = false
+    /// The images are open in this process, for work on the chain; `holders` do some.
+    var own: LiveDisk?
+    var holders = 0
+    /// Open images with their locks, the disk's own first; none while `own` has them.
+    var chain: [DiskChainEntry]
+    /// Of the images as they are now.
+    var properties: DiskServiceHello.Properties
 
-    private let chain: [DiskChainEntry]
-    private let starter: DiskServiceStarter
-    private let patience: DiskServicePatience
-    private let note: @Sendable (String) -> Void
-    private let properties: DiskServiceHello.Properties
-    private let window: UnsafeMutableRawBufferPointer
-    private let windowDescriptor: Int32
+    let starter: DiskServiceStarter
+    let patience: DiskServicePatience
+    let note: @Sendable (String) -> Void
+    let isForReading: Bool
+    /// What the guest knows of the disk.
+    private let shown: DiskServiceHello.Properties
+    let window: UnsafeMutableRawBufferPointer
+    let windowDescriptor: Int32
     /// Wakes the watcher.
-    private let bell: Int32
+    let bell: Int32
     private var watcher: HostThread?
-    private let file: String
+    let file: String
 
-    package var size: UInt64 { properties.size }
-    package var logicalSectorSize: Int { properties.logicalSectorSize }
-    package var physicalSectorSize: Int { properties.physicalSectorSize }
-    package var isReadOnly: Bool { properties.isReadOnly }
-    package var identifier: [UInt8]? { properties.identifier }
-    package var canDiscard: Bool { properties.canDiscard }
+    package var size: UInt64 { shown.size }
+    package var logicalSectorSize: Int { shown.logicalSectorSize }
+    package var physicalSectorSize: Int { shown.physicalSectorSize }
+    package var isReadOnly: Bool { shown.isReadOnly }
+    package var identifier: [UInt8]? { shown.identifier }
+    package var canDiscard: Bool { shown.canDiscard }
 
     /// The disk of an open chain, its own image first. Owns the descriptors from the call on. `note` gets a line for people when a service
     /// was replaced; called from any thread.
@@ -77,7 +119,7 @@ package final class ServedDisk: Disk, @unchecked Sendable {
                 window = UnsafeMutableRawBufferPointer(start: base, count: DiskServiceWindow.size)
                 let first = try DiskServiceLink(
                     chain, readOnly: readOnly, window: windowDescriptor, starter: starter, patience: patience)
-                (link, properties) = (first, first.properties)
+                (link, properties, shown) = (first, first.properties, first.properties)
                 bell = lv_event_make()
             } catch {
                 if let base, base != MAP_FAILED { munmap(base, DiskServiceWindow.size) }
@@ -88,7 +130,7 @@ package final class ServedDisk: Disk, @unchecked Sendable {
             Self.letGo(chain)
             throw error
         }
-        state.withLock { [link] in $0.process = link?.process }
+        state.withLock { [link, file] in ($0.process, $0.file) = (link?.process, file) }
         watcher = HostThread(name: "disk service", stackSize: 512 << 10) { [self] in watch() }
     }
 
@@ -98,9 +140,12 @@ package final class ServedDisk: Disk, @unchecked Sendable {
         Glibc.close(bell)
     }
 
-    private let isForReading: Bool
-
-    package var figures: Figures { state.withLock { $0 } }
+    package var figures: Figures {
+        var figures = state.withLock { $0 }
+        // What the present service says; nothing depends on it.
+        figures.calls &+= window.load(fromByteOffset: DiskServiceWindow.calls, as: UInt64.self)
+        return figures
+    }
 
     private static func letGo(_ chain: [DiskChainEntry]) {
         for entry in chain {
@@ -109,80 +154,21 @@ package final class ServedDisk: Disk, @unchecked Sendable {
         }
     }
 
-    // MARK: Requests
-
-    package func read(into segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) {
-        let count = segments.byteCount
-        try checkRange(offset, count, file: file)
-        lock.lock()
-        defer { lock.unlock() }
-        var walk = SegmentWalk(segments)
-        for piece in Self.pieces(offset, count) {
-            try perform(.read, piece)
-            try walk.next(piece.count) { (parts) throws(DiskError) in
-                var position = 0
-                for part in parts {
-                    if let target = part.iov_base, let source = window.baseAddress { memcpy(target, source + position, part.iov_len) }
-                    position += part.iov_len
-                }
-            }
-        }
-    }
-
-    package func write(from segments: UnsafeBufferPointer<iovec>, at offset: UInt64) throws(DiskError) {
-        let count = segments.byteCount
-        try checkRange(offset, count, file: file)
-        try checkWritable()
-        lock.lock()
-        defer { lock.unlock() }
-        var walk = SegmentWalk(segments)
-        for piece in Self.pieces(offset, count) {
-            // A copy that the service cannot reach: what is written again must be what was written.
-            var bytes = [UInt8](repeating: 0, count: Int(piece.count))
-            try walk.next(piece.count) { (parts) throws(DiskError) in
-                bytes.withUnsafeMutableBytes { target in
-                    var position = 0
-                    for part in parts {
-                        if let base = target.baseAddress, let source = part.iov_base { memcpy(base + position, source, part.iov_len) }
-                        position += part.iov_len
-                    }
-                }
-            }
-            try makeRoom(for: bytes.count)
-            try perform(.write, piece, bytes)
-            if !properties.keepsWrites { journal.append(.write(offset: piece.offset, bytes: bytes)) }
-        }
-    }
-
-    package func flush() throws(DiskError) {
-        lock.lock()
-        defer { lock.unlock() }
-        try perform(.flush)
-        journal.removeAll()
-    }
-
-    package func discard(at offset: UInt64, count: UInt64) throws(DiskError) {
-        try checkRange(offset, count, file: file)
-        try checkWritable()
-        lock.lock()
-        defer { lock.unlock() }
-        try makeRoom(for: 0)
-        try perform(.discard, (offset, count))
-        if !properties.keepsWrites { journal.append(.discard(offset: offset, count: count)) }
-    }
-
     /// As for every disk; the service has ended when this returns.
     package func close() throws(DiskError) {
         lock.lock()
         guard !isClosed else { return lock.unlock() }
-        do throws(DiskError) { try perform(.close) } catch {
+        do throws(DiskError) {
+            if let own { try own.close() } else { try perform(.close) }
+        } catch {
             lock.unlock()
             throw error
         }
-        (isClosed, journal) = (true, WriteJournal())
+        (isClosed, journal, own) = (true, WriteJournal(), nil)
         _ = link?.end(grace: 5_000, patience: patience)
         link = nil
         Self.letGo(chain)
+        chain = []
         let thread = watcher
         watcher = nil
         lock.unlock()
@@ -191,148 +177,7 @@ package final class ServedDisk: Disk, @unchecked Sendable {
         thread?.join()
     }
 
-    private typealias Piece = (offset: UInt64, count: UInt64)
-
-    private static func pieces(_ offset: UInt64, _ count: UInt64) -> [Piece] {
-        let size = UInt64(DiskServiceWindow.size)
-        if count <= size { return count == 0 ? [] : [(offset, count)] }
-        return stride(from: 0, to: count, by: DiskServiceWindow.size).map { (offset + $0, min(size, count - $0)) }
-    }
-
-    private func checkWritable() throws(DiskError) {
+    func checkWritable() throws(DiskError) {
         if isReadOnly { throw DiskError(.readOnly, "“\(file)” is open for reading only.", file: file) }
-    }
-
-    /// Flushes when the journal could not take the next entry.
-    private func makeRoom(for count: Int) throws(DiskError) {
-        guard !properties.keepsWrites, !journal.hasRoom(for: count) else { return }
-        try perform(.flush)
-        journal.removeAll()
-    }
-
-    // MARK: In the lock
-
-    /// A request at which the service ended so often is given up: it may be what ends it.
-    private static let mostLosses = 3
-    /// Starts in a row that may fail.
-    private static let mostStarts = 5
-
-    /// Asks the service, and another one when it ends, until there is an answer.
-    private func perform(_ kind: DiskServiceRequest.Kind, _ piece: Piece = (0, 0), _ bytes: [UInt8] = []) throws(DiskError) {
-        guard !isClosed else { throw DiskError(.closed, "The disk “\(file)” is closed.", file: file) }
-        for _ in 0..<Self.mostLosses {
-            let link = try livingLink()
-            switch ask(link, kind, piece, bytes) {
-            case .done: return
-            case .refused(let error): throw error
-            case .lost(let why): try replace(link, why)
-            }
-        }
-        throw DiskError(
-            .failed, "The service of “\(file)” ended \(Self.mostLosses) times at the same request, which is given up.", file: file)
-    }
-
-    private func ask(_ link: DiskServiceLink, _ kind: DiskServiceRequest.Kind, _ piece: Piece, _ bytes: [UInt8]) -> DiskServiceLink.Outcome
-    {
-        if !bytes.isEmpty { bytes.withUnsafeBytes { window.copyMemory(from: $0) } }
-        state.withLock { $0.exchanges += 1 }
-        return link.ask(kind, offset: piece.offset, count: piece.count)
-    }
-
-    private func livingLink() throws(DiskError) -> DiskServiceLink {
-        if let link { return link }
-        return try start()
-    }
-
-    /// Puts another service in the place of one that is lost.
-    private func replace(_ lost: DiskServiceLink, _ why: String) throws(DiskError) {
-        let begun = HostTime.monotonic()
-        guard lost.end(patience: patience) else {
-            // Two at the same images would be worse than none.
-            throw DiskError(
-                .failed, "The disk service of “\(file)” \(why), and its process \(lost.process), killed, does not end.", file: file,
-                action: "Look whether the host's storage answers; the guest's requests fail until it does.")
-        }
-        link = nil
-        state.withLock { $0.process = nil }
-        let new = try start()
-        let time = HostTime.monotonic() &- begun
-        state.withLock { ($0.restarts, $0.lastRestart) = ($0.restarts + 1, time) }
-        note(
-            "The disk service of “\(file)” \(why): process \(new.process) serves it now instead of \(lost.process), \(time / 1_000_000) ms later."
-        )
-    }
-
-    /// A new service that has been told what the former one may not have made last.
-    private func start() throws(DiskError) -> DiskServiceLink {
-        var failure = DiskError(.failed, "The service of “\(file)” cannot be started.", file: file)
-        for attempt in 0..<Self.mostStarts {
-            if attempt > 0 { usleep(UInt32(20_000 << attempt)) }
-            do throws(DiskOpenError) {
-                let new = try DiskServiceLink(
-                    chain, readOnly: isForReading, window: windowDescriptor, starter: starter, patience: patience)
-                guard new.properties == properties else {
-                    _ = new.end(patience: patience)
-                    throw DiskOpenError(.serviceMismatch, "“\(file)” is another disk for its new service than it was.", file: file)
-                }
-                if let trouble = tellJournal(new) {
-                    _ = new.end(patience: patience)
-                    failure = trouble
-                    continue
-                }
-                link = new
-                state.withLock { $0.process = new.process }
-                return new
-            } catch {
-                failure = DiskError(.failed, error.message, file: file, action: error.recommendedAction)
-                if error.code == .serviceMismatch { throw failure }
-            }
-        }
-        throw failure
-    }
-
-    private func tellJournal(_ link: DiskServiceLink) -> DiskError? {
-        for entry in journal.entries {
-            let outcome =
-                switch entry {
-                case .write(let offset, let bytes): ask(link, .write, (offset, UInt64(bytes.count)), bytes)
-                case .discard(let offset, let count): ask(link, .discard, (offset, count), [])
-                }
-            switch outcome {
-            case .done: break
-            case .refused(let error): return error
-            case .lost(let why): return DiskError(.failed, "The service of “\(file)” \(why).", file: file)
-            }
-        }
-        return nil
-    }
-
-    // MARK: The watcher
-
-    /// Replaces a service that ends while nobody asks it anything.
-    private func watch() {
-        while true {
-            lock.lock()
-            let (watched, isOver) = (link, isClosed)
-            lock.unlock()
-            guard !isOver else { return }
-            guard let watched else {
-                // The next request starts one.
-                var polled = pollfd(fd: bell, events: Int16(POLLIN), revents: 0)
-                poll(&polled, 1, 1_000)
-                continue
-            }
-            var polled = [
-                pollfd(fd: bell, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: watched.processDescriptor, events: Int16(POLLIN), revents: 0),
-            ]
-            poll(&polled, 2, -1)
-            guard polled[1].revents != 0 else { continue }
-            lock.lock()
-            if link === watched, !isClosed {
-                do throws(DiskError) { try replace(watched, "ended") } catch { note(error.message) }
-            }
-            lock.unlock()
-        }
     }
 }

@@ -14,7 +14,9 @@ struct WriteJournal {
     private(set) var entries: [Entry] = []
     private(set) var byteCount = 0
 
-    func hasRoom(for count: Int) -> Bool { entries.count < Self.mostEntries && byteCount + count <= Self.mostBytes }
+    func hasRoom(for count: Int, entries more: Int) -> Bool {
+        entries.count + more <= Self.mostEntries && byteCount + count <= Self.mostBytes
+    }
 
     mutating func append(_ entry: Entry) {
         entries.append(entry)

@@ -18,7 +18,7 @@ private let becomeService:
                 exit(0)
             case "mute.raw":
                 var bytes: [UInt8] = [0]
-                _ = lv_message_receive(3, &bytes, 1)
+                _ = lv_message_receive(3, &bytes, 1, 1)
                 exit(0)
             default: exit(DiskService.run(arguments: [String(cString: name), String(cString: options)]))
             }

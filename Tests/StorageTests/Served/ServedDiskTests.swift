@@ -275,7 +275,7 @@ import Testing
     }
 }
 
-private final class Flag: Sendable {
+final class Flag: Sendable {
     private let value = Atomic<Bool>(false)
     var isUp: Bool {
         get { value.load(ordering: .acquiring) }

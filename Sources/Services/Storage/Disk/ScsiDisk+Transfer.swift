@@ -11,7 +11,7 @@ extension ScsiDisk {
         }
         guard range.count > 0 else { return .good }
         guard let bytes = byteCount(of: range, exchange) else { return .check(.invalidFieldInBlock) }
-        let outcome = exchange.transfer(bytes, disk: disk, at: range.first * sectorSize, writing: false)
+        let outcome = exchange.transfer(bytes, disk: disk, queue, at: range.first * sectorSize, writing: false)
         if case .good = outcome { counters.countRead(bytes) }
         return outcome
     }
@@ -25,7 +25,7 @@ extension ScsiDisk {
         guard let bytes = byteCount(of: range, exchange) else { return .check(.invalidFieldInBlock) }
         let mustLast = verifying || hasForcedUnitAccess(exchange.block)
         if mustLast, !exchange.mayWait { return .later }
-        let outcome = exchange.transfer(bytes, disk: disk, at: range.first * sectorSize, writing: true)
+        let outcome = exchange.transfer(bytes, disk: disk, mustLast ? nil : queue, at: range.first * sectorSize, writing: true)
         guard case .good = outcome else { return outcome }
         if mustLast {
             do { try disk.flush() } catch { return .of(error, writing: true) }

@@ -4,6 +4,8 @@ import Storage
 package final class ScsiDisk: ScsiTarget, @unchecked Sendable {
     // Safety: everything but the counters is used in the controller's pump only.
     package let disk: any Disk
+    /// The same, if it takes several requests at a time.
+    let queue: (any QueuedDisk)?
     /// Sixteen bytes.
     let identifier: [UInt8]
     package let counters = ScsiCounters()
@@ -15,6 +17,7 @@ package final class ScsiDisk: ScsiTarget, @unchecked Sendable {
     /// bytes count.
     package init(_ disk: any Disk, fallbackIdentifier: [UInt8]) {
         self.disk = disk
+        queue = disk as? any QueuedDisk
         let bytes = disk.identifier ?? fallbackIdentifier
         identifier = Array(bytes.prefix(16)) + [UInt8](repeating: 0, count: max(0, 16 - bytes.count))
     }

@@ -40,6 +40,10 @@ package final class ScsiCounters: Sendable {
         Self.add(bytesWritten, UInt64(bytes))
     }
 
+    func count(_ bytes: Int, isWrite: Bool) {
+        if isWrite { countWrite(bytes) } else { countRead(bytes) }
+    }
+
     func countFlush() { Self.add(flushes, 1) }
     func countDiscard() { Self.add(discards, 1) }
     func countError() { Self.add(errors, 1) }

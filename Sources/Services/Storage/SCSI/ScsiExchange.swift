@@ -26,12 +26,25 @@ package final class ScsiExchange {
     /// Bytes moved; set by the functions below.
     private(set) var transferred = 0
 
+    /// The command may be begun and end with `begun`.
+    var mayQueue = false
+    /// What was begun, under `tag`.
+    private(set) var begun: (disk: any QueuedDisk, isWrite: Bool, count: Int)?
+    private(set) var tag: UInt64 = 0
+
     private var part: [GuestRange] = []
     private var segments: [iovec] = []
 
     init(memory: GuestMemory) { self.memory = memory }
 
-    func begin() { transferred = 0 }
+    func begin() { (transferred, begun) = (0, nil) }
+
+    /// What was begun has ended, `data` with what was read.
+    func end(_ count: Int, _ data: UnsafeRawBufferPointer?, ranges: [GuestRange]) -> ScsiOutcome {
+        if let data, memory.write(data, into: ranges) != count { return .check(.internalFailure) }
+        transferred = count
+        return .good
+    }
 
     /// Sends `bytes` as the command's data, cut to the command's allocation length and to the guest's buffer.
     func reply(_ bytes: [UInt8], allocation: Int) -> ScsiOutcome {
@@ -53,9 +66,14 @@ package final class ScsiExchange {
         return bytes
     }
 
-    /// Moves `count` bytes (more than none) between the guest's buffer and the disk, without a copy in between.
-    func transfer(_ count: Int, disk: any Disk, at offset: UInt64, writing: Bool) -> ScsiOutcome {
+    /// Moves `count` bytes (more than none) between the guest's buffer and the disk, without a copy in between, or begins that.
+    func transfer(_ count: Int, disk: any Disk, _ queue: (any QueuedDisk)? = nil, at offset: UInt64, writing: Bool) -> ScsiOutcome {
         guard count <= length, direction == (writing ? .toDevice : .toGuest) else { return .check(.invalidFieldInBlock) }
+        if mayQueue, let queue {
+            do throws(DiskError) {
+                if try begin(count, queue, at: offset, writing: writing) { return .begun }
+            } catch { return .of(error, writing: writing) }
+        }
         guard mayWait || count <= Self.promptLimit else { return .later }
         do {
             let done =
@@ -86,6 +104,27 @@ package final class ScsiExchange {
             return writing ? try disk.writeAtOnce(from: list, at: offset) : try disk.readAtOnce(into: list, at: offset)
         }
         if writing { try disk.write(from: list, at: offset) } else { try disk.read(into: list, at: offset) }
+        return true
+    }
+
+    /// false: it has to be carried out.
+    private func begin(_ count: Int, _ queue: any QueuedDisk, at offset: UInt64, writing: Bool) throws(DiskError) -> Bool {
+        tag &+= 1
+        if writing {
+            // A buffer that is none shows again when it is carried out.
+            let begins =
+                part(is: count)
+                ? try memory.withSegments(ranges, writable: false, scratch: &segments) { (list) throws(DiskError) in
+                    try queue.beginWrite(tag, from: list, at: offset)
+                }
+                : try memory.withSegments(part, writable: false, scratch: &segments) { (list) throws(DiskError) in
+                    try queue.beginWrite(tag, from: list, at: offset)
+                }
+            guard begins == true else { return false }
+        } else {
+            guard try queue.beginRead(tag, count: count, at: offset) else { return false }
+        }
+        begun = (queue, writing, count)
         return true
     }
 

@@ -26,6 +26,8 @@ package enum ScsiOutcome {
     case hold(DiskError)
     /// It would have to wait for the host and may not: repeat the whole command where it may.
     case later
+    /// `ScsiExchange.begun` is under way.
+    case begun
 
     /// What an error of the disk means to the guest. `writing`: the command changes the disk.
     static func of(_ error: DiskError, writing: Bool) -> ScsiOutcome {
