@@ -8,7 +8,15 @@ extension Machine: CheckpointControlling {
     package func checkpoint(
         _ forks: [DiskFork], memory: CheckpointMemory?, isPrepared: () throws -> Void, hasForked: () -> Void
     ) throws -> CheckpointMade {
-        if !forks.isEmpty { try stack.disks.refuseWhereServed("checkpointed", configuration.name) }
+        let places = Set(forks.map { DrivePlace(controller: $0.controller, location: $0.location) })
+        return try stack.disks.here(
+            where: { place, _ in places.contains(place) },
+            do: { try checkpointHere(forks, memory: memory, isPrepared: isPrepared, hasForked: hasForked) })
+    }
+
+    private func checkpointHere(
+        _ forks: [DiskFork], memory: CheckpointMemory?, isPrepared: () throws -> Void, hasForked: () -> Void
+    ) throws -> CheckpointMade {
         let disks = try forks.map { fork -> (disk: LiveDisk, place: ImagePlace) in
             let place = DrivePlace(controller: fork.controller, location: fork.location)
             guard let disk = stack.disks.disk(at: place), disk.chain.first?.path == fork.image.parent,
@@ -53,7 +61,15 @@ extension Machine: CheckpointControlling {
         _ child: String, into parent: String, children: [String], progress: @escaping @Sendable (Double) -> Bool,
         preparing: () throws -> Void, commit: () throws -> Void
     ) throws -> Bool {
-        try stack.disks.refuseWhereServed("freed of a checkpoint's images", configuration.name)
+        try stack.disks.here(
+            where: { _, images in images.contains(child) || images.contains(parent) },
+            do: { try mergeHere(child, into: parent, children: children, progress: progress, preparing: preparing, commit: commit) })
+    }
+
+    private func mergeHere(
+        _ child: String, into parent: String, children: [String], progress: @escaping @Sendable (Double) -> Bool,
+        preparing: () throws -> Void, commit: () throws -> Void
+    ) throws -> Bool {
         func places(except chain: [String]) throws -> [ImagePlace] {
             try children.filter { !chain.contains($0) }.map { path in
                 if let place = stack.disks.place(of: path) { return place }

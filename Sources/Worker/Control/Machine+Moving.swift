@@ -11,7 +11,20 @@ extension Machine {
         didCopy: (StorageMove.File) -> Void, willSwitch: () throws -> Void,
         commit: ([VirtualMachineConfiguration.Moving.Left]) throws -> Void
     ) throws {
-        try stack.disks.refuseWhereServed("moved", configuration.name)
+        let sources = Set(move.files.map(\.source))
+        try stack.disks.here(
+            where: { _, images in !sources.isDisjoint(with: images) },
+            do: {
+                try moveHere(
+                    move, folders, memoryFolder: memoryFolder, progress: progress, didCopy: didCopy, willSwitch: willSwitch, commit: commit)
+            })
+    }
+
+    private func moveHere(
+        _ move: StorageMove, _ folders: HandedDevices, memoryFolder: Folder?, progress: @escaping @Sendable (Double) -> Bool,
+        didCopy: (StorageMove.File) -> Void, willSwitch: () throws -> Void,
+        commit: ([VirtualMachineConfiguration.Moving.Left]) throws -> Void
+    ) throws {
         for file in move.files { _ = stack.disks.folder(of: file.destination, folders) }
         let written = move.files.filter { file in stack.disks.disk(with: file.source)?.chain.first?.path == file.source }
         let chains = move.files.compactMap { stack.disks.disk(with: $0.source) }

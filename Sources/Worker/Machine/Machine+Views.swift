@@ -56,14 +56,15 @@ extension Machine {
         let counted = stack.world.crossings
         let accesses = intercepts.reduce(0) { $1.kind == .ioPort || $1.kind == .memory ? $0 &+ $1.count : $0 }
         let isInside = configuration.architecture == .monolithic
+        let services = stack.disks.services
         return [
             .init(kind: "GuestToHypervisor", count: intercepts.reduce(0) { $0 &+ $1.count }),
             .init(kind: "HypervisorToParent", count: isInside ? counted.handed : accesses &+ counted.ports),
             .init(kind: "ParentToHypervisor", count: isInside ? 0 : counted.root),
             .init(kind: "ServedInExit", count: counted.served), .init(kind: "HandedToThread", count: counted.handed),
-            // Each exchange is a message there and one back.
-            .init(kind: "ProcessToProcess", count: stack.disks.services.reduce(0) { $0 &+ 2 &* $1.exchanges }),
+            .init(kind: "ProcessToProcess", count: services.reduce(0) { $0 &+ ($1.messages ?? 0) }),
             .init(kind: "SystemCalls", count: counted.systemCalls),
+            .init(kind: "ServiceSystemCalls", count: services.reduce(0) { $0 &+ ($1.systemCalls ?? 0) }),
         ]
     }
 

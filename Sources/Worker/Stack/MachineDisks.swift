@@ -8,16 +8,20 @@ import WorkerProtocol
 final class MachineDisks: Sendable {
     private struct Contents {
         var disks: [DrivePlace: LiveDisk] = [:]
-        /// Those that processes of their own serve, DVDs among them, in the order of opening.
+        /// Hard disks that processes of their own serve.
+        var apart: [DrivePlace: ServedDisk] = [:]
+        /// The same with DVDs, in the order of opening.
         var served: [Served] = []
         /// The folders in which images lie, by their paths.
         var folders: [String: ImageFolder] = [:]
     }
     private let contents = Mutex(Contents())
+    /// Held while disks are taken over or handed back.
+    private let borrowing = HostLock()
 
     func add(_ disk: LiveDisk, at place: DrivePlace) { contents.withLock { $0.disks[place] = disk } }
 
-    func remove(at place: DrivePlace) { contents.withLock { $0.disks[place] = nil } }
+    func remove(at place: DrivePlace) { contents.withLock { ($0.disks[place], $0.apart[place]) = (nil, nil) } }
 
     func disk(at place: DrivePlace) -> LiveDisk? { contents.withLock { $0.disks[place] } }
 
@@ -43,36 +47,55 @@ final class MachineDisks: Sendable {
     }
 
     private struct Served {
-        let path: String
         weak var disk: ServedDisk?
     }
 
-    func add(_ disk: ServedDisk, path: String) {
+    /// Remembers a disk that a process serves, for what is told of it.
+    func add(_ disk: ServedDisk) {
         contents.withLock { contents in
             contents.served.removeAll { $0.disk == nil }
-            contents.served.append(Served(path: path, disk: disk))
+            contents.served.append(Served(disk: disk))
         }
     }
+
+    /// Such a hard disk is at a place from now on.
+    func add(_ disk: ServedDisk, at place: DrivePlace) { contents.withLock { $0.apart[place] = disk } }
 
     /// The processes that serve disks now.
     var services: [ServiceInformation] {
-        let all = contents.withLock { $0.served.compactMap { one in one.disk.map { (one.path, $0) } } }
-        return all.compactMap { path, disk in
+        let all = contents.withLock { $0.served.compactMap(\.disk) }
+        return all.compactMap { disk in
             let figures = disk.figures
             guard !figures.isClosed else { return nil }
-            return ServiceInformation(
-                kind: .disk, name: path, processId: figures.process, restarts: figures.restarts,
+            var information = ServiceInformation(
+                kind: .disk, name: figures.file, processId: figures.process, restarts: figures.restarts,
                 lastRestartNanoseconds: figures.lastRestart, exchanges: figures.exchanges)
+            (information.messages, information.systemCalls) = (figures.messages, figures.calls)
+            return information
         }
     }
 
-    /// Work on a chain of images is done where its disk is open.
-    func refuseWhereServed(_ doing: String, _ machine: String) throws {
-        guard !services.isEmpty else { return }
-        throw WorkerError(
-            "NotSupported", .notImplemented,
-            "“\(machine)” cannot be \(doing) while it runs: its architecture is DriverDomain, where other processes have its disks open.",
-            action: "Stop-VM \(machine), then repeat the command.", target: machine)
+    /// Does work on the chains of disks, which this process has open for so long, also those that others serve: `isMeant` says which.
+    func here<Result>(
+        where isMeant: (_ place: DrivePlace, _ images: [String]) -> Bool, do body: () throws -> Result
+    ) throws -> Result {
+        var taken: [(place: DrivePlace, disk: ServedDisk)] = []
+        defer {
+            borrowing.withLock {
+                for (place, disk) in taken {
+                    disk.handBack()
+                    if !disk.isHere { contents.withLock { $0.disks[place] = nil } }
+                }
+            }
+        }
+        try borrowing.withLock {
+            for (place, disk) in contents.withLock({ $0.apart }) where isMeant(place, disk.images) {
+                let live = try disk.takeOver { folder(of: $0) }
+                taken.append((place, disk))
+                contents.withLock { $0.disks[place] = live }
+            }
+        }
+        return try body()
     }
 
     func removeAll() { contents.withLock { $0 = Contents() } }

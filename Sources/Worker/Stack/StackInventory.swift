@@ -120,6 +120,7 @@ extension VirtualizationStack {
         let pump = makePump("scsi \(number)", servesCallers: true)
         let device = StorageController(instance: id, pump: pump)
         device.onTrouble = world.note
+        device.queuesRequests = world.exactScheduler == nil
         device.onDiskFull = { [world] location, error in
             let place = "SCSI controller \(number), location \(location)"
             world.diskFull("There is no room for the disk at \(place): \(error.message) Make room, then resume the VM.")
@@ -151,8 +152,10 @@ extension VirtualizationStack {
         }
         do throws(DiskOpenError) {
             if servesDisksApart {
+                // Its folders are needed when work on its chain is done here.
+                for image in chain { _ = disks.folder(of: image.path, devices) }
                 let served = try ServedDisk(chain, readOnly: disk.readOnly || drive.kind == .dvd, note: world.note)
-                disks.add(served, path: path)
+                disks.add(served)
                 return served
             }
             guard drive.kind == .hardDisk else { return try VirtualDisk.open(chain, readOnly: disk.readOnly) }
@@ -183,7 +186,9 @@ extension VirtualizationStack {
 
     /// A hard disk is at a place from now on.
     func remember(_ target: any ScsiTarget, at place: DrivePlace) {
-        if let disk = (target as? ScsiDisk)?.disk as? LiveDisk { disks.add(disk, at: place) }
+        let disk = (target as? ScsiDisk)?.disk
+        if let live = disk as? LiveDisk { disks.add(live, at: place) }
+        if let served = disk as? ServedDisk { disks.add(served, at: place) }
     }
 
     // MARK: Network
