@@ -4,13 +4,14 @@ local guest = require "support.guest"
 describe("faults #faults", function()
     local folder, made = (Get-VMHost()).StorePath, 0
 
-    local function machine(name, architecture)
+    local function machine(name, architecture, switch)
         -- Each case has machines of its own.
         made = made + 1
         name = name .. made
         local path = folder .. "/" .. name .. ".vhdx"
         New-VHD{ Path = path, SizeBytes = 16MB, Dynamic = true }
-        return guest.start(guest.new{ Name = name, Architecture = architecture, MemoryStartupBytes = 128MB, VHDPath = path })
+        return guest.start(guest.new{
+            Name = name, Architecture = architecture, MemoryStartupBytes = 128MB, VHDPath = path, SwitchName = switch })
     end
 
     local function hit(vm, service, fault, seed)
@@ -56,6 +57,30 @@ describe("faults #faults", function()
         assert.is_false(found.a.Survived)
         assert.is_false(found.b.Survived)
         assert.are.equal("Off", b.State)
+    end)
+
+    it("of a switch's process end no machine and no connection between guests", function()
+        New-VMSwitch{ Name = "cut", SwitchType = "Private" }
+        local a, b = machine("a", "DriverDomain", "cut"), machine("b", "Microkernel", "cut")
+        for number, vm in ipairs{ a, b } do guest.must(vm, "ip link set eth0 up; ip addr add 10.9.1." .. number .. "/24 dev eth0") end
+        guest.ask(b, "(sleep 60 | nc -l -p 5000 >/tmp/got) >/dev/null 2>&1 & true")
+        guest.must(a, "head -c 8000000 /dev/urandom >/tmp/sent; sleep 1")
+        -- Slow enough for faults in its midst.
+        local mark = guest.send(a, [[
+            for n in $(seq 0 39); do dd if=/tmp/sent bs=200000 skip=$n count=1; usleep 80000; done | nc -w 5 10.9.1.2 5000
+            md5sum </tmp/sent]])
+        for _ = 1, 3 do
+            Start-Sleep(0.5)
+            local found = hit(a, "Network", "Crash")
+            assert.are.equal(2, survivors(found))
+            for _, one in pairs(found) do
+                assert.is_true(one.CameBack)
+                assert.is_true(one.Recovery.TotalSeconds < 1)
+            end
+        end
+        local sent = guest.answer(a, mark):match("%x%x%x%x%x%x%x%x+")
+        assert.is_not_nil(sent)
+        assert.are.equal(sent, guest.ask(b, "sleep 1; md5sum </tmp/got"):match("%x%x%x%x%x%x%x%x+"))
     end)
 
     it("are harmless to others when a process hangs or writes wildly", function()

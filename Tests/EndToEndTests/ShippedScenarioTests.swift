@@ -13,7 +13,7 @@ struct ShippedScenarioTests {
         "pass",
         arguments: [
             ["lifecycle.lua", "console.lua"], ["smp.lua", "disks.lua"], ["network.lua", "integration.lua"], ["crash.lua", "many.lua"],
-            ["driverdomain.lua", "hosted.lua"], ["faults.lua"],
+            ["driverdomain.lua", "hosted.lua"], ["faults.lua"], ["faultseries.lua"],
         ])
     func pass(names: [String]) throws {
         let shell = try #require(try BuiltShell())
@@ -29,7 +29,8 @@ struct ShippedScenarioTests {
     func complete() throws {
         let covered: Set<String> = [
             "boot.lua", "checkpoints.lua", "console.lua", "crash.lua", "devices.lua", "disks.lua", "driverdomain.lua", "faults.lua",
-            "hosted.lua", "integration.lua", "lifecycle.lua", "many.lua", "network.lua", "server.lua", "smp.lua", "transfer.lua",
+            "faultseries.lua", "hosted.lua", "integration.lua", "lifecycle.lua", "many.lua", "network.lua", "server.lua", "smp.lua",
+            "transfer.lua",
         ]
         let there = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path).filter { $0.hasSuffix(".lua") }
         // A scenario of another's has a test of its own.
