@@ -157,6 +157,38 @@ describe("disks in processes of their own #driverdomain", function()
         assert.is_falsy(os.execute("test -e " .. path))
     end)
 
+    it("hold what was flushed when their worker is killed in a merge", function()
+        local vm = booted()
+        local path = folder .. "/cut.vhdx"
+        New-VHD{ Path = path, SizeBytes = 64MB, Dynamic = true }
+        attach(vm, path)
+        guest.must(vm, "dd if=/dev/urandom of=/dev/sda bs=1M count=40 oflag=direct", 120)
+        for round = 1, 3 do
+            Checkpoint-VM{ VM = vm, SnapshotName = "cut" }
+            guest.must(vm, "dd if=/dev/urandom of=/dev/sda bs=1M count=32 seek=" .. 8 * round .. " oflag=direct && sync", 120)
+            local sum = guest.must(vm, "md5sum /dev/sda", 120):match("%x+")
+            Remove-VMSnapshot(vm, "cut")
+            Start-Sleep(0.03 * round)
+            local process = vm.WorkerProcessId
+            os.execute("kill -9 " .. process)
+            for _ = 1, 200 do
+                if vm.State == "Off" then break end
+                Start-Sleep(0.05)
+            end
+            local before = Get-Date
+            Start-VM(vm)
+            Wait-VM{ VM = vm, For = "Console", Pattern = "guest# ", Since = before, Timeout = 300 }
+            assert.are_not.equal(process, vm.WorkerProcessId)
+            assert.are.equal(sum, guest.must(vm, "until [ -b /dev/sda ]; do usleep 100000; done; md5sum /dev/sda", 120):match("%x+"))
+            for _ = 1, 600 do
+                if Get-VM(vm.Name).Status == "Operating normally" then break end
+                Start-Sleep(0.05)
+            end
+            assert.is_truthy(service(vm).Name:find("cut.vhdx", 1, true), service(vm).Name)
+        end
+        assert.are.equal(0, #Get-VMSnapshot(vm):Where(function(one) return one.Name == "cut" end))
+    end)
+
     it("are measured: many requests go with few messages", function()
         local vm = booted()
         local path = folder .. "/depth.vhdx"

@@ -14,6 +14,10 @@ final class OpenedDevices {
     private var folders: [OpenFile] = []
     private let host: VirtualMachineHost
     private let machine: String
+    /// Seconds in which the process that serves a disk ends after its worker.
+    private static let servicePatience = 3.0
+    /// Until then a file in use is waited for; 0: it is not.
+    private var patienceEnds: UInt64 = 0
 
     init(host: VirtualMachineHost, machine: String) { (self.host, self.machine) = (host, machine) }
 
@@ -24,6 +28,7 @@ final class OpenedDevices {
         self.init(host: host, machine: configuration.name)
         // Many disks with long chains are more than the usual soft limit.
         _ = lv_most_descriptors()
+        if configuration.architecture == .driverDomain { patienceEnds = WorkerClient.deadline(Self.servicePatience) }
         for placed in configuration.drives { try add(placed.drive, controller: placed.controller) }
         for adapter in configuration.adapters { try add(adapter) }
     }
@@ -57,7 +62,7 @@ final class OpenedDevices {
     private func add(_ drive: VirtualMachineConfiguration.Drive, controller: GUID) throws {
         guard let path = drive.path else { return }
         let readOnly = drive.kind == .dvd
-        let chain = try host.openImage(drive, readOnly: readOnly, for: machine)
+        let chain = try open(drive, readOnly: readOnly)
         chains.append(chain)
         let files = chain.entries.enumerated().map {
             DiskHandover.ImageFile(descriptor: descriptors.count + $0.offset, path: $0.element.path, format: $0.element.format.rawValue)
@@ -68,6 +73,17 @@ final class OpenedDevices {
         handover.disks.append(
             DiskHandover(
                 controller: controller, location: drive.location, kind: drive.kind.rawValue, readOnly: readOnly, chain: files))
+    }
+
+    /// An image that no VM has, and yet somebody, may be left from a worker that was killed.
+    private func open(_ drive: VirtualMachineConfiguration.Drive, readOnly: Bool) throws -> DiskChain {
+        while true {
+            do {
+                return try host.openImage(drive, readOnly: readOnly, for: machine)
+            } catch let error as DiskOpenError where error.code == .inUse && HostTime.monotonic() < patienceEnds {
+                usleep(10_000)
+            }
+        }
     }
 
     /// The folder that an image lies in, once.
