@@ -44,17 +44,23 @@ int lv_process_wait_end(int process_descriptor, int milliseconds) {
     return count < 0 ? -errno : count > 0;
 }
 
-static const int allowed[] = {
-    // Its socket and its images.
-    SYS_recvfrom, SYS_sendto, SYS_read, SYS_write, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_preadv2, SYS_pwritev2,
-    SYS_fdatasync, SYS_fsync, SYS_ftruncate, SYS_fallocate, SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_fstatfs, SYS_fcntl, SYS_close,
-    // Memory.
-    SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_brk,
-    // The language's runtime, time, signals and the end. Identifiers in images are random.
-    SYS_futex, SYS_clock_gettime, SYS_clock_nanosleep, SYS_gettimeofday, SYS_getrandom, SYS_sched_yield, SYS_sched_getaffinity,
-    SYS_rt_sigreturn, SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_restart_syscall, SYS_getpid, SYS_gettid, SYS_tgkill, SYS_exit,
-    SYS_exit_group,
-};
+// Its socket and its images; memory; the language's runtime, time, signals and the end. Identifiers in images are random.
+#define ALLOWED(CALL) \
+    CALL(recvfrom) CALL(sendto) CALL(read) CALL(write) CALL(pread64) CALL(pwrite64) CALL(preadv) CALL(pwritev) CALL(preadv2) \
+    CALL(pwritev2) CALL(fdatasync) CALL(fsync) CALL(ftruncate) CALL(fallocate) CALL(lseek) CALL(fstat) CALL(newfstatat) \
+    CALL(fstatfs) CALL(fcntl) CALL(close) \
+    CALL(mmap) CALL(munmap) CALL(mprotect) CALL(mremap) CALL(madvise) CALL(brk) \
+    CALL(futex) CALL(clock_gettime) CALL(clock_nanosleep) CALL(gettimeofday) CALL(getrandom) CALL(sched_yield) \
+    CALL(sched_getaffinity) CALL(rt_sigreturn) CALL(rt_sigprocmask) CALL(rt_sigaction) CALL(restart_syscall) CALL(getpid) \
+    CALL(gettid) CALL(tgkill) CALL(exit) CALL(exit_group)
+#define NUMBER(name) SYS_##name,
+#define NAME(name) #name,
+static const int allowed[] = {ALLOWED(NUMBER)};
+static const char *const names[] = {ALLOWED(NAME)};
+
+const char *lv_disk_service_call(int index) {
+    return index >= 0 && index < (int)(sizeof names / sizeof *names) ? names[index] : NULL;
+}
 
 int lv_confine_disk_service(void) {
     enum { COUNT = sizeof allowed / sizeof *allowed, HEAD = 4 };

@@ -52,4 +52,26 @@ import Testing
         #expect(try architecture("a", context) == "Microkernel")
         #expect(context.failure { _ = try context.call("Get-VM", .word("b")) }?.identifier == "VMNotFound")
     }
+
+    @Test func whatIsTrustedIsToldByArchitecture() throws {
+        let context = TestContext()
+        func parts(_ architecture: String) throws -> [(process: String, lines: Int64, modules: [String], calls: [String])] {
+            try context.call("Get-TrustedComputingBase", .word(architecture)).values.map { value in
+                func field(_ name: String) throws -> Value { try PropertyReader.property(name, of: value) ?? .null }
+                return (
+                    try field("Process").text, try field("Lines").integerValue ?? 0, try field("Modules").elements.map(\.text),
+                    try field("SystemCalls").elements.map(\.text)
+                )
+            }
+        }
+        let (whole, apart) = (try parts("Microkernel"), try parts("DriverDomain"))
+        #expect(whole.map(\.process) == ["Worker", "Switch"] && apart.map(\.process) == ["Worker", "Disk service", "Switch"])
+        #expect(try parts("Hosted").map(\.process) == ["Hosted", "Switch"])
+        // Disk formats are another process's.
+        #expect(whole[0].modules.contains("Storage") && !apart[0].modules.contains("Storage") && apart[0].lines < whole[0].lines)
+        #expect(apart[1].calls.contains("pwritev") && !apart[1].calls.contains { ["open", "openat", "execve", "socket"].contains($0) })
+        #expect(whole.allSatisfy { $0.lines > 1000 && $0.calls.isEmpty })
+        _ = try context.call("New-VM", .word("a"), .word("64MB"), .flag("NoVHD"))
+        #expect(try context.call("Get-TrustedComputingBase", .named("VMName", .string("a"))).values.isEmpty)
+    }
 }

@@ -95,3 +95,26 @@ struct LayoutTests {
         }
     }
 }
+
+/// What Get-TrustedComputingBase tells of the modules' sizes is about what they have; Scripts/generate writes it anew.
+@Test func linesOfModulesAreAboutRight() throws {
+    let sources = repository.appendingPathComponent("Sources").resolvingSymlinksInPath()
+    let table = try String(contentsOf: sources.appendingPathComponent("Cmdlets/Architecture/ModuleLines.swift"), encoding: .utf8)
+    var told: [String: Int] = [:]
+    for match in table.matches(of: /"(\w+)": (\d+),/) { told[String(match.1)] = Int(match.2) }
+    for module in try FileManager.default.contentsOfDirectory(at: sources, includingPropertiesForKeys: nil) {
+        var lines = 0
+        guard let files = FileManager.default.enumerator(at: module, includingPropertiesForKeys: nil) else { continue }
+        for case let file as URL in files where ["swift", "c", "h"].contains(file.pathExtension) {
+            let text = try String(contentsOf: file, encoding: .utf8)
+            lines +=
+                text.split(separator: "\n").filter { line in
+                    let content = line.drop { $0 == " " || $0 == "\t" }
+                    return !content.isEmpty && !content.hasPrefix("//")
+                }.count
+        }
+        let name = module.lastPathComponent
+        let known = told[name] ?? 0
+        #expect(abs(known - lines) <= max(20, lines / 10), "\(name) has \(lines) lines, the table says \(known): run Scripts/generate")
+    }
+}

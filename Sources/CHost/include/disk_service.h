@@ -22,4 +22,6 @@ int lv_process_wait_end(int process_descriptor, int milliseconds);
 // Takes from this process, for good, what a disk's service does not need: new privileges, and every system call but those for its open
 // files and sockets, memory, threads and time; the others fail with EPERM. It can open nothing afterwards.
 int lv_confine_disk_service(void);
+// The name of one of those system calls; NULL behind the last.
+const char *lv_disk_service_call(int index);
 #endif

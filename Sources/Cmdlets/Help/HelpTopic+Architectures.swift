@@ -29,16 +29,18 @@ extension HelpTopic {
             TrapAndEmulate (a guest without enlightenments) is known by name, and refused with what is missing.
 
             Get-VMService                             the processes that serve machines
+            Get-TrustedComputingBase                  modules, lines and privileges of each process
             Test-FaultContainment lab -Service Disk -Fault Crash -Force       what a fault takes down
 
             THE TRUSTED COMPUTING BASE is the code that can break a guest's isolation. Under Microkernel and Monolithic it is the whole
             worker process: between hypervisor and stack stands an interface, not a wall of the host's. Between machines stands one: each
             has a worker process of its own. DriverDomain takes the formats' code out of it, Hosted puts all machines into it together.
 
-            Measure-Architecture counts, since the worker's start:
+            Measure-Architecture -KernelPath K -InitialRamdiskPath R boots a guest under each and compares what its work costs.
+            Measure-Architecture web01 counts, since the worker's start:
             GuestToHypervisor     intercepts of all kinds
-            HypervisorToParent    accesses to emulated devices, signals and messages; in Monolithic what was left to a thread
-            ParentToHypervisor    hypercalls of the stack to reach the guest; in Monolithic there are none
+            HypervisorToParent    accesses to emulated devices, signals and messages
+            ParentToHypervisor    hypercalls of the stack to reach the guest; in Monolithic, too, where they stay within the hypervisor
             ProcessToProcess      messages to and from the processes of DriverDomain's disks
             SystemCalls           of the services' threads and what they do for disks, without those of other processes
             ServiceSystemCalls    of the processes of DriverDomain's disks

@@ -107,6 +107,20 @@ public enum ViewCatalogue {
                     .property("Recovery", right: true),
                 ]),
             View(
+                "ArchitectureComparison",
+                [
+                    .property("Architecture"), .property("Work"), .property("Latency", right: true), .property("CpuTime", right: true),
+                    .property("RelativeLatency", right: true), .property("RelativeCpuTime", right: true),
+                    .property("GuestToHypervisor", right: true), .property("HypervisorToParent", right: true),
+                    .property("ProcessToProcess", right: true), .property("SystemCalls", right: true),
+                ]),
+            View(
+                "TrustedPart",
+                [
+                    .property("Architecture"), .property("Process"), .property("Number"), .property("Lines", right: true),
+                    .property("Reach"),
+                ]),
+            View(
                 "VMService",
                 [
                     .property("VMName"), .property("Kind"), .property("ProcessId", right: true), .property("RestartCount", right: true),

@@ -5,4 +5,10 @@ extension VirtualMachine {
     package func serviceProcesses() throws -> (worker: Int32, others: [ServiceInformation])? {
         try askIfRunning(StatusRequest()).map { ($0.processId, $0.services ?? []) }
     }
+
+    /// Processes that do this VM's work, but switches.
+    public func trustedProcesses() throws -> [(isWorker: Bool, id: Int32)] {
+        guard let (worker, others) = try serviceProcesses() else { return [] }
+        return [(true, worker)] + others.compactMap { service in service.processId.map { (false, $0) } }
+    }
 }

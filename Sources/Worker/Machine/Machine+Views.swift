@@ -50,17 +50,16 @@ extension Machine {
             crossings: crossings(information.intercepts.map { ($0.kind, $0.count) }))
     }
 
-    /// Crossings by kind. Emulated devices are the parent's, so each access to one goes there; in `Monolithic` they and the services are
-    /// the hypervisor's own, and only what a thread is woken for leaves it.
+    /// Crossings by kind. Emulated devices are the parent's, so each access to one goes there. In `Monolithic` the same calls are made; that
+    /// they lead from one part of the hypervisor to another is what is different.
     private func crossings(_ intercepts: [(kind: InterceptKind, count: UInt64)]) -> [WorkerProtocol.PartitionInformation.Counter] {
         let counted = stack.world.crossings
         let accesses = intercepts.reduce(0) { $1.kind == .ioPort || $1.kind == .memory ? $0 &+ $1.count : $0 }
-        let isInside = configuration.architecture == .monolithic
         let services = stack.disks.services
         return [
             .init(kind: "GuestToHypervisor", count: intercepts.reduce(0) { $0 &+ $1.count }),
-            .init(kind: "HypervisorToParent", count: isInside ? counted.handed : accesses &+ counted.ports),
-            .init(kind: "ParentToHypervisor", count: isInside ? 0 : counted.root),
+            .init(kind: "HypervisorToParent", count: accesses &+ counted.ports),
+            .init(kind: "ParentToHypervisor", count: counted.root),
             .init(kind: "ServedInExit", count: counted.served), .init(kind: "HandedToThread", count: counted.handed),
             .init(kind: "ProcessToProcess", count: services.reduce(0) { $0 &+ ($1.messages ?? 0) }),
             .init(kind: "SystemCalls", count: counted.systemCalls),
