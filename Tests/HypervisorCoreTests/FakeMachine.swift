@@ -111,14 +111,14 @@ struct FakeMachine {
     let log = EventLog()
     let memory: GuestMemory
 
-    init(count: Int = 1) throws {
+    init(count: Int = 1, showsHypervisor: Bool = true) throws {
         hypervisor = Hypervisor(logicalProcessors: 2, drawPartitionIdentifier: { 7 })
         memory = try GuestMemory(size: 4 << 20)
         child = try hypervisor.createPartition(
             as: hypervisor.root,
             PartitionConfiguration(
                 name: "test", memory: memory, timers: timers, devices: devices, processorModel: .qemu64,
-                makeEngine: { _, _, _ in FakeEngine() }, observer: log))
+                showsHypervisor: showsHypervisor, makeEngine: { _, _, _ in FakeEngine() }, observer: log))
         try hypervisor.createVirtualProcessors(as: hypervisor.root, in: child, count: count)
         try hypervisor.initialisePartition(as: hypervisor.root, child)
     }

@@ -23,6 +23,25 @@ import Testing
         #expect(basic.ecx >> 31 == 1)
     }
 
+    /// Nothing tells a guest without enlightenments that it has a hypervisor.
+    @Test func aHypervisorThatIsNotShown() throws {
+        let machine = try FakeMachine(showsHypervisor: false)
+        let processor = machine.processor()
+        for leaf in (UInt32(0x4000_0000)...0x4000_0010) { #expect(processor.cpuid(leaf: leaf, subleaf: 0) == CPUIDResult()) }
+        let basic = processor.cpuid(leaf: 1, subleaf: 0)
+        #expect(basic.ecx >> 31 == 0)
+        let shown = try FakeMachine().processor().cpuid(leaf: 1, subleaf: 0)
+        #expect(basic.ecx | 1 << 31 == shown.ecx)
+        for msr in (UInt32(0x4000_0000)...0x4000_0120) {
+            #expect(machine.read(msr) == nil, "MSR \(msr)")
+            #expect(machine.write(msr, 0) == false, "MSR \(msr)")
+        }
+        #expect(machine.child.information.privileges == [])
+        // The APIC and the time stamp counter are the processor's own.
+        #expect(machine.read(0x1b) != nil)
+        #expect(machine.read(0x10) != nil)
+    }
+
     @Test func whoMayReadAndWriteWhat() throws {
         let machine = try FakeMachine()
         // Readable and not writable.

@@ -17,7 +17,8 @@ package enum PartitionState: String, Codable, Sendable {
 package final class Partition: @unchecked Sendable {
     package let id: UInt64
     package let parentID: UInt64?
-    package let privileges: PartitionPrivileges
+    // Safety: as `machine`.
+    package private(set) var privileges: PartitionPrivileges
     package unowned let hypervisor: Hypervisor
 
     /// What `provide` gave, with what follows from it.
@@ -64,7 +65,9 @@ package final class Partition: @unchecked Sendable {
 
     /// Gives an uninitialised child its memory, time and devices; once.
     func provide(_ configuration: PartitionConfiguration) {
-        if machine == nil { machine = Machine(configuration) }
+        guard machine == nil else { return }
+        machine = Machine(configuration)
+        if !configuration.showsHypervisor { privileges = [] }
     }
 
     /// Adds the VP with the next number; the caller has checked privilege and state.

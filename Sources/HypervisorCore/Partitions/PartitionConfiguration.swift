@@ -11,6 +11,8 @@ package struct PartitionConfiguration {
     /// Ports, memory-mapped registers and acknowledgements; called on VP threads with no lock of the hypervisor held.
     package var devices: any DeviceAccess
     package var processorModel: ProcessorModel
+    /// The guest finds the hypervisor's CPUID leaves, MSRs and hypercalls; else none of them exists for it.
+    package var showsHypervisor: Bool
     /// Makes a VP's engine. The engine must not keep handler or map alive (the VP owns it).
     package var makeEngine: (_ handler: any InterceptHandler, _ map: any GuestPhysicalMap, _ index: Int) throws -> any ProcessorEngine
     /// Kept alive by the partition.
@@ -18,6 +20,7 @@ package struct PartitionConfiguration {
 
     package init(
         name: String, memory: GuestMemory, timers: any TimerService, devices: any DeviceAccess, processorModel: ProcessorModel,
+        showsHypervisor: Bool = true,
         makeEngine: @escaping (any InterceptHandler, any GuestPhysicalMap, Int) throws -> any ProcessorEngine,
         observer: (any PartitionObserver)? = nil
     ) {
@@ -26,6 +29,7 @@ package struct PartitionConfiguration {
         self.timers = timers
         self.devices = devices
         self.processorModel = processorModel
+        self.showsHypervisor = showsHypervisor
         self.makeEngine = makeEngine
         self.observer = observer
     }

@@ -4,11 +4,12 @@ import Processor
 extension VirtualProcessor {
     package func cpuid(leaf: UInt32, subleaf: UInt32) -> CPUIDResult {
         count(.cpuid)
-        if leaf & 0xf000_0000 == 0x4000_0000 { return hypervisorLeaf(leaf) }
+        let showsHypervisor = machine.configuration.showsHypervisor
+        if showsHypervisor, leaf & 0xf000_0000 == 0x4000_0000 { return hypervisorLeaf(leaf) }
         let topology = ProcessorTopology(apicID: apic.id, processorCount: UInt32(partition.processors.count))
         var result = machine.configuration.processorModel.cpuid(leaf: leaf, subleaf: subleaf, topology: topology)
         if leaf == 1 {
-            result.ecx |= 1 << 31
+            if showsHypervisor { result.ecx |= 1 << 31 } else { result.ecx &= ~(1 << 31) }
             if !apic.isEnabled { result.edx &= ~(1 << 9) }
         }
         return result

@@ -33,7 +33,9 @@ extension VirtualProcessor {
     }
 
     private func readSyntheticMSR(_ index: UInt32) -> UInt64? {
-        guard let privilege = SyntheticMSR.privilege(index), partition.privileges.contains(privilege) else { return nil }
+        guard machine.configuration.showsHypervisor, let privilege = SyntheticMSR.privilege(index),
+            partition.privileges.contains(privilege)
+        else { return nil }
         switch index {
         case SyntheticMSR.vpIndex: return UInt64(self.index)
         case SyntheticMSR.reset: return 0
@@ -57,7 +59,9 @@ extension VirtualProcessor {
     }
 
     private func writeSyntheticMSR(_ index: UInt32, _ value: UInt64) -> Bool {
-        guard let privilege = SyntheticMSR.privilege(index), partition.privileges.contains(privilege) else { return false }
+        guard machine.configuration.showsHypervisor, let privilege = SyntheticMSR.privilege(index),
+            partition.privileges.contains(privilege)
+        else { return false }
         switch index {
         case SyntheticMSR.reset:
             guard value <= 1 else { return false }
