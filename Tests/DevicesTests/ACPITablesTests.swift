@@ -31,6 +31,16 @@ import Testing
         #expect(found == ["FACP", "APIC"])
     }
 
+    @Test func theATAChannelIsDeclaredWhereItIs() throws {
+        var hardware = ACPIHardware(processors: 1)
+        func isDeclared() -> Bool {
+            ACPITables(hardware).tables.contains { $0.signature == "DSDT" && $0.bytes.contains(Array("ATA0".utf8)) }
+        }
+        #expect(!isDeclared())
+        hardware.hasATAChannel = true
+        #expect(isDeclared())
+    }
+
     @Test func thereAreNoLegacyControllers() throws {
         let tables = ACPITables(ACPIHardware(processors: 2))
         let fadt = try #require(tables.tables.first { $0.signature == "FACP" }?.bytes)

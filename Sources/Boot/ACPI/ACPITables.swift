@@ -14,6 +14,8 @@ package struct ACPIHardware: Sendable {
     package var systemControlInterrupt: UInt8 = 9
     /// Declared only while a VMBus server runs: Linux waits for its answer without a time-out.
     package var hasVMBus = false
+    /// The disks of a guest without enlightenments, where PCs have their first ATA channel.
+    package var hasATAChannel = false
     /// What the virtual machine generation counter shows; nil: there is none.
     package var generationId: GUID?
     /// Memory windows for VMBus devices, below and above 4 GiB, outside RAM.
@@ -195,6 +197,7 @@ package struct ACPITables {
         ]
         for id in 0..<hardware.processors { system.append(processor(id)) }
         if hardware.hasVMBus { system.append(vmbus(hardware)) }
+        if hardware.hasATAChannel { system.append(ataChannel()) }
         let sleep = AML.package([AML.integer(5), AML.integer(0), AML.integer(0), AML.integer(0)])
         var events: AML.Term = []
         if hardware.generationId != nil {
@@ -213,6 +216,12 @@ package struct ACPITables {
                 AML.name("_UID", AML.integer(number)),
                 AML.name("_CRS", AML.resources([ACPIResource.ports(port, count: 8), ACPIResource.interrupt(interrupt)])),
             ])
+    }
+
+    /// Declared because Linux, which finds no 8259s, has no descriptor for an ISA interrupt that nothing names.
+    private static func ataChannel() -> AML.Term {
+        let resources = [ACPIResource.ports(0x1f0, count: 8), ACPIResource.ports(0x3f6, count: 1), ACPIResource.interrupt(14)]
+        return AML.device("ATA0", [AML.name("_HID", AML.eisaID("PNP0600")), AML.name("_CRS", AML.resources(resources))])
     }
 
     /// A processor device; `_UID` is the MADT's processor id.
