@@ -13,11 +13,13 @@ public enum Architecture: String, Codable, Sendable, CaseIterable {
     /// A guest without enlightenments: only emulated devices, in the spirit of CP-67.
     case trapAndEmulate = "TrapAndEmulate"
 
+    /// The guest sees the hypervisor's leaves, MSRs and devices; else it is to find nothing that a computer of metal does not have.
+    public var isEnlightened: Bool { self != .trapAndEmulate }
+
     /// What is not there yet of its assembly; nil: it can be used.
     public var missing: String? {
         switch self {
-        case .microkernel, .monolithic, .driverDomain, .hosted: nil
-        case .trapAndEmulate: "emulated disks and network cards"
+        case .microkernel, .monolithic, .driverDomain, .hosted, .trapAndEmulate: nil
         }
     }
 

@@ -60,6 +60,7 @@ extension Machine: GuestControlling {
     }
 
     package func type(_ request: KeyboardRequest) throws {
+        guard isEnlightened else { throw unenlightened("KeyboardRefused", "keyboard") }
         guard configuration.consoleSupport ?? true else {
             throw WorkerError(
                 "KeyboardRefused", .invalidOperation, "“\(configuration.name)” has no keyboard.",
@@ -146,7 +147,17 @@ extension Machine: GuestControlling {
         return try checked(result, service)
     }
 
+    /// What a guest without enlightenments is never shown.
+    private func unenlightened(_ identifier: String, _ what: String) -> WorkerError {
+        WorkerError(
+            identifier, .invalidOperation,
+            "“\(configuration.name)” has no \(what): its architecture is \(Architecture.trapAndEmulate.rawValue).",
+            action: "Use the guest's console (Connect-VMConsole \(configuration.name)), or give it another architecture while it is off.",
+            target: configuration.name)
+    }
+
     private func checkOffered(_ service: IntegrationDevice) throws {
+        guard isEnlightened else { throw unenlightened("IntegrationServiceMissing", "integration services") }
         let name = service.identity.name
         guard !stack.offeredServices.contains(name) else { return }
         throw WorkerError(

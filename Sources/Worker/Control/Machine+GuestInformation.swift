@@ -9,7 +9,11 @@ extension Machine {
         var result = WorkerProtocol.GuestInformation()
         let services = stack.integration
         // Values: a change of the configuration may come in between.
-        let (inventory, enabled) = (stack.inventory, stack.offeredServices)
+        let inventory = stack.inventory
+        // A guest without enlightenments cannot make contact with what is on for it.
+        let enabled =
+            isEnlightened
+            ? stack.offeredServices : Set(IntegrationService.allCases.filter { configuration.isEnabled($0) }.map(\.rawValue))
         stack.control.perform {
             for service in IntegrationService.allCases {
                 guard let device = services.device(named: service.rawValue) else { continue }
@@ -62,6 +66,14 @@ extension Machine {
                 disk.flushes = counters.flushes
                 result.disks.append(disk)
             }
+        }
+        for (place, drive) in inventory.drives {
+            var disk = WorkerProtocol.GuestInformation.Disk(controller: place.controller, location: place.location)
+            let counts = drive.counts.withLock { $0 }
+            (disk.readOperations, disk.readBytes) = (counts.reads, counts.readBytes)
+            (disk.writeOperations, disk.writtenBytes) = (counts.writes, counts.writtenBytes)
+            disk.flushes = counts.flushes
+            result.disks.append(disk)
         }
         result.resets = resets.load(ordering: .relaxed)
         return result

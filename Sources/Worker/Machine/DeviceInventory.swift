@@ -9,6 +9,8 @@ struct DeviceInventory {
     let clock: RealTimeClock
     let powerManagement: ACPIPowerManagement
     let resetPort: ResetPort
+    /// The disks of a guest without enlightenments; nil: it has synthetic ones.
+    let ataChannel: ATAChannel?
 
     /// What devices do to the world around them. All are called under the machine lock and must be quick.
     struct Surroundings {
@@ -36,12 +38,17 @@ struct DeviceInventory {
         powerManagement = ACPIPowerManagement(
             interrupt: ioapic.line(Int(hardware.systemControlInterrupt)), timers: world.timers, powerOff: world.powerOff)
         resetPort = ResetPort(reset: world.reset)
+        ataChannel = hardware.hasATAChannel ? ATAChannel(interrupt: ioapic.line(ATAChannel.interruptPin)) : nil
 
         var isMapped = bus.map(ioapic, memory: hardware.ioapicAddress, size: IOAPIC.size)
         for (device, place) in zip(serialPorts, Self.serialPortsAt) { isMapped = bus.map(device, ports: place.port, count: 8) && isMapped }
         isMapped = bus.map(clock, ports: 0x70, count: RealTimeClock.portCount) && isMapped
         isMapped = bus.map(powerManagement, ports: hardware.powerManagementPort, count: ACPIPowerManagement.portCount) && isMapped
         isMapped = bus.map(resetPort, ports: hardware.resetPort, count: 1) && isMapped
+        if let ataChannel {
+            isMapped = bus.map(ataChannel, ports: ATAChannel.port, count: ATAChannel.portCount) && isMapped
+            isMapped = bus.map(ataChannel.controlBlock, ports: ATAChannel.controlPort, count: 1) && isMapped
+        }
         if let exit = world.testExit {
             let ports = GuestTestPorts(print: { world.serialOutput(1, $0) }, exit: exit)
             isMapped = bus.map(ports.console, ports: GuestTestPorts.consolePort, count: 1) && isMapped
@@ -51,7 +58,10 @@ struct DeviceInventory {
         guard isMapped else { throw MachineError(.assembly, detail: "two devices claim one port") }
     }
 
-    var units: [any StatefulUnit] { serialPorts + [ioapic, clock, powerManagement, resetPort] as [any StatefulUnit] }
+    var units: [any StatefulUnit] {
+        let always = serialPorts + [ioapic, clock, powerManagement, resetPort] as [any StatefulUnit]
+        return always + (ataChannel.map { [$0 as any StatefulUnit] } ?? [])
+    }
 
     /// Hardware reset of all of them. Precondition: the machine lock is held or no VP runs.
     func reset() {
@@ -59,6 +69,7 @@ struct DeviceInventory {
         clock.reset()
         powerManagement.reset()
         resetPort.resetRegisters()
+        ataChannel?.reset()
         ioapic.reset()
     }
 }

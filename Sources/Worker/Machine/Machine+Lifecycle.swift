@@ -37,6 +37,12 @@ extension Machine {
             if lacksBMI2 {
                 announce(.unsupported, .information, "The host's processor has no BMI2: translated code is a little slower here.")
             }
+            if !isEnlightened, configuration.adapters.contains(where: { $0.switchId != nil }) {
+                announce(
+                    .unsupported, .warning,
+                    "The guest is not shown its network adapters: its architecture is TrapAndEmulate, and there is no emulated network card."
+                )
+            }
             goOn(running: !paused)
         }
     }
@@ -58,6 +64,7 @@ extension Machine {
             announce(.resumed, .information, "The machine goes on.")
             goOn(running: true)
             stack.resumed()
+            if let channel = devices.ataChannel { scheduler.perform { [bus] _ in bus.withLock { channel.resume() } } }
         }
     }
 

@@ -30,6 +30,8 @@ package final class Machine: @unchecked Sendable {
     let lacksTranslator: Bool
     /// The translator's code is longer than elsewhere.
     let lacksBMI2: Bool
+    /// The guest is shown the hypervisor, its bus and its services.
+    let isEnlightened: Bool
     let hardware: ACPIHardware
     let clock: any PartitionClock
     /// One of them, as the time mode says.
@@ -97,9 +99,12 @@ package final class Machine: @unchecked Sendable {
         engineName = choice.name
         lacksTranslator = choice.isSecondChoice
         lacksBMI2 = choice.isSlower
+        let architecture = configuration.architecture ?? .microkernel
+        isEnlightened = architecture.isEnlightened
         var hardware = ACPIHardware(processors: configuration.processor.count)
-        hardware.hasVMBus = true
-        hardware.generationId = configuration.generationId
+        hardware.hasVMBus = architecture.isEnlightened
+        hardware.hasATAChannel = !architecture.isEnlightened
+        hardware.generationId = architecture.isEnlightened ? configuration.generationId : nil
         self.hardware = hardware
 
         // Time.
@@ -124,7 +129,7 @@ package final class Machine: @unchecked Sendable {
                 as: hypervisor.root,
                 PartitionConfiguration(
                     name: configuration.name, memory: memory, timers: timers, devices: bus, processorModel: choice.model,
-                    makeEngine: choice.make, observer: link))
+                    showsHypervisor: architecture.isEnlightened, makeEngine: choice.make, observer: link))
             try hypervisor.createVirtualProcessors(as: hypervisor.root, in: partition, count: configuration.processor.count)
             try hypervisor.initialisePartition(as: hypervisor.root, partition)
         } catch {
@@ -162,9 +167,10 @@ package final class Machine: @unchecked Sendable {
                 idleWatch: idleWatch,
                 note: { link.note($0) }, diskFull: { link.request(.diskFull($0)) },
                 ejected: { link.ejected($0) }, seed: seed, input: log,
-                architecture: configuration.architecture ?? .microkernel),
+                architecture: architecture),
             hypervisor: hypervisor, child: partition)
         try stack.populate(configuration, handed)
+        for (number, drive) in stack.inventory.drives.enumerated() { devices.ataChannel?.attach(drive.drive, drive: number) }
         machineUnit = makeMachineUnit()
         link.machine = self
     }

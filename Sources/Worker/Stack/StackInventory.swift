@@ -26,6 +26,8 @@ struct StackInventory {
     /// In the order of the configuration.
     var controllers: [(id: GUID, controller: Controller)] = []
     var adapters: [(id: GUID, adapter: Adapter)] = []
+    /// Of a guest without enlightenments: what its emulated disks stand on.
+    var drives: [(place: DrivePlace, drive: EmulatedDrive)] = []
 
     var units: [any StatefulUnit] {
         controllers.map { $0.controller.device as any StatefulUnit } + adapters.map { $0.adapter.device as any StatefulUnit }
@@ -37,7 +39,8 @@ struct StackInventory {
     mutating func close() {
         for (_, controller) in controllers { _ = controller.device.close() }
         for (_, adapter) in adapters { adapter.port?.close() }
-        (controllers, adapters) = ([], [])
+        for (_, drive) in drives { try? drive.disk.close() }
+        (controllers, adapters, drives) = ([], [], [])
     }
 }
 
@@ -46,6 +49,7 @@ extension VirtualizationStack {
     func populate(_ configuration: VirtualMachineConfiguration, _ devices: HandedDevices) throws(MachineError) {
         (machineId, machineName) = (configuration.id, configuration.name)
         servesDisksApart = configuration.architecture == .driverDomain
+        guard world.architecture.isEnlightened else { return try openDrives(configuration, devices) }
         for service in IntegrationService.allCases where configuration.isEnabled(service) {
             if let device = integration.device(named: service.rawValue) { offer(device) }
         }

@@ -16,6 +16,7 @@ extension VirtualizationStack {
 
     /// Applies all of them or, when something cannot be opened or connected, none.
     func apply(_ changes: [ConfigurationChange], _ devices: HandedDevices) throws {
+        guard world.architecture.isEnlightened else { return try applyUnenlightened(changes) }
         var prepared: [Prepared] = []
         do {
             for change in changes { prepared.append(try prepare(change, devices)) }
