@@ -40,7 +40,7 @@ describe("a guest without enlightenments", function()
 
     it("knows how fast its clock is", function()
         must(vm, "grep -q tsc /sys/devices/system/clocksource/clocksource0/available_clocksource")
-        local megahertz = tonumber(must(vm, "dmesg | grep -m1 'Detected' | sed 's/.*Detected \\([0-9]*\\).*/\\1/'"):match("%d+"))
+        local megahertz = tonumber(must(vm, "dmesg | grep -m1 'tsc: Detected' | sed 's/.*Detected \\([0-9]*\\).*/\\1/'"):match("%d+"))
         assert.is_true(megahertz > 950 and megahertz < 1050, tostring(megahertz))
     end)
 

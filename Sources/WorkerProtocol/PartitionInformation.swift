@@ -24,6 +24,8 @@ public struct PartitionInformation: Codable, Equatable, Sendable {
     public var workerProcessId: Int32?
     /// How often work went from one part of its machine to another, by kind; nil for the root and from workers that do not count.
     public var crossings: [Counter]?
+    /// Privileged instructions done, by kind; nil where they are not counted: the guest has enlightenments.
+    public var privileged: [Counter]?
 
     public struct Counter: Codable, Equatable, Sendable {
         public var kind: String
@@ -34,7 +36,8 @@ public struct PartitionInformation: Codable, Equatable, Sendable {
     public init(
         id: UInt64, parentId: UInt64?, name: String, virtualMachineId: String? = nil, state: String, privilegeMask: UInt64 = 0,
         virtualProcessorCount: Int = 0, memoryBytes: UInt64 = 0, hypercalls: UInt64 = 0, intercepts: [Counter] = [],
-        runTimeNanoseconds: UInt64 = 0, workerProcessId: Int32? = nil, crossings: [Counter]? = nil
+        runTimeNanoseconds: UInt64 = 0, workerProcessId: Int32? = nil, crossings: [Counter]? = nil,
+        privileged: [Counter]? = nil
     ) {
         self.id = id
         self.parentId = parentId
@@ -49,5 +52,6 @@ public struct PartitionInformation: Codable, Equatable, Sendable {
         self.runTimeNanoseconds = runTimeNanoseconds
         self.workerProcessId = workerProcessId
         self.crossings = crossings
+        self.privileged = privileged
     }
 }

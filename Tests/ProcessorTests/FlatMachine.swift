@@ -25,13 +25,13 @@ final class FlatMachine: GuestPhysicalMap, InterceptHandler {
     /// `translating`: every block becomes host code when it has run `threshold` times, or before it runs.
     init(
         _ mode: Mode = .long, _ bytes: [UInt8] = [], at address: UInt64 = FlatMachine.code, translating: Bool = EngineUnderTest.translates,
-        codeLimit: Int? = nil, threshold: UInt16 = 0, usesBMI2: Bool = true
+        codeLimit: Int? = nil, threshold: UInt16 = 0, usesBMI2: Bool = true, countsPrivileged: Bool = false
     ) throws {
         memory = try GuestMemory(size: 4 << 20)
         group = try EngineGroup(memory: memory)
         engine = try Interpreter(
             group: group, map: BorrowedMap(self), intercepts: self, translating: translating, translationThreshold: threshold,
-            codeLimit: codeLimit, usesBMI2: usesBMI2)
+            codeLimit: codeLimit, usesBMI2: usesBMI2, countsPrivileged: countsPrivileged)
         _ = memory.write(address, bytes)
         setUp(mode, address)
     }

@@ -9,7 +9,7 @@ extension Cmdlet {
         "Measure", "Architecture",
         synopsis: "Counts how often work goes from one part of a machine to another, or compares architectures by that.",
         details:
-            "With a machine: what was counted since its worker started. With a kernel and a ramdisk, as Scripts/guest-image makes them: a guest is booted under each architecture in turn and does the same work with its disk, its network and its timer; one object for each architecture and work tells latency, processor time, crossings and system calls of one piece of work, and latency and processor time as multiples of the first architecture's. The guest's shell must be at its console (“guest# ”) and know dd, ping, usleep and ip. System calls are those of the services' threads and of disk images, not those of the engine, the clocks and switches. about_Architectures explains the terms.",
+            "With a machine: what was counted since its worker started. With a kernel and a ramdisk, as Scripts/guest-image makes them: a guest is booted under each architecture in turn and does the same work with its disk, its network and its timer; one object for each architecture and work tells latency, processor time, crossings and system calls of one piece of work, and latency and processor time as multiples of the first architecture's. The guest's shell must be at its console (“guest# ”) and know dd, ping, usleep and ip. System calls are those of the services' threads and of disk images, not those of the engine, the clocks and switches. With the architecture TrapAndEmulate, Privileged counts the guest's privileged instructions by kind. about_Architectures explains the terms.",
         sets: [
             .init("Name", isDefault: true, shape: .oneIfSingle(["Name", "VM"])), .init("VMObject", shape: .oneIfSingle(["Name", "VM"])),
             .init("Compare", shape: .many),
@@ -59,14 +59,16 @@ extension Cmdlet {
         let disks = try machine.guestInformation()?.disks ?? []
         let requests = disks.reduce(UInt64(0)) { $0 &+ $1.readOperations &+ $1.writeOperations &+ $1.flushes }
         let architecture = try machine.configuration().architecture ?? .microkernel
-        return .record(
-            Record(
-                typeName: "ArchitectureMeasurement",
-                [
-                    ("VMName", .string(machine.name)), ("Architecture", .string(architecture.rawValue)),
-                    ("DiskRequests", .count(requests)),
-                ] + crossings.map { ($0.kind, .count($0.count)) }
-                    + [("Intercepts", .record(Record(partition.intercepts.map { ($0.kind, .count($0.count)) })))]))
+        var record = Record(
+            typeName: "ArchitectureMeasurement",
+            [
+                ("VMName", .string(machine.name)), ("Architecture", .string(architecture.rawValue)), ("DiskRequests", .count(requests)),
+            ] + crossings.map { ($0.kind, .count($0.count)) }
+                + [("Intercepts", .record(Record(partition.intercepts.map { ($0.kind, .count($0.count)) })))])
+        if let privileged = partition.privileged {
+            record["Privileged"] = .record(Record(privileged.map { ($0.kind, .count($0.count)) }))
+        }
+        return .record(record)
     }
 
     /// One object for each architecture and work.

@@ -12,6 +12,10 @@ package struct PartitionInformation: Codable, Equatable, Sendable {
         package var kind: InterceptKind
         package var count: UInt64
     }
+    package struct Privileged: Codable, Equatable, Sendable {
+        package var kind: PrivilegedKind
+        package var count: UInt64
+    }
     package var id: UInt64
     package var parentID: UInt64?
     package var name: String
@@ -23,6 +27,8 @@ package struct PartitionInformation: Codable, Equatable, Sendable {
     package var intercepts: [Intercepts]
     /// Partition time its VPs ran, summed.
     package var runTimeNanoseconds: UInt64
+    /// Privileged instructions done, by kind; nil: they are not counted.
+    package var privileged: [Privileged]?
 }
 
 /// A VP as views show it.
@@ -50,6 +56,14 @@ extension Partition {
             intercepts: InterceptKind.allCases.map { kind in
                 PartitionInformation.Intercepts(kind: kind, count: list.reduce(0) { $0 &+ $1.interceptCounts[kind.index] })
             },
-            runTimeNanoseconds: list.reduce(0) { $0 &+ $1.runTime })
+            runTimeNanoseconds: list.reduce(0) { $0 &+ $1.runTime }, privileged: privileged(list))
+    }
+
+    private func privileged(_ list: [VirtualProcessor]) -> [PartitionInformation.Privileged]? {
+        let counts = list.compactMap { $0.engine.privilegedCounts }
+        guard !counts.isEmpty else { return nil }
+        return PrivilegedKind.allCases.enumerated().map { number, kind in
+            PartitionInformation.Privileged(kind: kind, count: counts.reduce(0) { $0 &+ ($1.indices.contains(number) ? $1[number] : 0) })
+        }
     }
 }

@@ -57,6 +57,13 @@ package protocol ProcessorEngine: AnyObject {
 
     /// Counters for people: what happened since the VP was created.
     var counters: EngineCounters { get }
+
+    /// How often each `PrivilegedKind` was done, in the order of its cases; nil: they are not counted. May be called from another thread.
+    var privilegedCounts: [UInt64]? { get }
+}
+
+extension ProcessorEngine {
+    package var privilegedCounts: [UInt64]? { nil }
 }
 
 /// Why `run` returned.

@@ -27,6 +27,8 @@ package final class Interpreter: ProcessorEngine {
     /// Turns blocks that run often into host code; nil: they are interpreted.
     let translator: Translator?
     private let region: UnsafeMutableRawPointer
+    /// A word for each `PrivilegedKind`; nil: they are not counted. Safety: freed in `deinit`; written by the VP's thread, atomically.
+    let privileged: UnsafeMutablePointer<UInt64>?
     /// What the interpreter's parts count; `counters` adds the translator's.
     var ownCounters = EngineCounters()
     package var counters: EngineCounters {
@@ -36,6 +38,9 @@ package final class Interpreter: ProcessorEngine {
         (result.fillExits, result.accessExits, result.instructionExits) = (exits.0, exits.1, exits.2)
         (result.registerExits, result.jumpExits, result.limitExits) = (exits.3, exits.4, exits.5)
         return result
+    }
+    package var privilegedCounts: [UInt64]? {
+        privileged.map { words in PrivilegedKind.allCases.indices.map { lv_atomic_load64(words + $0) } }
     }
     package var wantsInterruptWindow: Bool {
         get { vp.pointee.wants_window != 0 }
@@ -57,10 +62,12 @@ package final class Interpreter: ProcessorEngine {
 
     /// `intercepts` is not kept alive by the engine (its owner usually owns the engine). The VP starts in the reset state of an
     /// application processor's INIT; set `state` for anything else. `translating`: blocks that ran `translationThreshold` times become host code,
-    /// where the host lets executable memory be made (`Translation.isPossible`).
+    /// where the host lets executable memory be made (`Translation.isPossible`). `countsPrivileged`: instructions of a `PrivilegedKind` are left
+    /// to their routines, and counted.
     package init(
         group: EngineGroup, map: any GuestPhysicalMap, intercepts: any InterceptHandler, translating: Bool = false,
-        translationThreshold: UInt16? = nil, codeLimit: Int? = nil, usesBMI2: Bool = true
+        translationThreshold: UInt16? = nil, codeLimit: Int? = nil, usesBMI2: Bool = true,
+        countsPrivileged: Bool = false
     ) throws(EngineMemoryError) {
         // What can be refused comes first.
         region = try reserveEngineMemory(bytes: StateLayout.stackSize + StateLayout.size)
@@ -85,7 +92,10 @@ package final class Interpreter: ProcessorEngine {
         }
         translator =
             translating
-            ? Translator(threshold: translationThreshold ?? Translator.usualThreshold, codeLimit: codeLimit, usesBMI2: usesBMI2) : nil
+            ? Translator(
+                threshold: translationThreshold ?? Translator.usualThreshold, codeLimit: codeLimit, usesBMI2: usesBMI2,
+                countsPrivileged: countsPrivileged) : nil
+        privileged = countsPrivileged ? PrivilegedKind.makeCounters() : nil
         self.vp = vp
         self.group = group
         self.map = map
@@ -98,7 +108,7 @@ package final class Interpreter: ProcessorEngine {
         vp.pointee.tlb_user = UnsafeMutableRawPointer(userCache.entries)
         vp.pointee.tlb_supervisor = UnsafeMutableRawPointer(supervisorCache.entries)
         vp.pointee.jump_cache = UnsafeMutableRawPointer(blocks.jumps)
-        vp.pointee.routines = UnsafeRawPointer(routineTable)
+        vp.pointee.routines = UnsafeRawPointer(countsPrivileged ? countingRoutineTable : routineTable)
         vp.pointee.engine = Unmanaged.passUnretained(self).toOpaque()
         group.add(channel)
         resetState(vp, initOnly: false, bootstrap: false)
@@ -111,6 +121,7 @@ package final class Interpreter: ProcessorEngine {
         supervisorCache.deallocate()
         pages.deallocate()
         blocks.deallocate()
+        privileged?.deallocate()
         munmap(region, StateLayout.stackSize + StateLayout.size)
     }
 

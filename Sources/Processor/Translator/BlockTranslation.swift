@@ -20,6 +20,8 @@ struct BlockTranslation {
     /// Offset of the TLB of the block's privilege.
     let entries: Int
     let hasBMI2: Bool
+    /// Instructions of a `PrivilegedKind` are left to their routines, which count them.
+    let countsPrivileged: Bool
     let stubs: UnsafeMutablePointer<NativeStub>
     var stubCount = 0
     /// For each instruction: the flags that it leaves may be looked at.
@@ -58,12 +60,13 @@ struct BlockTranslation {
 
     init(
         a: Assembler, memory: CodeMemory, thunks: NativeThunks, trace: Trace, bytes: UnsafePointer<UInt8>, bytesBegin: UInt64, entries: Int,
-        hasBMI2: Bool,
+        hasBMI2: Bool, countsPrivileged: Bool,
         stubs: UnsafeMutablePointer<NativeStub>, liveFlags: UnsafeMutablePointer<Bool>
     ) {
         (self.a, self.memory, self.thunks, self.trace) = (a, memory, thunks, trace)
         (self.bytes, self.bytesBegin) = (bytes, bytesBegin)
         (self.entries, self.hasBMI2, self.stubs, self.liveFlags) = (entries, hasBMI2, stubs, liveFlags)
+        self.countsPrivileged = countsPrivileged
         part = trace.parts[0]
     }
 

@@ -21,6 +21,7 @@ final class Translator {
     private let stubs: UnsafeMutablePointer<NativeStub>
     private let liveFlags: UnsafeMutablePointer<Bool>
     private let hasBMI2: Bool
+    private let countsPrivileged: Bool
     private static let stubCapacity = 1024
     private let enter: UnsafeRawPointer
 
@@ -31,10 +32,11 @@ final class Translator {
 
     /// nil: the host refuses executable memory. `codeLimit`: bytes of code to keep at most; when they are used up, all blocks go.
     /// `usesBMI2` false: as on a host's processor without it.
-    init?(threshold: UInt16, codeLimit: Int?, usesBMI2: Bool) {
+    init?(threshold: UInt16, codeLimit: Int?, usesBMI2: Bool, countsPrivileged: Bool) {
         guard let memory = CodeMemory(limit: codeLimit ?? CodeMemory.codeSize) else { return nil }
         self.threshold = threshold
         hasBMI2 = usesBMI2 && Translation.hasBMI2
+        self.countsPrivileged = countsPrivileged
         self.memory = memory
         var assembler = Assembler(memory)
         thunks = NativeThunks(&assembler, memory)
@@ -75,7 +77,7 @@ final class Translator {
         var translation = BlockTranslation(
             a: Assembler(memory), memory: memory, thunks: thunks, trace: trace, bytes: bytes, bytesBegin: bytesBegin,
             entries: context & BlockContext.user != 0 ? StateLayout.userEntries : StateLayout.supervisorEntries, hasBMI2: hasBMI2,
-            stubs: stubs, liveFlags: liveFlags)
+            countsPrivileged: countsPrivileged, stubs: stubs, liveFlags: liveFlags)
         let entry = translation.translate()
         memory.used = (translation.a.offset + 15) & ~15
         block.pointee.native = memory.address(entry)

@@ -13,9 +13,11 @@ struct EngineChoice {
     let make: (any InterceptHandler, any GuestPhysicalMap, Int) throws -> any ProcessorEngine
 
     /// `Auto` is the fastest engine there is: the translator, or the interpreter where the host refuses executable memory.
-    /// `mayTranslate` false: as if it did; `mayUseBMI2` false: as if its processor had none.
+    /// `mayTranslate` false: as if it did; `mayUseBMI2` false: as if its processor had none. `countsPrivileged`: for a guest without
+    /// enlightenments.
     init(
-        engine: String, model modelName: String, memory: GuestMemory, mayTranslate: Bool, mayUseBMI2: Bool
+        engine: String, model modelName: String, memory: GuestMemory, mayTranslate: Bool, mayUseBMI2: Bool,
+        countsPrivileged: Bool
     ) throws(MachineError) {
         guard let model = Self.models.first(where: { $0.name == modelName }) else { throw MachineError(.modelUnknown, detail: modelName) }
         self.model = model
@@ -32,7 +34,9 @@ struct EngineChoice {
         let group: EngineGroup
         do throws(EngineMemoryError) { group = try EngineGroup(memory: memory) } catch { throw MachineError(.memory, cause: error) }
         make = { handler, map, _ in
-            try Interpreter(group: group, map: map, intercepts: handler, translating: translates, usesBMI2: mayUseBMI2)
+            try Interpreter(
+                group: group, map: map, intercepts: handler, translating: translates, usesBMI2: mayUseBMI2,
+                countsPrivileged: countsPrivileged)
         }
     }
 

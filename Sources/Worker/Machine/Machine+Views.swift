@@ -47,7 +47,8 @@ extension Machine {
             memoryBytes: information.memoryBytes, hypercalls: information.hypercalls.reduce(0) { $0 &+ $1.count },
             intercepts: information.intercepts.map { .init(kind: $0.kind.rawValue, count: $0.count) },
             runTimeNanoseconds: information.runTimeNanoseconds, workerProcessId: getpid(),
-            crossings: crossings(information.intercepts.map { ($0.kind, $0.count) }))
+            crossings: crossings(information.intercepts.map { ($0.kind, $0.count) }),
+            privileged: information.privileged?.map { .init(kind: $0.kind.rawValue, count: $0.count) })
     }
 
     /// Crossings by kind. Emulated devices are the parent's, so each access to one goes there. In `Monolithic` the same calls are made; that

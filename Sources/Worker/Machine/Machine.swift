@@ -93,14 +93,15 @@ package final class Machine: @unchecked Sendable {
         self.memory = memory
         let announcer = Announcer(delegate: delegate)
         self.announcer = announcer
+        let architecture = configuration.architecture ?? .microkernel
+        isEnlightened = architecture.isEnlightened
         let choice = try EngineChoice(
             engine: configuration.processor.engine, model: configuration.processor.model, memory: memory,
-            mayTranslate: !options.refusesExecutableMemory, mayUseBMI2: !options.lacksBMI2)
+            mayTranslate: !options.refusesExecutableMemory, mayUseBMI2: !options.lacksBMI2,
+            countsPrivileged: !architecture.isEnlightened)
         engineName = choice.name
         lacksTranslator = choice.isSecondChoice
         lacksBMI2 = choice.isSlower
-        let architecture = configuration.architecture ?? .microkernel
-        isEnlightened = architecture.isEnlightened
         var hardware = ACPIHardware(processors: configuration.processor.count)
         hardware.hasVMBus = architecture.isEnlightened
         hardware.hasATAChannel = !architecture.isEnlightened
