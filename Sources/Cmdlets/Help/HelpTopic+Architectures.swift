@@ -26,7 +26,12 @@ extension HelpTopic {
             Hosted           as in Virtual Server or VMware Workstation. One process runs all of the store's machines that say so; if it ends,
                              all of them do.
 
-            TrapAndEmulate (a guest without enlightenments) is known by name, and refused with what is missing.
+            TrapAndEmulate   as under CP-67: the guest is not told of the hypervisor. It finds no leaves, no MSRs and no VMBus, but at most
+                             two hard disks behind an ATA channel (ports 1F0h and 3F6h, interrupt 14). Data moves word by word through
+                             its data port; images are read and written while the virtual processor stands. Linux finds the disks with
+                             pata_legacy. There is no DVD drive and no network card; what asks the guest's services (Stop-VM without
+                             -TurnOff) is refused. Each privileged instruction leaves translated code and is counted by kind.
+
 
             Get-VMService                             the processes that serve machines
             Get-TrustedComputingBase                  modules, lines and privileges of each process
@@ -44,6 +49,7 @@ extension HelpTopic {
             ProcessToProcess      messages to and from the processes of DriverDomain's disks
             SystemCalls           of the services' threads and what they do for disks, without those of other processes
             ServiceSystemCalls    of the processes of DriverDomain's disks
+            Privileged            TrapAndEmulate: CLI and STI, IN and OUT, MOV CR and others, by kind; a REP string counts each round
 
             """)
 }

@@ -40,6 +40,8 @@ extension Machine {
                 result.memory.demand = dynamic.demand ?? 0
                 result.memory.status = dynamic.statusWord
                 result.memory.isReady = dynamic.isReady
+            } else {
+                result.memory.assigned = stack.assignedMemory
             }
             for (id, _) in inventory.adapters {
                 var adapter = WorkerProtocol.GuestInformation.Adapter(id: id)
