@@ -77,8 +77,8 @@ extension ATAChannel {
     ) {
         if kind == .write, medium.isReadOnly { return fail(drive, Failure.protected | Failure.aborted) }
         guard block > 0 else { return fail(drive, Failure.aborted) }
-        guard let range = range(of: medium, isExtended: isExtended) else { return fail(drive, Failure.notFound) }
-        begin(kind, drive, at: range.sector, count: range.count, block: block, isExtended: isExtended)
+        guard let sectors = range(of: medium, isExtended: isExtended) else { return fail(drive, Failure.notFound) }
+        begin(kind, drive, at: sectors.sector, count: sectors.count, block: block, isExtended: isExtended)
     }
 
     /// Without a byte check there is nothing to do but look at the range.

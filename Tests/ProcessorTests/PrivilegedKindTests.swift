@@ -30,7 +30,8 @@ import Testing
         let machine = try FlatMachine(
             .long, [0xfa, 0xb9, 0xff, 0xff, 0xff, 0x7f, 0x0f, 0x30], translating: translating, countsPrivileged: true)
         #expect(machine.engine.run(until: 100) == .halted)
-        #expect(counts(machine) == [.interruptFlag: 1, .halt: 1])
+        let expected: [PrivilegedKind: UInt64] = [.interruptFlag: 1, .halt: 1]
+        #expect(counts(machine) == expected)
     }
 
     @Test func othersAreNotCounted() throws {

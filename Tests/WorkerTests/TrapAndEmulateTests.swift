@@ -50,15 +50,15 @@ import WorkerProtocol
             arguments: "console=ttyS0 loglevel=8 panic=-1 cryptomgr.notests command=\"\(command)\"")
         let file = NamelessFile()
         ftruncate(file.descriptor, 64 << 20)
-        let configuration = configuration([disk(0)], exact: exact)
+        let settings = configuration([disk(0)], exact: exact)
         var handover = DeviceHandover()
         let image = DiskHandover.ImageFile(descriptor: 0, path: "0.raw", format: "RAW")
         handover.disks = [
-            DiskHandover(controller: configuration.controllers[0].id, location: 0, kind: "HardDisk", readOnly: false, chain: [image])
+            DiskHandover(controller: settings.controllers[0].id, location: 0, kind: "HardDisk", readOnly: false, chain: [image])
         ]
         let bench = MachineBench()
         let machine = try Machine(
-            configuration: configuration, boot: boot, devices: try HandedDevices(handover, descriptors: [dup(file.descriptor)]),
+            configuration: settings, boot: boot, devices: try HandedDevices(handover, descriptors: [dup(file.descriptor)]),
             delegate: bench)
         defer { machine.close() }
         try machine.start()
