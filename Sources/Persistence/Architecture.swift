@@ -1,5 +1,3 @@
-import Basics
-
 /// Where the parts of a machine run: the assembly of one and the same hypervisor, devices and services.
 public enum Architecture: String, Codable, Sendable, CaseIterable {
     /// The hypervisor knows no device; services run in the parent partition's stack, as in Hyper-V.
@@ -15,19 +13,4 @@ public enum Architecture: String, Codable, Sendable, CaseIterable {
 
     /// The guest sees the hypervisor's leaves, MSRs and devices; else it is to find nothing that a computer of metal does not have.
     public var isEnlightened: Bool { self != .trapAndEmulate }
-
-    /// What is not there yet of its assembly; nil: it can be used.
-    public var missing: String? {
-        switch self {
-        case .microkernel, .monolithic, .driverDomain, .hosted, .trapAndEmulate: nil
-        }
-    }
-
-    /// Throws `ArchitectureMissing` when it cannot be used.
-    package func check(for target: String) throws {
-        guard let missing else { return }
-        throw PersistenceError(
-            "ArchitectureMissing", .notImplemented, "The architecture \(rawValue) is not there yet: it needs \(missing).",
-            action: "Use \(Spelling.list(Self.allCases.filter { $0.missing == nil }.map(\.rawValue), "or")).", target: target)
-    }
 }

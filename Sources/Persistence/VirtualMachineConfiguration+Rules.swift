@@ -17,7 +17,6 @@ extension VirtualMachineConfiguration {
         guard generation == 1 || generation == 2 else {
             throw broken("GenerationInvalid", "Generation \(generation) does not exist; a VM's generation is 1 or 2.")
         }
-        try architecture?.check(for: name)
         try checkMemory()
         try checkProcessor()
         if let arguments = firmware.kernelArguments {

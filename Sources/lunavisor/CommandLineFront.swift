@@ -56,6 +56,7 @@ enum CommandLineFront {
                       --list         name the cases, run none
                       --repeat N     run each file N times
                       --seed N       where math.random begins in each case
+                      --architecture NAME  where devices and services of machines run that say nothing else
                       --tap FILE     write the results as TAP; - is standard output
                       --junit FILE   write the results as JUnit XML
                       --keep FOLDER  where the consoles and events of failed cases are kept

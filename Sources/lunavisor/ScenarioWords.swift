@@ -1,4 +1,5 @@
 import ArgumentParser
+import Persistence
 import Shell
 
 /// The words after `lunavisor test`.
@@ -21,6 +22,8 @@ struct ScenarioWords: ParsableArguments {
     var junit: String?
     @Option(help: "Where the consoles and events of failed cases are kept.")
     var keep: String?
+    @Option(help: "The architecture of machines that say none.")
+    var architecture: String?
     @Flag(name: .shortAndLong, help: "No progress.")
     var quiet = false
     @Option(help: .hidden)
@@ -31,6 +34,9 @@ struct ScenarioWords: ParsableArguments {
     mutating func validate() throws {
         guard (1...1024).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 1024.") }
         guard (1...1_000_000).contains(repeats) else { throw ValidationError("--repeat takes a number from 1 to 1000000.") }
+        if let architecture, Architecture(rawValue: architecture) == nil {
+            throw ValidationError("--architecture takes \(Architecture.allCases.map(\.rawValue).joined(separator: ", ")).")
+        }
     }
 
     var options: ScenarioOptions {
@@ -38,6 +44,7 @@ struct ScenarioWords: ParsableArguments {
         (options.paths, options.jobs, options.tags, options.filter) = (paths, jobs, tags, filter)
         (options.lists, options.repeats, options.seed, options.tap) = (list, repeats, seed, tap)
         (options.junit, options.keep, options.reportsTo) = (junit, keep, reportsTo)
+        options.architecture = architecture
         return options
     }
 }

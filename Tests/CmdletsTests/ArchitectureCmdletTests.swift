@@ -34,25 +34,6 @@ import Testing
         #expect(context.failure { _ = try context.call("Measure-Architecture", .word("a")) }?.identifier == "VMNotRunning")
     }
 
-    /// What is not there names what is missing, and changes nothing.
-    @Test func anArchitectureThatIsNotThereIsRefused() throws {
-        let context = TestContext()
-        _ = try context.call("New-VM", .word("a"), .word("64MB"), .flag("NoVHD"))
-        let failures = [
-            context.failure {
-                _ = try context.call("New-VM", .word("b"), .named("Architecture", .string("TrapAndEmulate")), .flag("NoVHD"))
-            },
-            context.failure { _ = try context.call("Set-VM", .word("a"), .named("Architecture", .string("TrapAndEmulate"))) },
-            context.failure { _ = try context.call("Set-VMHost", .named("Architecture", .string("TrapAndEmulate"))) },
-        ]
-        for failure in failures {
-            #expect(failure?.identifier == "ArchitectureMissing")
-            #expect(failure?.message.contains("emulated disks and network cards") == true)
-        }
-        #expect(try architecture("a", context) == "Microkernel")
-        #expect(context.failure { _ = try context.call("Get-VM", .word("b")) }?.identifier == "VMNotFound")
-    }
-
     @Test func whatIsTrustedIsToldByArchitecture() throws {
         let context = TestContext()
         func parts(_ architecture: String) throws -> [(process: String, lines: Int64, modules: [String], calls: [String])] {

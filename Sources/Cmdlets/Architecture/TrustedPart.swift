@@ -30,7 +30,15 @@ struct TrustedPart {
     /// The parts of an architecture, those first that hold the guest's memory.
     static func parts(of architecture: Architecture) -> [TrustedPart] {
         switch architecture {
-        case .microkernel, .monolithic, .trapAndEmulate:
+        case .trapAndEmulate:
+            // No card, no bus between partitions, and so no switch.
+            [
+                TrustedPart(
+                    process: .worker, number: "one for each machine",
+                    modules: engine + ["Worker", "WorkerProtocol", "Persistence"] + disks,
+                    reach: "this guest's memory, registers and disks; no other guest's", privileges: ofUser)
+            ]
+        case .microkernel, .monolithic:
             [
                 TrustedPart(
                     process: .worker, number: "one for each machine", modules: engine + stack + disks,

@@ -11,7 +11,7 @@ extension Catalogue {
         .debugVM, .disableVMConsoleSupport, .disableVMEventing, .disableVMIntegrationService, .disableVMResourceMetering,
         .disableVMSwitchExtension, .disconnectVMNetworkAdapter, .dismountVHD, .enableVMConsoleSupport, .enableVMEventing,
         .enableVMIntegrationService, .enableVMResourceMetering, .enableVMSwitchExtension, .exportVM, .exportVMSnapshot,
-        .getNetNatStaticMapping, .getPartition, .getVHD, .getVHDSet, .getVHDSnapshot, .getTrustedComputingBase, .getVirtualProcessor,
+        .getNetNatStaticMapping, .getPartition, .getTrustedComputingBase, .getVHD, .getVHDSet, .getVHDSnapshot, .getVirtualProcessor,
         .getVM, .getVMBios,
         .getVMComPort, .getVMDvdDrive, .getVMEvent, .getVMFile, .getVMFirmware, .getVMFloppyDiskDrive, .getVMGroup,
         .getVMHardDiskDrive, .getVMHost, .getVMHostNumaNode, .getVMHostNumaNodeStatus, .getVMHostSupportedVersion,

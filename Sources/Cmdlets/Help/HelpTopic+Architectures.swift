@@ -30,8 +30,9 @@ extension HelpTopic {
                              two hard disks behind an ATA channel (ports 1F0h and 3F6h, interrupt 14). Data moves word by word through
                              its data port; images are read and written while the virtual processor stands. Linux finds the disks with
                              pata_legacy. There is no DVD drive and no network card; what asks the guest's services (Stop-VM without
-                             -TurnOff) is refused. Each privileged instruction leaves translated code and is counted by kind.
-
+                             -TurnOff) is refused. Each privileged instruction leaves translated code and is counted by kind. With
+                             tsc_early_khz=1000000 among the kernel's arguments Linux need not measure its clock, which a busy host
+                             makes it do badly.
 
             Get-VMService                             the processes that serve machines
             Get-TrustedComputingBase                  modules, lines and privileges of each process

@@ -9,6 +9,12 @@ extension VirtualMachineHost {
     /// What was decided for the whole store.
     public func settings() throws -> HostSettings { try store().map { try HostSettings.read(in: $0) } ?? HostSettings() }
 
+    /// What machines get whose specification says none, by its name. Another name changes nothing.
+    public func configure(architecture name: String) throws {
+        guard let architecture = Architecture(rawValue: name) else { return }
+        try configure { $0.architecture = architecture }
+    }
+
     /// Changes what is decided for the whole store, all of it or nothing. Errors: `FolderNotFound`, `MacAddressInvalid`.
     public func configure(_ change: (inout HostSettings) throws -> Void) throws {
         let store = try existingStore()
@@ -19,7 +25,6 @@ extension VirtualMachineHost {
             new.virtualHardDiskPath = try new.virtualHardDiskPath.map { try Self.folder($0, for: "disks", old: old.virtualHardDiskPath) }
             new.virtualMachinePath = try new.virtualMachinePath.map { try Self.folder($0, for: "VMs", old: old.virtualMachinePath) }
             try Self.checkAddresses(new)
-            try new.architecture?.check(for: storePath)
             if new != old { try new.write(in: store) }
         }
     }

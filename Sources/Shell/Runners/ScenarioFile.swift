@@ -42,6 +42,7 @@ public final class ScenarioFile {
         let store = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let host = VirtualMachineHost(storePath: store, starter: starter)
         do {
+            if let architecture = options.architecture { try host.configure(architecture: architecture) }
             var sessionOptions = sessionOptions
             sessionOptions.scriptName = path
             let session = try Session(host: host, options: sessionOptions)

@@ -16,6 +16,8 @@ public struct ScenarioOptions: Sendable {
     public var repeats = 1
     /// Where `math.random` begins in each case; nil: somewhere else each time.
     public var seed: UInt32?
+    /// The architecture of machines that say none; nil: the usual one.
+    public var architecture: String?
     /// Files that receive the results; `-` is standard output.
     public var tap: String?
     public var junit: String?
@@ -48,13 +50,15 @@ public struct ScenarioOptions: Sendable {
         if let filter { words += ["--filter", filter] }
         if lists { words.append("--list") }
         if let keep { words += ["--keep", keep] }
+        if let architecture { words += ["--architecture", architecture] }
         return words + ["--", file]
     }
 
     /// What a user types to run one case again.
-    static func command(file: String, name: String?, seed: UInt32) -> String {
-        let filter = name.map { " --filter \(quoted($0))" } ?? ""
-        return "lunavisor test --seed \(seed)\(filter) \(quoted(file))"
+    func command(file: String, name: String?, seed: UInt32) -> String {
+        let filter = name.map { " --filter \(Self.quoted($0))" } ?? ""
+        let architecture = architecture.map { " --architecture \($0)" } ?? ""
+        return "lunavisor test --seed \(seed)\(architecture)\(filter) \(Self.quoted(file))"
     }
 
     /// A word as shells take it.

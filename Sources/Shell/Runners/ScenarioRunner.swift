@@ -115,7 +115,7 @@ public final class ScenarioRunner {
 
     private func fail(_ name: String, _ seconds: Double, _ text: String, _ process: ScenarioProcess) {
         let isCase = name != process.file && !name.hasSuffix(": setup") && !name.hasSuffix(": teardown")
-        let again = ScenarioOptions.command(file: process.file, name: isCase ? name : nil, seed: process.seed)
+        let again = options.command(file: process.file, name: isCase ? name : nil, seed: process.seed)
         let text = text + "\nto run it again: \(again)"
         results.add(.init(file: process.file, name: name, seconds: seconds, end: .failed(text)))
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { "\n        \($0)" }

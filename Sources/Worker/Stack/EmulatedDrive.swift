@@ -23,14 +23,16 @@ final class EmulatedDrive: ATAMedium {
     /// Any thread.
     let counts = Mutex(Counts())
     private let identifier: [UInt8]
+    private let crossings: CrossingCounters
     private let onFull: (DiskError) -> Void
     private let onTrouble: (DiskError) -> Void
 
     /// `fallbackIdentifier`: the identity that the guest sees where the disk's format has none; stable for the drive.
     init(
-        _ disk: any Disk, fallbackIdentifier: [UInt8], onFull: @escaping (DiskError) -> Void, onTrouble: @escaping (DiskError) -> Void
+        _ disk: any Disk, fallbackIdentifier: [UInt8], crossings: CrossingCounters, onFull: @escaping (DiskError) -> Void,
+        onTrouble: @escaping (DiskError) -> Void
     ) {
-        self.disk = disk
+        (self.disk, self.crossings) = (disk, crossings)
         identifier = disk.identifier ?? fallbackIdentifier
         (self.onFull, self.onTrouble) = (onFull, onTrouble)
     }
@@ -46,6 +48,7 @@ final class EmulatedDrive: ATAMedium {
     }
 
     func read(into bytes: inout [UInt8], at sector: UInt64) -> ATAOutcome {
+        defer { crossings.countDiskCalls() }
         let (count, offset) = (bytes.count, sector * UInt64(sectorSize))
         var failure: DiskError?
         bytes.withUnsafeMutableBytes { buffer in
@@ -64,6 +67,7 @@ final class EmulatedDrive: ATAMedium {
     }
 
     func write(_ bytes: [UInt8], at sector: UInt64) -> ATAOutcome {
+        defer { crossings.countDiskCalls() }
         let (count, offset) = (bytes.count, sector * UInt64(sectorSize))
         var failure: DiskError?
         bytes.withUnsafeBytes { buffer in
@@ -83,6 +87,7 @@ final class EmulatedDrive: ATAMedium {
     }
 
     func flush() -> ATAOutcome {
+        defer { crossings.countDiskCalls() }
         do throws(DiskError) { try disk.flush() } catch { return outcome(of: error) }
         counts.withLock { $0.flushes &+= 1 }
         return .done
@@ -123,7 +128,7 @@ extension VirtualizationStack {
             var identifier = controller.bytes
             identifier[0] ^= UInt8(truncatingIfNeeded: drive.location)
             let emulated = EmulatedDrive(
-                disk, fallbackIdentifier: identifier,
+                disk, fallbackIdentifier: identifier, crossings: world.crossings,
                 onFull: { [world] error in
                     world.diskFull("There is no room for ATA disk \(number): \(error.message) Make room, then resume the VM.")
                 },
