@@ -18,7 +18,7 @@ local pictures = {
     },
     DriverDomain = {
         { "guest: a child partition, its rings 0 to 3", "GuestToHypervisor" }, { "worker │ hypervisor: processors, memory, interrupts", "HypervisorToParent" },
-        { "       │ parent partition: " .. devices, "ProcessToProcess" }, { "disk service: formats; no memory of the guest's", "SystemCalls" },
+        { "       │ parent partition: " .. devices, "ProcessToProcess" }, { "disk service: formats; no memory of the guest's", "ServiceSystemCalls" },
     },
     Hosted = {
         { "guests: child partitions, their rings 0 to 3", "GuestToHypervisor" }, { "one process │ hypervisors of all machines", "HypervisorToParent" },
@@ -46,7 +46,7 @@ local function compare()
     print(("%-15s%-12s%9s%8s%8s%10s%10s%8s"):format("", "each", "µs", "times", "CPU", "to hyp.", "to proc.", "calls"))
     for each in $all do
         print(("%-15s%-12s%8.1f%8.2f%8.2f%10.2f%10.2f%8.2f"):format(each.Architecture, each.Work, each.Latency.TotalMilliseconds * 1000,
-            each.RelativeLatency, each.RelativeCpuTime, each.GuestToHypervisor, each.ProcessToProcess, each.SystemCalls))
+            each.RelativeLatency, each.RelativeCpuTime, each.GuestToHypervisor, each.ProcessToProcess, each.SystemCalls + each.ServiceSystemCalls))
     end
     if os.execute("test -t 1") then
         for each in $all do if each.Work == "DiskRead" then draw(each.Architecture, each) end end
