@@ -24,10 +24,22 @@ import Worker
         let idle: IdleWatch
         let pump: ThreadPump
         let event = lv_event_make()
-        private let lock = HostLock()
-        private let test = pthread_self()
-        // Safety: guarded by `lock`.
-        private var calls: [(isOnTest: Bool, mayWait: Bool)] = []
+        private let calls = Calls()
+
+        /// Outlives the bench where the pump's thread still acts while that goes.
+        private final class Calls: @unchecked Sendable {
+            let lock = HostLock()
+            private let test = pthread_self()
+            // Safety: guarded by `lock`.
+            var list: [(isOnTest: Bool, mayWait: Bool)] = []
+
+            func note(mayWait: Bool) {
+                lock.withLock {
+                    list.append((pthread_equal(pthread_self(), test) != 0, mayWait))
+                    lock.wakeAll()
+                }
+            }
+        }
 
         init(processors: Int) throws {
             idle = try #require(IdleWatch(processors: processors))
@@ -43,24 +55,21 @@ import Worker
 
         func watch() {
             pump.perform {
-                pump.watch(event, events: Int16(POLLIN)) { [unowned self] in
+                pump.watch(event, events: Int16(POLLIN)) { [calls, event, unowned pump] in
                     lv_event_clear(event)
-                    lock.withLock {
-                        calls.append((pthread_equal(pthread_self(), test) != 0, pump.mayWait))
-                        lock.wakeAll()
-                    }
+                    calls.note(mayWait: pump.mayWait)
                 }
             }
         }
 
-        var count: Int { lock.withLock { calls.count } }
+        var count: Int { calls.lock.withLock { calls.list.count } }
 
         /// The last of so many calls, waited for at most half a minute.
         func call(_ number: Int) -> (isOnTest: Bool, mayWait: Bool)? {
             let deadline = HostTime.monotonic() + 30_000_000_000
-            return lock.withLock {
-                while calls.count < number, HostTime.monotonic() < deadline { lock.wait(untilMonotonic: deadline) }
-                return calls.count < number ? nil : calls[number - 1]
+            return calls.lock.withLock {
+                while calls.list.count < number, HostTime.monotonic() < deadline { calls.lock.wait(untilMonotonic: deadline) }
+                return calls.list.count < number ? nil : calls.list[number - 1]
             }
         }
     }
