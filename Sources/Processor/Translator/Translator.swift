@@ -119,13 +119,14 @@ let countingHeaderHandler: Handler = { vp, op in
 extension Interpreter {
     /// Translates a block, or has it interpreted for good where that cannot be; false: there is no room.
     func translate(_ block: UnsafeMutablePointer<Block>) -> Bool {
-        guard let translator, let host = physicalPage(block.pointee.physical).host else {
+        let second = block.pointee.secondPage == Block.none ? nil : physicalPage(block.pointee.secondPage)
+        let isWhole = second.map { $0.host != nil } ?? true
+        guard let translator, let host = physicalPage(block.pointee.physical).host, isWhole else {
             block.header.pointee.fn = unsafeBitCast(blockHeaderHandler, to: UnsafeRawPointer.self)
             return true
         }
         guard translator.hasRoom else { return false }
-        if block.pointee.secondPage != Block.none {
-            guard let rest = physicalPage(block.pointee.secondPage).host else { return true }
+        if let rest = second?.host {
             let inPage = 4096 - Int(block.pointee.physical & 0xfff)
             Self.withBytesAcross(host + Int(block.pointee.physical & 0xfff), inPage, rest) {
                 translator.translate(Trace(block), bytes: $0, bytesBegin: block.pointee.physical)
