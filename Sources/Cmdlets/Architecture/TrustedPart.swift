@@ -53,7 +53,7 @@ struct TrustedPart {
                 TrustedPart(
                     process: .diskService, number: "one for each disk", modules: disks + ["DiskHost", "CHost", "Basics"],
                     reach: "this disk and what is under way to it; no memory and no register of a guest's",
-                    privileges: "its images, a socket and 1 MiB of shared memory; it may open nothing"),
+                    privileges: "its images, a socket and 5 MiB of shared memory; it may open nothing"),
                 frames,
             ]
         case .hosted:
