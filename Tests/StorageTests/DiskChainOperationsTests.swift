@@ -1,4 +1,5 @@
 import Basics
+import CHost
 import Glibc
 import Storage
 import Testing
@@ -22,6 +23,17 @@ import Testing
         guest.run(40)
         try disk.close()
         return guest.model
+    }
+
+    @Test func theStructuresOfADiskWithoutParentAreReadOnceMoreForItsChain() throws {
+        try fixture.create("base.vhdx")
+        func calls(_ look: () throws -> Void) throws -> UInt64 {
+            _ = lv_disk_take_calls()
+            try look()
+            return lv_disk_take_calls()
+        }
+        let once = try calls { _ = try work.information(folder("base.vhdx")) }
+        #expect(try calls { _ = try work.chain(of: folder("base.vhdx")) } <= 2 * once)
     }
 
     @Test(arguments: ["vhdx", "vhd"]) func aMiddleImageGoesIntoItsParent(format: String) throws {

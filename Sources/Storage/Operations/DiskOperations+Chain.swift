@@ -25,7 +25,9 @@ extension DiskOperations {
 
     /// The structures of a file in use may be in the middle of a change.
     private static func reference(of file: HostDiskFile, _ format: DiskFormat) throws(DiskOpenError) -> ParentReference? {
-        for _ in 0..<3 { if let found = try? ParentReference.of(file, format: format) { return found } }
+        for _ in 0..<3 {
+            do throws(DiskOpenError) { return try ParentReference.of(file, format: format) } catch { continue }
+        }
         return try ParentReference.of(file, format: format)
     }
 
