@@ -170,15 +170,22 @@ package final class Store: Sendable {
     package func drawPartitionId() throws -> UInt64 {
         try locked {
             try? machines(make: false)?.sweep(Self.removedPrefix)
-            var next: UInt64 = 2
-            if let bytes = try? folder.readFile(Self.partitionsName, limit: 1 << 16) {
-                next = try Document.decode(
-                    Partitions.self, from: bytes, currentVersion: 1, path: folder.path(of: Self.partitionsName), corrupt: "StoreUnreadable",
-                    newer: "StoreNewer"
-                ).next
-            }
-            try folder.replaceFile(Self.partitionsName, with: try Document.encode(Partitions(version: 1, next: next + 1)), .whole)
-            return max(next, 2)
+            let next = max(try nextPartitionId(), 2)
+            try folder.replaceFile(Self.partitionsName, with: try Document.encode(Partitions(version: 1, next: next + 1)), .none)
+            return next
+        }
+    }
+
+    /// What a power cut left of the file does not matter: no partition of before runs any more. Those that do run say which ids they have.
+    private func nextPartitionId() throws -> UInt64 {
+        guard let bytes = try? folder.readFile(Self.partitionsName, limit: 1 << 16) else { return 2 }
+        do {
+            return try Document.decode(
+                Partitions.self, from: bytes, currentVersion: 1, path: folder.path(of: Self.partitionsName), corrupt: "StoreUnreadable",
+                newer: "StoreNewer"
+            ).next
+        } catch let error as PersistenceError where error.identifier == "StoreUnreadable" {
+            return try machineIds().compactMap { try machine($0)?.readRunRecord()?.partitionId }.reduce(1, max) + 1
         }
     }
 

@@ -131,6 +131,17 @@ import Testing
         }
         #expect(drawn.sorted == Array(2...101))
     }
+
+    @Test(arguments: [[], [UInt8](repeating: 0, count: 23), Array("{\"version\"".utf8)])
+    func whatAPowerCutLeftOfThePartitionIdsHoldsNothingUp(_ left: [UInt8]) throws {
+        let test = try TestHost()
+        let machine = try test.machine("runs")
+        let store = try #require(try Store.open(path: test.host.storePath, create: false))
+        try #require(try store.machine(machine.id)).write(RunRecord(partitionId: 77, state: "Running", isHosted: false))
+        try store.folder.replaceFile("partitions.json", with: left)
+        #expect(try store.drawPartitionId() == 78)
+        #expect(try store.drawPartitionId() == 79)
+    }
 }
 
 private final class DrawnIds: Sendable {
