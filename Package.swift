@@ -3,12 +3,17 @@ import PackageDescription
 
 // The picture of who may import whom is in README.md ("The house"); Tests/LayoutTests reads every import against it.
 
+/// A process that starts (every worker, every shell) reads JSON, and the compiler finds the types for that by their mangled names, for which
+/// the runtime looks through all conformances of the program, once for each type: a tenth of a worker's start.
+let metadataDirectly = SwiftSetting.unsafeFlags(
+    ["-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors"], .when(configuration: .release))
+
 /// Modules whose hot loops are unusable without optimisation keep it in debug builds too.
 let engineSettings: [SwiftSetting] = [
     .swiftLanguageMode(.v6), .treatAllWarnings(as: .error),
-    .unsafeFlags(["-O", "-wmo", "-num-threads", "2"], .when(configuration: .debug)),
+    .unsafeFlags(["-O", "-wmo", "-num-threads", "2"], .when(configuration: .debug)), metadataDirectly,
 ]
-let houseSettings: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+let houseSettings: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error), metadataDirectly]
 
 func module(_ name: String, _ dependencies: [Target.Dependency] = [], engine: Bool = false) -> Target {
     .target(
@@ -41,7 +46,9 @@ let package = Package(
             swiftSettings: houseSettings,
             // FoundationEssentials names its own parts only to a dynamic linker.
             linkerSettings: [
-                .unsafeFlags(["-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims"], .when(configuration: .release))
+                .unsafeFlags(
+                    ["-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims", "-Xlinker", "--no-export-dynamic"],
+                    .when(configuration: .release))
             ]),
 
         // The shell's wing.
