@@ -1,3 +1,4 @@
+import Basics
 import FoundationEssentials
 
 /// The state contract: every unit that holds guest-visible state can save it into a plain, versioned value and restore it.
@@ -41,17 +42,28 @@ extension StatefulUnit {
 
     /// Restores from the erased form; refuses another unit's state and newer versions.
     package func restore(from saved: UnitState) throws(StateError) {
-        guard saved.name == unitName else { throw StateError(.wrongUnit, unit: unitName, detail: saved.name) }
+        try take(try reading(saved)().get(), version: saved.version)
+    }
+
+    /// What reads the erased form, on any thread; another unit's state and newer versions are refused at once.
+    fileprivate func reading(_ saved: UnitState) throws(StateError) -> @Sendable () -> Result<any Sendable, StateError> {
+        let (name, payload) = (unitName, saved.payload)
+        guard saved.name == name else { throw StateError(.wrongUnit, unit: name, detail: saved.name) }
         guard saved.version <= Self.stateVersion else {
-            throw StateError(.newerVersion, unit: unitName, detail: "\(saved.version), this program knows \(Self.stateVersion)")
+            throw StateError(.newerVersion, unit: name, detail: "\(saved.version), this program knows \(Self.stateVersion)")
         }
-        let state: State
-        do {
-            state = try JSONDecoder().decode(State.self, from: Data(saved.payload.utf8))
-        } catch {
-            throw StateError(.undecodable, unit: unitName, detail: String(describing: error))
+        return {
+            do {
+                return .success(try JSONDecoder().decode(State.self, from: Data(payload.utf8)))
+            } catch {
+                return .failure(StateError(.undecodable, unit: name, detail: String(describing: error)))
+            }
         }
-        try restoreState(state, version: saved.version)
+    }
+
+    fileprivate func take(_ read: any Sendable, version: Int) throws(StateError) {
+        guard let state = read as? State else { throw StateError(.undecodable, unit: unitName, detail: "it is a \(type(of: read))") }
+        try restoreState(state, version: version)
     }
 }
 
@@ -62,7 +74,7 @@ package func saveUnits(_ units: [any StatefulUnit]) throws(StateError) -> [UnitS
     return saved
 }
 
-/// Restores all units; unknown, duplicate and missing units are refused before anything is touched.
+/// Restores all units; unknown, duplicate and missing units, and states that cannot be read, are refused before anything is touched.
 package func restoreUnits(_ units: [any StatefulUnit], from saved: [UnitState]) throws(StateError) {
     var byName: [String: UnitState] = [:]
     for state in saved {
@@ -71,8 +83,15 @@ package func restoreUnits(_ units: [any StatefulUnit], from saved: [UnitState]) 
     for unit in units where byName[unit.unitName] == nil { throw StateError(.missingUnit, unit: unit.unitName) }
     let known = Set(units.map(\.unitName))
     for state in saved where !known.contains(state.name) { throw StateError(.unknownUnit, unit: state.name) }
+    var pending: [(unit: any StatefulUnit, version: Int)] = []
+    var reading: [@Sendable () -> Result<any Sendable, StateError>] = []
     for unit in units {
         guard let state = byName[unit.unitName] else { continue }
-        try unit.restore(from: state)
+        pending.append((unit, state.version))
+        reading.append(try unit.reading(state))
     }
+    // A machine that goes on waits for this more than for anything else.
+    let read = ConcurrentWork.map(reading, width: 1) { $0() }
+    for outcome in read { _ = try outcome.get() }
+    for (outcome, (unit, version)) in zip(read, pending) { try unit.take(try outcome.get(), version: version) }
 }

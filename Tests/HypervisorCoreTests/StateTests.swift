@@ -67,6 +67,20 @@ import Testing
         #expect(throws: StateError.self) { try restoreUnits(other.child.units, from: torn) }
     }
 
+    @Test func aStateThatCannotBeReadTouchesNoUnit() throws {
+        let saved = try saveUnits(busyMachine().child.units)
+        for place in saved.indices {
+            for spoil in [{ $0.payload = "{" }, { $0.version = 99 }] as [(inout UnitState) -> Void] {
+                let other = try FakeMachine(count: 2)
+                let before = try saveUnits(other.child.units)
+                var torn = saved
+                spoil(&torn[place])
+                #expect(throws: StateError.self) { try restoreUnits(other.child.units, from: torn) }
+                #expect(try saveUnits(other.child.units) == before, "after \(saved[place].name)")
+            }
+        }
+    }
+
     @Test func resetEqualsAFreshMachine() throws {
         // A reset sets no clock back; the units hold nothing else that could differ.
         let machine = try busyMachine()

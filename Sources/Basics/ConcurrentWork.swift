@@ -1,10 +1,9 @@
-import Basics
 import Synchronization
 
 /// The same work on many things at once, by threads.
-enum ConcurrentWork {
+package enum ConcurrentWork {
     /// Results in the order of `items`. `width` threads at most work besides the caller's own.
-    static func map<Item: Sendable, Output: Sendable>(
+    package static func map<Item: Sendable, Output: Sendable>(
         _ items: [Item], width: Int = 32, _ body: @escaping @Sendable (Item) -> Output
     ) -> [Output] {
         guard items.count > 1 else { return items.map(body) }
