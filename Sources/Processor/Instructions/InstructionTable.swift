@@ -70,19 +70,24 @@ struct InstructionTableParser {
     }
 
     mutating func parse(_ text: String) {
-        for raw in text.split(separator: "\n") {
+        for raw in Self.parts(of: text[...], "\n") {
             line += 1
-            let content = raw.prefix { $0 != "#" }
-            if content.allSatisfy({ $0 == " " }) { continue }
+            let content = Substring(raw.utf8.prefix { $0 != UInt8(ascii: "#") })
+            if content.utf8.allSatisfy({ $0 == UInt8(ascii: " ") }) { continue }
             if let reason = parseLine(content) { errors.append(InstructionTableError(line: String(raw), reason: reason)) }
         }
     }
 
+    /// By bytes, which is many times as fast as by characters; the table is ASCII.
+    private static func parts(of text: Substring, _ separator: Unicode.Scalar, most: Int = .max) -> [Substring] {
+        text.utf8.split(separator: UInt8(ascii: separator), maxSplits: most).map { Substring($0) }
+    }
+
     /// nil: the line is in `rows`; else what is wrong.
     private mutating func parseLine(_ content: Substring) -> String? {
-        let halves = content.split(separator: ";", maxSplits: 1)
+        let halves = Self.parts(of: content, ";", most: 1)
         guard let head = halves.first else { return "empty" }
-        var words = head.split(separator: " ")[...]
+        var words = Self.parts(of: head, " ")[...]
         var form = InstructionForm()
         form.line = line
         switch words.first {
@@ -105,9 +110,10 @@ struct InstructionTableParser {
                 form.needsModRM = true
                 if !parseDigit(word.dropFirst(), &form) { return "bad digit" }
             } else {
-                let parts = word.split(separator: "/", maxSplits: 1)
-                let plus = parts[0].split(separator: "+", maxSplits: 1)
-                guard plus[0].count == 2, let byte = Int(plus[0], radix: 16), opcode == nil || form.wholeMask == 0, form.digit < 0 else {
+                let parts = Self.parts(of: word, "/", most: 1)
+                let plus = Self.parts(of: parts[0], "+", most: 1)
+                guard plus[0].utf8.count == 2, let byte = Int(plus[0], radix: 16), opcode == nil || form.wholeMask == 0, form.digit < 0
+                else {
                     break encoding
                 }
                 if opcode == nil, map == 0, byte == 0x0f {
@@ -139,14 +145,14 @@ struct InstructionTableParser {
             words.removeFirst()
         }
         guard let opcode, let name = words.popFirst() else { return "no opcode or mnemonic" }
-        let operands = words.joined().split(separator: ",").map { $0.filter { $0 != " " } }
+        let operands = words.flatMap { Self.parts(of: $0, ",") }.map { String($0) }
         guard let operation = resolve(name.lowercased(), operands.first) else { return "no such operation" }
         form.operation = operation
         var sized = false
-        form.toRegister = operands.first.map { "GVP".contains($0.prefix(1)) && $0.dropFirst().first?.isLowercase == true } ?? false
+        form.toRegister = operands.first.map { Self.begins($0, with: "GVP") && $0.dropFirst().first?.isLowercase == true } ?? false
         for operand in operands { if let reason = read(operand, &form, &sized) { return reason } }
         if halves.count > 1 {
-            for attribute in halves[1].split(separator: " ") {
+            for attribute in Self.parts(of: halves[1], " ") {
                 switch attribute {
                 case "i64": form.invalidIn64 = true
                 case "o64": form.only64 = true
@@ -181,9 +187,11 @@ struct InstructionTableParser {
         return true
     }
 
+    private static func begins(_ operand: String, with letters: String) -> Bool { operand.first.map { letters.contains($0) } ?? false }
+
     private func resolve(_ name: String, _ first: String?) -> Operation? {
         if let operation = names[name] { return operation }
-        let isStore = first.map { "EWQM".contains($0.prefix(1)) } ?? false
+        let isStore = first.map { Self.begins($0, with: "EWQM") } ?? false
         return names[name + (isStore ? "store" : "load")]
     }
 
@@ -246,6 +254,9 @@ struct InstructionTableParser {
         }
     }
 }
+
+/// Reads the instruction table now, on any thread, some milliseconds' work that the first instruction waits for otherwise.
+package func prepareInstructionTable() { _ = InstructionTable.shared }
 
 /// Lines of the instruction table that cannot be read, in words. Empty; a test looks.
 package var instructionTableErrors: [String] { InstructionTable.shared.errors.map(\.description) }

@@ -36,6 +36,7 @@ package enum HostedMain {
         }
         let host = MachineHost(listener: OpenFile(descriptor: listener, path: HostedProtocol.socketName), assemble: assemble)
         host.watchForHostStop()
+        WorkerMain.workAhead()
         host.serve()
         unlinkat(options.folder, HostedProtocol.socketName, 0)
         lv_lock_release(options.lock)

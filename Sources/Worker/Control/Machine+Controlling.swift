@@ -1,6 +1,8 @@
+import Basics
 import Boot
 import Glibc
 import Persistence
+import Processor
 import WorkerProtocol
 
 /// `Machine` behind the control side's protocol, and how one is assembled from what a starter handed over.
@@ -32,6 +34,9 @@ enum MachineAssembly {
 extension WorkerMain {
     /// `arguments`: the VM's name, for the process list, and the options as JSON. Returns the exit code when the VM has stopped.
     package static func run(arguments: [String]) -> Int32 { run(arguments: arguments, assemble: MachineAssembly.assemble) }
+
+    /// Does beside the making of the first machine what its first instruction would wait for.
+    static func workAhead() { HostThread.startDetached(name: "ahead") { prepareInstructionTable() } }
 }
 
 extension Machine: MachineControlling {

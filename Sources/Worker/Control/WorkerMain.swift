@@ -21,6 +21,7 @@ package enum WorkerMain {
         do {
             let instance = try WorkerInstance(options: options, isHosted: false, assemble: assemble)
             watchForHostStop(instance)
+            workAhead()
             return instance.run()
         } catch {
             WorkerOutput.write(TransportedError(error).message)
