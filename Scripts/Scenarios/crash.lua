@@ -1,4 +1,5 @@
 -- A worker that dies takes its machine with it and nothing else: the others run on, the reason is told, and the machine starts again.
+local architecture = require "support.architecture"
 local guest = require "support.guest"
 
 describe("the death of a worker #crash", function()
@@ -15,7 +16,7 @@ describe("the death of a worker #crash", function()
         error("it is " .. vm.State)
     end
 
-    it("stops its machine and no other, and says why", function()
+    architecture.it("a worker of its own", "stops its machine and no other, and says why", function()
         local victim, other = booted(), booted()
         local worker = other.WorkerProcessId
         kill(victim)

@@ -2,10 +2,11 @@
 -- the disk: after a power cut its data may know more than its log. A production checkpoint, for which the guest holds its file systems
 -- still, is consistent; the disk as a standard checkpoint has it, without its memory, is what a power cut leaves. “Scripts/guest-image server”
 -- has put the server's disk into the cache folder.
+local architecture = require "support.architecture"
 local guest = require "support.guest"
 local name = "database-scenario"
 
-describe("a database-like writer", function()
+architecture.describe("integration services", "a database-like writer", function()
     local vm
     local must = guest.must
 

@@ -1,8 +1,9 @@
--- An unmodified Debian kernel with a hundred disks on four controllers and eight network adapters: it finds all of them, reads from each
--- disk what the host wrote there, and the host finds what the guest wrote.
+-- An unmodified Debian kernel with a hundred disks on four controllers and eight network adapters, or as many as its architecture has: it finds
+-- all of them, reads from each disk what the host wrote there, and the host finds what the guest wrote.
+local architecture = require "support.architecture"
 local guest = require "support.guest"
-local count = tonumber(os.getenv("LUNAVISOR_DISKS") or 100)
-local adapters = 8
+local count = math.min(tonumber(os.getenv("LUNAVISOR_DISKS") or 100), architecture.mostDisks)
+local adapters = math.min(8, architecture.mostAdapters)
 local size = 1048576
 
 -- A mebibyte of lines that say which disk it is; long ones, for the guest's shell makes them too.

@@ -1,7 +1,8 @@
 -- Network: guests on a private switch reach each other and nobody else; VLANs keep them apart; a cable can be pulled while they run.
+local architecture = require "support.architecture"
 local guest = require "support.guest"
 
-describe("two guests on a private switch #network", function()
+architecture.describe("a network card", "two guests on a private switch #network", function()
     local ask = guest.ask
     local one, two
 

@@ -20,7 +20,7 @@ describe("a guest without enlightenments", function()
         New-VHD{ Path = path, SizeBytes = 16MB, Dynamic = true }
         vm = guest.new{
             Name = "bare", MemoryStartupBytes = 192MB, VHDPath = path, Architecture = "TrapAndEmulate",
-            KernelArguments = "console=ttyS0 loglevel=8 panic=-1 cryptomgr.notests tsc_early_khz=1000000",
+            KernelArguments = "console=ttyS0 loglevel=8 panic=-1 cryptomgr.notests",
         }
         guest.start(vm)
         ask(vm, "dmesg -n 1; until [ -b /dev/sda ]; do usleep 100000; done")

@@ -25,6 +25,20 @@ struct ShippedScenarioTests {
         #expect(end.output.contains(" 0 failed, 0 pending"), "\(end.output)")
     }
 
+    @Test(
+        "pass under the other architectures, but for what these lack",
+        arguments: [("Monolithic", 0), ("DriverDomain", 0), ("Hosted", 1), ("TrapAndEmulate", 3)])
+    func passUnder(architecture: String, pending: Int) throws {
+        let shell = try #require(try BuiltShell())
+        defer { shell.clean() }
+        let environment = ["LUNAVISOR_GUEST_CACHE": try #require(BuiltShell.guest)]
+        let paths = ["lifecycle.lua", "crash.lua", "integration.lua"].map { Self.folder.appendingPathComponent($0).path }
+        let end = try shell.begin(["test", "--jobs", "2", "--architecture", architecture] + paths, environment: environment)
+            .end(within: 600)
+        #expect(end.ending == .exited(0), "\(end.output)\n\(end.errors)")
+        #expect(end.output.contains(" 0 failed, \(pending) pending"), "\(end.output)")
+    }
+
     @Test("the scenarios that the README names are there")
     func complete() throws {
         let covered: Set<String> = [
