@@ -100,6 +100,20 @@ describe("faults #faults", function()
         end
     end)
 
+    it("of a switch are none of a machine that it does not serve", function()
+        New-VMSwitch{ Name = "unseen", SwitchType = "Private" }
+        local a, b = machine("a", "TrapAndEmulate", "unseen"), machine("b", "Microkernel", "unseen")
+        local good, problem = pcall(Test_FaultContainment, { VM = a, Service = "Network", Fault = "Crash", Force = true })
+        assert.is_false(good)
+        assert.are.equal("VMServiceNotFound", problem.FullyQualifiedErrorId)
+        assert.is_truthy(tostring(problem):find("TrapAndEmulate", 1, true), tostring(problem))
+        local found = hit(b, "Network", "Crash")
+        assert.is_nil(found.a.ProcessId)
+        assert.is_nil(found.a.CameBack)
+        assert.is_true(found.b.CameBack)
+        assert.are.equal(2, survivors(found))
+    end)
+
     it("are refused where nothing runs", function()
         local vm = guest.new{ Name = "off" }
         local good, problem = pcall(Test_FaultContainment, { VM = vm, Service = "Disk", Fault = "Crash", Force = true })

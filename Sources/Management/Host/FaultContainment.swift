@@ -121,20 +121,27 @@ public struct FaultContainment: Sendable {
         case .worker, .hypervisor: return worker
         case .disk:
             guard let disk = others.first else { return worker }
-            guard let process = disk.processId else { throw noService }
+            guard let process = disk.processId else { throw noService(" now") }
             return process
         case .network:
-            for adapter in try machine.configuration().adapters {
+            let configuration = try machine.configuration()
+            let architecture = configuration.architecture ?? .microkernel
+            // Its switch forwards nothing of it, whatever its adapters say.
+            guard architecture.isEnlightened else {
+                throw noService(": its architecture, \(architecture.rawValue), shows the guest no network adapter")
+            }
+            for adapter in configuration.adapters {
                 guard let id = adapter.switchId else { continue }
                 if let process = try machine.host.virtualSwitch(id: id).status()?.processId { return process }
             }
-            throw noService
+            throw noService(" now")
         }
     }
 
-    private var noService: ManagementError {
+    /// `end` says when or why, at the end of the sentence.
+    private func noService(_ end: String) -> ManagementError {
         ManagementError(
-            "VMServiceNotFound", .objectNotFound, "Nothing serves the \(service.rawValue.lowercased()) of “\(machine.name)” now.",
+            "VMServiceNotFound", .objectNotFound, "Nothing serves the \(service.rawValue.lowercased()) of “\(machine.name)”\(end).",
             target: machine.name)
     }
 
