@@ -45,6 +45,7 @@ let package = Package(
             path: "Sources/lunavisor",
             swiftSettings: houseSettings,
             // FoundationEssentials names its own parts only to a dynamic linker.
+            // Nobody asks the executable for names; the static library's own settings would export 22,000.
             linkerSettings: [
                 .unsafeFlags(
                     ["-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims", "-Xlinker", "--no-export-dynamic"],
