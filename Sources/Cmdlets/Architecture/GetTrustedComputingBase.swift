@@ -25,12 +25,7 @@ extension Cmdlet {
         ],
         ours: true,
         body: .perCall { invocation in
-            let given = try (invocation.list("VMName") ?? invocation.list("VM"))?.flatMap { value in
-                try ObjectResolver.resolve(value, of: .name(of: "VirtualMachine"), invocation.cmdlet, invocation.context) {
-                    invocation.warn($0)
-                }.map { try $0.virtualMachine() }
-            }
-            guard let machines = given else {
+            guard let machines = try invocation.givenMachines("VMName", "VM") else {
                 let wanted = invocation.list("Architecture")?.compactMap { Architecture(rawValue: $0.text) } ?? Architecture.allCases
                 for architecture in wanted {
                     for part in TrustedPart.parts(of: architecture) { try invocation.emit(part.object(architecture, nil)) }

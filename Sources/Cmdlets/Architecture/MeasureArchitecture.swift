@@ -33,13 +33,8 @@ extension Cmdlet {
         ours: true,
         body: .perCall { invocation in
             if invocation.isGiven("KernelPath") { return try compare(invocation) }
-            for value in invocation.list("Name") ?? invocation.list("VM") ?? [] {
-                let targets = try ObjectResolver.resolve(
-                    value, of: .name(of: "VirtualMachine"), invocation.cmdlet, invocation.context
-                ) { invocation.warn($0) }
-                for target in targets {
-                    do { try invocation.emit(totals(of: try target.virtualMachine())) } catch { try invocation.report(error) }
-                }
+            for (machine, _) in try invocation.machines(["Name", "VM"]) {
+                do { try invocation.emit(totals(of: machine)) } catch { try invocation.report(error) }
             }
         })
 

@@ -50,22 +50,3 @@ extension Cmdlet {
             }
         })
 }
-
-extension Invocation {
-    /// The virtual machines that list parameters name, for bodies that are called once; a name that nothing has is reported.
-    /// `isNamed`: it was named itself, not found by a pattern.
-    func machines(_ parameters: [String]) throws -> [(machine: VirtualMachine, isNamed: Bool)] {
-        var found: [(VirtualMachine, Bool)] = []
-        for value in parameters.flatMap({ list($0) ?? [] }) {
-            do {
-                let isNamed = value.stringValue.map { !WildcardPattern.isPattern($0) } ?? true
-                for object in try ObjectResolver.resolve(value, of: .name(of: "VirtualMachine"), cmdlet, context, warn: { warn($0) }) {
-                    found.append((try object.virtualMachine(), isNamed))
-                }
-            } catch {
-                try report(error)
-            }
-        }
-        return found
-    }
-}

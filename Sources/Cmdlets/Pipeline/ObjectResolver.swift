@@ -29,3 +29,36 @@ enum ObjectResolver {
         try context.host.machines().map { VirtualMachineObject($0) }
     }
 }
+
+/// For bodies that are called once.
+extension Invocation {
+    /// The live objects that a bound argument means.
+    private func objects(_ value: Value, of noun: String) throws -> [any LiveObject] {
+        try ObjectResolver.resolve(value, of: .name(of: noun), cmdlet, context) { warn($0) }
+    }
+
+    /// The virtual machines that the first of these list parameters that is given names; nil: none is. A name that nothing has is thrown.
+    func givenMachines(_ parameters: String...) throws -> [VirtualMachine]? {
+        try parameters.compactMap { list($0) }.first?.flatMap { try objects($0, of: "VirtualMachine") }.map { try $0.virtualMachine() }
+    }
+
+    /// As `givenMachines`, of virtual switches.
+    func givenSwitches(_ parameters: String...) throws -> [VirtualSwitch]? {
+        try parameters.compactMap { list($0) }.first?.flatMap { try objects($0, of: "VMSwitch") }.map { try $0.virtualSwitch() }
+    }
+
+    /// The virtual machines that all of these list parameters name; a name that nothing has is reported, and the others follow.
+    /// `isNamed`: it was named itself, not found by a pattern.
+    func machines(_ parameters: [String]) throws -> [(machine: VirtualMachine, isNamed: Bool)] {
+        var found: [(VirtualMachine, Bool)] = []
+        for value in parameters.flatMap({ list($0) ?? [] }) {
+            do {
+                let isNamed = value.stringValue.map { !WildcardPattern.isPattern($0) } ?? true
+                for object in try objects(value, of: "VirtualMachine") { found.append((try object.virtualMachine(), isNamed)) }
+            } catch {
+                try report(error)
+            }
+        }
+        return found
+    }
+}

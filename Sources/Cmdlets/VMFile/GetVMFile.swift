@@ -26,11 +26,7 @@ extension Cmdlet {
         ours: true,
         body: .perCall { invocation in
             let host = invocation.context.host
-            let machines = try (invocation.list("VMName") ?? invocation.list("VM"))?.flatMap { value in
-                try ObjectResolver.resolve(value, of: .name(of: "VirtualMachine"), invocation.cmdlet, invocation.context) {
-                    invocation.warn($0)
-                }.map { try $0.virtualMachine() }
-            }
+            let machines = try invocation.givenMachines("VMName", "VM")
             let kinds = invocation.list("Kind")?.map(\.text)
             for file in try host.storedFiles(of: machines) {
                 if invocation.isOn("Orphan"), file.machine != nil { continue }

@@ -65,11 +65,7 @@ extension Cmdlet {
 
 extension Invocation {
     /// The machines of -VM; a name stands for the machine.
-    fileprivate func memberMachines() throws -> [VirtualMachine] {
-        try (list("VM") ?? []).flatMap { value in
-            try ObjectResolver.resolve(value, of: .object("VirtualMachine"), cmdlet, context) { warn($0) }.map { try $0.virtualMachine() }
-        }
-    }
+    fileprivate func memberMachines() throws -> [VirtualMachine] { try givenMachines("VM") ?? [] }
 
     fileprivate func memberGroups() -> [GUID] { (list("VMGroupMember") ?? []).compactMap { $0.groupObject?.id } }
 }

@@ -59,12 +59,8 @@ extension Cmdlet {
 extension Invocation {
     /// Acts on the machines of -VMName and -VM: a failure is reported and the next one follows.
     fileprivate func forEachMachine(_ body: (VirtualMachine) throws -> Void) throws {
-        for value in (list("VMName") ?? []) + (list("VM") ?? []) {
-            do {
-                for target in try ObjectResolver.resolve(value, of: .name(of: "VirtualMachine"), cmdlet, context, warn: { warn($0) }) {
-                    do { try body(try target.virtualMachine()) } catch { try report(error) }
-                }
-            } catch { try report(error) }
+        for (machine, _) in try machines(["VMName", "VM"]) {
+            do { try body(machine) } catch { try report(error) }
         }
     }
 }

@@ -34,12 +34,7 @@ extension Cmdlet.ParameterSet {
 
 extension Invocation {
     /// The machines that -VMName or -VM mean.
-    func checkpointMachines() throws -> [VirtualMachine] {
-        let values = list("VMName") ?? list("VM") ?? []
-        return try values.flatMap { value in
-            try ObjectResolver.resolve(value, of: .name(of: "VirtualMachine"), cmdlet, context) { warn($0) }.map { try $0.virtualMachine() }
-        }
-    }
+    func checkpointMachines() throws -> [VirtualMachine] { try givenMachines("VMName", "VM") ?? [] }
 
     /// The machines as they were at the checkpoints of -VMSnapshot.
     func pastMachines() throws -> [Value] {

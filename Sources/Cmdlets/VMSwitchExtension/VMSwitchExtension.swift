@@ -149,9 +149,6 @@ extension Invocation {
                 if case .object(let object) = value { (object as? SwitchExtensionObject)?.virtualSwitch } else { nil }
             }
         }
-        guard let named = list("VMSwitchName") ?? list("VMSwitch") else { return try context.host.switches() }
-        return try named.flatMap { value in
-            try ObjectResolver.resolve(value, of: .name(of: "VMSwitch"), cmdlet, context) { warn($0) }.map { try $0.virtualSwitch() }
-        }
+        return try givenSwitches("VMSwitchName", "VMSwitch") ?? context.host.switches()
     }
 }

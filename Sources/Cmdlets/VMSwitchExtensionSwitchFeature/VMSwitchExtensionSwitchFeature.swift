@@ -121,12 +121,7 @@ extension Cmdlet {
 
 extension Invocation {
     /// The switches that -SwitchName or -VMSwitch name; nil: neither is given.
-    fileprivate func featureSwitches() throws -> [VirtualSwitch]? {
-        guard let named = list("VMSwitch") ?? list("SwitchName") else { return nil }
-        return try named.flatMap { value in
-            try ObjectResolver.resolve(value, of: .name(of: "VMSwitch"), cmdlet, context) { warn($0) }.map { try $0.virtualSwitch() }
-        }
-    }
+    fileprivate func featureSwitches() throws -> [VirtualSwitch]? { try givenSwitches("VMSwitch", "SwitchName") }
 
     fileprivate func change(_ found: VirtualSwitch, _ body: () throws -> Void) throws {
         guard try shouldProcess(found.name, cmdlet.name) else { return }
