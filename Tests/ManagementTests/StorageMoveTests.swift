@@ -177,6 +177,23 @@ import Testing
         #expect(bench.names("disks").count == 2)
     }
 
+    @Test("an image that a merge has deleted and the document still names is in no plan")
+    func deletedImage() throws {
+        try bench.write(1, at: 0)
+        _ = try machine.makeCheckpoint(named: "one")
+        let whole = try machine.planStorageMove(to: bench.folder("new"))
+        var configuration = try machine.configuration()
+        let image = try #require(configuration.past?.images.first)
+        var deleted = image
+        deleted.path = bench.path("disks/merged.avhdx")
+        configuration.past?.images.append(deleted)
+        try bench.document().write(configuration)
+        #expect(try machine.planStorageMove(to: bench.folder("new")) == whole)
+        try machine.moveStorage(to: bench.folder("new"))
+        #expect(bench.names("disks").isEmpty)
+        #expect(try bench.numbers(machine.configuration()) == [1, 0, 0, 0])
+    }
+
     @Test("copies of a move that was cut off go with the next start, but no file that somebody else wrote")
     func cutBefore() throws {
         try bench.write(1, at: 0)

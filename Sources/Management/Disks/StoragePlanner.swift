@@ -58,11 +58,14 @@ struct StoragePlanner {
 
     private mutating func collect() throws {
         let borrowed = Set(configuration.past?.borrowed ?? [])
-        for image in configuration.past?.images ?? [] {
+        // What a merge leaves is deleted before the document forgets it.
+        let left = ImageTree.plan(for: configuration).compactMap { if case .remove(let image) = $0 { image.path } else { nil } }
+        let all = (configuration.past?.images ?? []).filter { !left.contains($0.path) || access($0.path, F_OK) == 0 }
+        for image in all {
             guard let format = DiskFormat(rawValue: image.format) else { continue }
             images[image.path] = Image(path: image.path, format: format, parent: image.parent)
         }
-        for image in configuration.past?.images ?? [] where images[image.parent] == nil && !borrowed.contains(image.parent) {
+        for image in all where images[image.parent] == nil && !borrowed.contains(image.parent) {
             guard let format = DiskFormat(rawValue: image.format) else { continue }
             images[image.parent] = Image(path: image.parent, format: format)
         }
