@@ -138,6 +138,31 @@ import WorkerProtocol
         #expect(crash.level == .critical && crash.guestText == "Kernel panic \u{1b}[2J")
     }
 
+    /// A guest that has crashed prints no more, and one that restarts by itself is no crashed one.
+    @Test func aWaitForACrashedGuestEnds() throws {
+        let test = try TestHost()
+        let machine = try test.machine()
+        func wait(timeout: Double = 60, crashSilence: Double = 0) -> ManagementError? {
+            #expect(throws: ManagementError.self) {
+                try machine.wait(
+                    for: .console(port: 1, since: .end) { $0.contains("never") }, timeout: timeout, crashSilence: crashSilence)
+            }
+        }
+        try machine.start()
+        try machine.console().send(Array("crash\n".utf8))
+        let crashed = wait()
+        #expect(crashed?.identifier == "GuestCrashed")
+        #expect(crashed?.message.contains("Kernel panic") == true)
+        let late = wait(timeout: 0.1, crashSilence: 60)
+        #expect(late?.identifier == "WaitTimeout")
+        #expect(late?.message.contains("has crashed. It said: Kernel panic") == true)
+        try machine.reset()
+        let afterwards = wait(timeout: 0.3)
+        #expect(afterwards?.identifier == "WaitTimeout")
+        #expect(afterwards?.message.contains("crashed") == false)
+        try machine.turnOff()
+    }
+
     @Test func partitionsAndProcessorsOfAllWorkers() throws {
         let test = try TestHost()
         let machines = try (1...3).map { try test.machine("vm\($0)") }

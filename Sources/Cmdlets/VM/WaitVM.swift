@@ -6,7 +6,7 @@ extension Cmdlet {
     static let waitVM = Cmdlet(
         "Wait", "VM", synopsis: "Waits for the guests of virtual machines, until they are off, or until a text appears on their console.",
         details:
-            "-For Console also matches text that was printed before it was called, back to the machine's last start or reset, unless -Since says otherwise. When -Timeout is over the error is WaitTimeout.",
+            "-For Console also matches text that was printed before it was called, back to the machine's last start or reset, unless -Since says otherwise. When -Timeout is over the error is WaitTimeout; when the guest has crashed and then printed nothing for 30 s it is GuestCrashed.",
         departures: [
             "-For Off and -For Console are ours.",
             "Without -For it waits for the console when -Pattern is given, else, as the module, for the heartbeat.",

@@ -64,9 +64,8 @@ extension VirtualMachine {
             }
             let now = HostTime.monotonic()
             guard now < end else {
-                throw ManagementError(
-                    "WaitTimeout", .operationTimeout, "“\(name)” \(condition.missing) within \(timeout ?? 0) s.",
-                    action: "Get-VMIntegrationService \(name) shows which services answer.", target: name)
+                throw timedOut(
+                    condition.missing, timeout, action: "Get-VMIntegrationService \(name) shows which services answer.")
             }
             var left = min(UInt64(interval * 1e9), end - now)
             while left > 0, !isCancelled() {
