@@ -109,6 +109,8 @@ describe("a Debian server", function()
         copy.DestinationPath = "/root/other.bin"
         assert.is_truthy(failure(function() Copy-VMFile(copy) end):find("cannot create", 1, true))
         must("systemctl start hv-fcopy-daemon")
+        -- Linux 6.1 falls over a daemon that registers while its channel is opened anew, so this one has done that before the service goes.
+        eventually(function() return (pcall(function() Copy-VMFile(copy) end)) end)
         Disable-VMIntegrationService{ VM = vm, Name = "Guest Service Interface" }
         assert.is_truthy(failure(function() Copy-VMFile(copy) end):find("is off", 1, true))
         Enable-VMIntegrationService{ VM = vm, Name = "Guest Service Interface" }
