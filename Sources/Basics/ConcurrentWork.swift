@@ -22,6 +22,18 @@ package enum ConcurrentWork {
         return shared.all()
     }
 
+    /// Does both at once, `first` in the caller's thread. Returns when both have ended.
+    package static func both<First, Second: Sendable>(
+        _ first: () throws -> First, _ second: @escaping @Sendable () throws -> Second
+    ) -> (Result<First, any Error>, Result<Second, any Error>) {
+        let other = Shared<Result<Second, any Error>>(count: 1)
+        let thread = HostThread(name: "work") { other.store(Result(catching: second), at: 0) }
+        let result = Result(catching: first)
+        thread.join()
+        // Without a thread it is done now.
+        return (result, other.all().first ?? Result(catching: second))
+    }
+
     private final class Shared<Output: Sendable>: Sendable {
         private let next = Atomic(0)
         private let count: Int

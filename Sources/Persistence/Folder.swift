@@ -99,17 +99,40 @@ package final class Folder: Sendable {
 
     /// Replaces a file by what `fill` writes into a new one.
     package func replaceFile(_ name: String, _ durability: Durability = .lasting, fill: (OpenFile) throws -> Void) throws {
-        let temporary = name + ".new"
+        try prepareFile(name, durability, fill: fill).takePlace()
+    }
+
+    /// A file's next content, beside the present one until one of the two ways is gone.
+    package struct NextContent: Sendable {
+        fileprivate let folder: Folder
+        fileprivate let name: String
+        fileprivate let durability: Durability
+        fileprivate var temporary: String { name + ".new" }
+
+        /// Throws with the old content in place.
+        package func takePlace() throws {
+            do { try folder.rename(temporary, to: name) } catch {
+                abandon()
+                throw error
+            }
+            if durability == .lasting { folder.synchronize() }
+        }
+
+        package func abandon() { unlinkat(folder.descriptor, temporary, 0) }
+    }
+
+    /// Writes what `fill` gives as the file's next content; one at a time for each file.
+    package func prepareFile(_ name: String, _ durability: Durability = .lasting, fill: (OpenFile) throws -> Void) throws -> NextContent {
+        let next = NextContent(folder: self, name: name, durability: durability)
         do {
-            let file = try open(temporary, O_WRONLY | O_CREAT | O_TRUNC, doing: "write")
+            let file = try open(next.temporary, O_WRONLY | O_CREAT | O_TRUNC, doing: "write")
             try fill(file)
             if durability != .none { try file.synchronize() }
-            try rename(temporary, to: name)
         } catch {
-            unlinkat(descriptor, temporary, 0)
+            next.abandon()
             throw error
         }
-        if durability == .lasting { synchronize() }
+        return next
     }
 
     package func rename(_ name: String, to new: String) throws {

@@ -63,6 +63,22 @@ package struct VirtualMachineFolder: Sendable {
         DecodedConfigurations.shared.keep(configuration, as: document)
     }
 
+    /// Writes a configuration that `body` makes true, while that runs: its document takes the old one's place when both are done. What either
+    /// throws leaves the old one.
+    package func write(_ configuration: VirtualMachineConfiguration, beside body: () throws -> Void) throws {
+        let (made, written) = ConcurrentWork.both(body) {
+            let document = try encode(configuration)
+            return (document, next: try folder.prepareFile(Self.configurationName) { try $0.write(document) })
+        }
+        do { try made.get() } catch {
+            (try? written.get())?.next.abandon()
+            throw error
+        }
+        let (document, next) = try written.get()
+        try next.takePlace()
+        DecodedConfigurations.shared.keep(configuration, as: document)
+    }
+
     /// Writes a configuration that `body` makes true: it runs when the document has its room on the host's disk, gives what shall be in it,
     /// and the document takes the old one's place when it has returned. What it throws leaves the old one.
     package func write(_ configuration: VirtualMachineConfiguration, making body: () throws -> VirtualMachineConfiguration) throws {

@@ -41,6 +41,30 @@ import Testing
         #expect(identifier { try ConsoleRing.Writer(port: 1, folder: files.folder) } == "DiskFull")
     }
 
+    /// It takes the old one's place when both are done; when either fails, the old one stays and nothing lies beside it.
+    @Test func aConfigurationIsWrittenBesideOtherWork() throws {
+        struct Failed: Error {}
+        let folder = try TemporaryFolder()
+        let id = GUID()
+        let files = VirtualMachineFolder(id: id, folder: try Folder(path: folder.path))
+        var configuration = VirtualMachineConfiguration(id: id, name: "old", creationTime: 1)
+        try files.write(configuration)
+        configuration.name = "new"
+        #expect(throws: Failed.self) { try files.write(configuration, beside: { throw Failed() }) }
+        #expect(try files.readConfiguration().name == "old")
+        #expect(try files.folder.names() == [VirtualMachineFolder.configurationName])
+        var meanwhile = ""
+        try files.write(configuration, beside: { meanwhile = try files.readConfiguration().name })
+        #expect(meanwhile == "old")
+        #expect(try files.readConfiguration().name == "new")
+        var isDone = false
+        configuration.notes = String(repeating: "n", count: VirtualMachineFolder.longestConfiguration)
+        #expect(identifier { try files.write(configuration, beside: { isDone = true }) } == "ConfigurationTooLarge")
+        #expect(isDone)
+        #expect(try files.readConfiguration().notes.isEmpty)
+        #expect(try files.folder.names() == [VirtualMachineFolder.configurationName])
+    }
+
     @Test func symbolicLinksAreNotFollowed() throws {
         let folder = try TemporaryFolder()
         let outside = try folder.write("outside", "secret")

@@ -58,7 +58,8 @@ extension WorkerInstance: MachineDelegate {
     package func machine(changedTo state: VirtualMachineState) {
         let isActing = phase.withLock { $0.isActing || $0.hasEnded }
         if state.hasWorker {
-            update(state: state)
+            // A VM that starts is Starting for everybody until it runs.
+            update(state: state, isRecorded: phase.withLock { $0.fallback != .starting })
         } else if !isActing {
             actions.add { [self] in
                 // A verb that came first may have ended it, or reset it into life.

@@ -38,10 +38,15 @@ extension WorkerInstance {
         _ machine: any MachineControlling, from image: VirtualMachineConfiguration.MemoryImage, _ configuration: VirtualMachineConfiguration
     ) throws {
         let goesAway = folder.isOfNoCheckpoint(image.path, configuration)
-        try machine.restore(from: memory[0].descriptor, buildingOn: memory.dropFirst().map(\.descriptor), goesAway: goesAway)
         var new = configuration
         new.savedMemory = nil
-        try write(new)
+        try document.withLock {
+            try folder.write(
+                new,
+                beside: {
+                    try machine.restore(from: memory[0].descriptor, buildingOn: memory.dropFirst().map(\.descriptor), goesAway: goesAway)
+                })
+        }
         for path in image.paths where folder.isOfNoCheckpoint(path, configuration) { folder.removeMemory(path) }
         let parent = image.parents.first.map {
             VirtualMachineConfiguration.MemoryImage(path: $0, parents: Array(image.parents.dropFirst()))

@@ -265,10 +265,10 @@ extension WorkerInstance {
         phase.withLock { $0.fallback = final }
     }
 
-    /// Keeps the state where clients look when we do not answer.
-    func update(state: VirtualMachineState) {
+    /// Tells clients that follow the state, and keeps it where they look when we do not answer.
+    func update(state: VirtualMachineState, isRecorded: Bool = true) {
         record.withLock { record in
-            guard var new = record, new.state != state.rawValue else { return }
+            guard isRecorded, var new = record, new.state != state.rawValue else { return }
             new.state = state.rawValue
             record = new
             do {

@@ -113,11 +113,13 @@ package final class WorkerInstance: Sendable {
         actions.add { [self] in startMachine() }
         server.run(WorkerService(instance: self))
         for port in ports.withLock({ $0 }) { port.detachAll() }
-        let closed = phase.withLock { phase in
-            defer { phase.closed = nil }
-            return phase.closed
+        if isHosted {
+            let closed = phase.withLock { phase in
+                defer { phase.closed = nil }
+                return phase.closed
+            }
+            withExtendedLifetime(closed) {}
         }
-        withExtendedLifetime(closed) {}
         return phase.withLock { $0.fallback == .starting } ? 1 : 0
     }
 

@@ -19,7 +19,9 @@ package enum WorkerMain {
             return 2
         }
         do {
-            let instance = try WorkerInstance(options: options, isHosted: false, assemble: assemble)
+            // Never released: the process ends with it, and the host takes its memory back sooner than we could.
+            let instance = Unmanaged.passRetained(try WorkerInstance(options: options, isHosted: false, assemble: assemble))
+                .takeUnretainedValue()
             watchForHostStop(instance)
             workAhead()
             return instance.run()
