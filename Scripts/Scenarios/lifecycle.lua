@@ -71,6 +71,18 @@ describe("a virtual machine", function()
         Wait-VM{ VM = vm, For = "Console", Pattern = "== ready ==", Since = before, Timeout = 300 }
     end)
 
+    architecture.it("the VMBus", "says what its kernel crashed with, and restarts as that wants", function()
+        local vm = booted()
+        local before = Get-Date
+        Send-VMConsole(vm, "echo c >/proc/sysrq-trigger\n")
+        Wait-VM{ VM = vm, For = "Console", Pattern = "== ready ==", Since = before, Timeout = 300 }
+        local crash
+        for event in Get-VMEvent(vm) do
+            if event.Kind == "GuestCrashed" then crash = event end
+        end
+        assert.is_truthy(crash.GuestText:find("sysrq triggered crash", 1, true), crash.GuestText)
+    end)
+
     it("is renamed while it runs", function()
         local vm = booted()
         Rename-VM(vm, "other")

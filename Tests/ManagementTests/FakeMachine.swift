@@ -108,7 +108,9 @@ final class FakeMachine: MachineControlling {
             delegate?.machine(happened: MachineEvent(.guestPowerOff, .information, "power off"))
             change(.off)
         case "crash":
-            delegate?.machine(happened: MachineEvent(.guestCrash, .critical, "Kernel panic \u{1b}[2J"))
+            var event = MachineEvent(.guestCrash, .critical, "The guest reported a crash.")
+            (event.guestText, event.parameters) = ("Kernel panic \u{1b}[2J", [0x3e, 0, 1, 0x1234_5000, 14])
+            delegate?.machine(happened: event)
         case "flood":
             for _ in 0..<96 { delegate?.machine(console: 1, wrote: [UInt8](repeating: 0x78, count: 64 << 10)) }
         default: break

@@ -136,6 +136,10 @@ import WorkerProtocol
         try machine.turnOff()
         let crash = try #require(try machine.events().first { $0.kind == .guestCrashed })
         #expect(crash.level == .critical && crash.guestText == "Kernel panic \u{1b}[2J")
+        #expect(
+            crash.details?.filter { $0.name.hasPrefix("P") && $0.name.count == 2 }.map(\.value) == [
+                "0x3e", "0x0", "0x1", "0x12345000", "0xe",
+            ])
     }
 
     /// A guest that has crashed prints no more, and one that restarts by itself is no crashed one.

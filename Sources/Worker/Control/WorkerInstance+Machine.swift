@@ -27,9 +27,12 @@ extension WorkerInstance: MachineDelegate {
         case .guestPowerOff:
             stopped(VirtualMachineEvent(.stopped, message: "The guest powered itself off.", details: details))
         case .guestCrash:
+            let parameters = (event.parameters ?? []).enumerated().map {
+                VirtualMachineEvent.Detail(name: "P\($0.offset)", value: "0x" + String($0.element, radix: 16))
+            }
             log.note(
                 VirtualMachineEvent(
-                    .guestCrashed, level: .critical, message: "The guest reported a crash.", guestText: event.text, details: details))
+                    .guestCrashed, level: .critical, message: event.text, guestText: event.guestText, details: details + parameters))
         case .tripleFault:
             log.note(VirtualMachineEvent(.tripleFault, level: .critical, message: event.text, details: details))
         case .guestExit:
