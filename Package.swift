@@ -108,7 +108,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "Worker", "Services", "VMBus", "VMBusTestSupport", "Storage", "DiskHost", "Network", "WorkerProtocol", "Persistence",
-                "Boot", "HypervisorCore", "Processor", "DeviceModel", "Shell", "Cmdlets", "Management", "Basics", "CHost",
+                "Boot", "HypervisorCore", "Processor", "Devices", "DeviceModel", "Shell", "Cmdlets", "Management", "Basics", "CHost",
             ],
             path: "Tests/FuzzTargets", swiftSettings: houseSettings),
         tests("Layout"),

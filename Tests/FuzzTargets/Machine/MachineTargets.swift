@@ -1,3 +1,3 @@
 extension FuzzTarget {
-    static let machineTargets = [hypercalls, bootFiles, savedMachines]
+    static let machineTargets = [hypercalls, bootFiles, savedMachines, ataChannel, ataStates]
 }
