@@ -112,14 +112,18 @@ struct SavedMachineFrame {
         return PageFile(descriptor: descriptor, offset: UInt64(SavedMachine.pageBase), decided: decided, filled: filled)
     }
 
-    func sums() throws(MachineError) -> [UInt32] {
-        let bytes = try read(contents.sums)
-        return stride(from: 0, to: bytes.count - 3, by: 4).map { bytes.littleEndian(at: $0) ?? 0 }
-    }
+    func sums() throws(MachineError) -> [UInt32] { Self.integers(try read(contents.sums)) }
 
-    private func words(_ part: Part) throws(MachineError) -> [UInt64] {
-        let bytes = try read(part)
-        return stride(from: 0, to: bytes.count, by: 8).map { bytes.littleEndian(at: $0) ?? 0 }
+    private func words(_ part: Part) throws(MachineError) -> [UInt64] { Self.integers(try read(part)) }
+
+    /// As they lie in memory, which is little-endian as the file is (x86-64); none where the last one is not whole.
+    private static func integers<Value: FixedWidthInteger>(_ bytes: [UInt8]) -> [Value] {
+        let (all, rest) = bytes.count.quotientAndRemainder(dividingBy: MemoryLayout<Value>.size)
+        guard rest == 0 else { return [] }
+        return [Value](unsafeUninitializedCapacity: all) { buffer, count in
+            bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0) }
+            count = all
+        }
     }
 
     private func read(_ part: Part) throws(MachineError) -> [UInt8] {
