@@ -56,6 +56,34 @@ struct ScenarioRunnerTests {
         #expect(folders.contains { $0.hasSuffix("/1/left.events") } && folders.contains { $0.hasSuffix("/1/failure.txt") }, "\(folders)")
     }
 
+    @Test("a setup that is pending leaves out all cases of its group, with its reason, and no other")
+    func pendingGroup() throws {
+        let shell = try #require(try BuiltShell())
+        defer { shell.clean() }
+        let text = """
+            describe("apart", function()
+                setup(function() pending("no network") end)
+                setup(function() error("made ready for nothing") end)
+                teardown(function() error("nothing is there to go") end)
+                it("sends", function() error("it ran") end)
+                pending("counts", "nobody wrote it")
+                describe("deep", function()
+                    setup(function() error("it was made ready") end)
+                    it("receives", function() error("it ran") end)
+                end)
+            end)
+            describe("beside", function() it("runs", function() end) end)
+            """
+        let outcome = try run([], ["apart.lua": text], in: shell)
+        #expect(outcome.status == 0)
+        for text in [
+            "skip  apart sends: no network", "skip  apart counts: nobody wrote it", "skip  apart deep receives: no network",
+            "pass  beside runs", "1 passed, 0 failed, 3 pending",
+        ] { #expect(outcome.output.contains(text), "\(text) in\n\(outcome.output)") }
+        let one = try run(["--filter", "deep"], ["apart.lua": text], in: shell)
+        #expect(one.output.contains("0 passed, 0 failed, 1 pending"), "\(one.output)")
+    }
+
     @Test("tags, a filter and a list choose cases; nothing chosen is exit code 2")
     func choice() throws {
         let shell = try #require(try BuiltShell())

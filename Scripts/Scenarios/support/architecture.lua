@@ -40,13 +40,10 @@ end
 -- Cases all of which need something, as does what makes ready for them.
 function architecture.describe(need, name, body)
     local reason = architecture.lacks(need)
-    if not reason then return describe(name, body) end
-    local words = { it = it, fixture = fixture, setup = setup, teardown = teardown, before_each = before_each, after_each = after_each }
-    for word in pairs(words) do _G[word] = function() end end
-    function it(case) pending(case, reason) end
-    local good, problem = pcall(describe, name, body)
-    for word, meaning in pairs(words) do _G[word] = meaning end
-    if not good then error(problem, 0) end
+    describe(name, function()
+        if reason then setup(function() pending(reason) end) end
+        body()
+    end)
 end
 
 return architecture

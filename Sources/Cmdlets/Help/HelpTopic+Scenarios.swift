@@ -20,7 +20,7 @@ extension HelpTopic {
             describe it pending      groups, cases, and what is not there yet (with its reason)
             setup teardown           before the first and after the last case of a group
             before_each after_each   around each case; finally(function) inside one, whatever comes
-            pending("why")           inside a case: it cannot run here
+            pending("why")           inside a case: it cannot run here; inside setup: no case of the group can
 
             lunavisor test FILE…     runs files, and the *.lua files of folders, each in a process and a store of its own
               --jobs N               several files at once

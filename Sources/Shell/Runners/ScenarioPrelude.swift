@@ -16,7 +16,7 @@ enum ScenarioPrelude {
             return { name = name, parent = parent, entries = {}, before = {}, after = {}, setup = {}, teardown = {} }
         end
         local root = group(nil, nil)
-        local current, finalizers, running = root, nil, false
+        local current, finalizers, running, preparing = root, nil, false, false
 
         local function needs_text(word, name)
             if type(name) ~= "string" or name == "" then error(word .. " needs a name", 3) end
@@ -43,7 +43,7 @@ enum ScenarioPrelude {
         end
         spec, test = it, it
         function pending(reason, why)
-            if running then
+            if running or preparing then
                 if type(reason) ~= "string" or reason == "" then error("pending needs a reason", 2) end
                 error({ pending = reason }, 0)
             end
@@ -141,7 +141,8 @@ enum ScenarioPrelude {
             for place = #from[list], 1, -1 do call(from[list][place]) end
             if from.parent then each_inward(from.parent, list, call) end
         end
-        local stopped = false
+        -- What `pending` was told, where that is what ended a body.
+        local function pending_reason(problem) return type(problem) == "table" and rawget(problem, "pending") or nil end
         local function run_case(entry, parent)
             local name = path_of(entry, parent)
             if not report("wanted", name) then return end
@@ -158,7 +159,7 @@ enum ScenarioPrelude {
                 each_outward(parent, "before", function(body) body() end)
                 entry.body()
             end)
-            local function is_pending() return type(problem) == "table" and rawget(problem, "pending") ~= nil end
+            local function is_pending() return not good and pending_reason(problem) ~= nil end
             if not good and not is_pending() then report("failing", name) end
             local function clean(body)
                 local fine, trouble, place = call_body(body)
@@ -174,7 +175,7 @@ enum ScenarioPrelude {
             if good then
                 report("pass", name)
             elseif is_pending() then
-                report("pending", name, problem.pending)
+                report("pending", name, pending_reason(problem))
             else
                 report("fail", name, problem, line)
             end
@@ -189,12 +190,29 @@ enum ScenarioPrelude {
             end
             return false
         end
+        -- A setup found that no case of its group can run.
+        local function leave_out(node, reason)
+            for _, entry in ipairs(node.entries) do
+                if not entry.case then
+                    leave_out(entry, reason)
+                else
+                    local name = path_of(entry, node)
+                    if report("wanted", name) then report("pending", name, entry.pending or reason) end
+                end
+            end
+        end
         local function run_group(node)
             if not has_wanted(node) then return end
             local setup, teardown = node.setup, node.teardown
             if is_list then setup, teardown = {}, {} end
+            preparing = true
             local good, problem, line = call_body(function() for _, body in ipairs(setup) do body() end end)
-            if good then
+            preparing = false
+            local reason = not good and pending_reason(problem)
+            if reason then
+                -- It made nothing that would have to go.
+                if not unwinding() then return leave_out(node, reason) end
+            elseif good then
                 for _, entry in ipairs(node.entries) do
                     if unwinding() or report("stopped") then break end
                     if entry.case then run_case(entry, node) else run_group(entry) end
