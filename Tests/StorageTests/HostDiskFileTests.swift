@@ -1,6 +1,8 @@
+import Basics
 import CHost
 import Glibc
 import Storage
+import Synchronization
 import Testing
 
 @Suite struct HostDiskFileTests {
@@ -105,5 +107,35 @@ import Testing
         #expect(try ForeignTool.run(ForeignTool.qemuImg, "compare", "-f", "raw", "-F", "raw", path, path, in: folder).code == 0)
         #expect(try ForeignTool.run(ForeignTool.qemuImg, "resize", "-f", "raw", path, "1M", in: folder).code != 0)
         reader.close()
+    }
+
+    /// A guest may give room back between the two questions that a range takes: what lies behind it is found all the same.
+    @Test func dataBehindAHoleThatComesAndGoesIsFound() throws {
+        let far: UInt64 = 1 << 20
+        let writer = try HostDiskFile.create(path: folder("a.raw"))
+        try writer.truncate(to: 2 << 20)
+        let reader = HostDiskFile(descriptor: open(folder("a.raw"), O_RDONLY | O_CLOEXEC), name: "a.raw", isReadOnly: true)
+        try writer.write([UInt8](repeating: 1, count: 4096), at: far)
+        try writer.synchronise()
+        let isStopped = Atomic(false)
+        let thread = HostThread(name: "guest") {
+            let bytes = [UInt8](repeating: 2, count: 4096)
+            while !isStopped.load(ordering: .relaxed) {
+                try? writer.write(bytes, at: 0)
+                try? writer.punchHole(at: 0, count: 4096)
+            }
+        }
+        var missed = 0
+        for _ in 0..<100_000 {
+            var (position, isFound): (UInt64, Bool) = (0, false)
+            while let range = try reader.nextDataRange(from: position) {
+                if range.contains(far) { isFound = true }
+                position = range.upperBound
+            }
+            if !isFound { missed += 1 }
+        }
+        isStopped.store(true, ordering: .relaxed)
+        thread.join()
+        #expect(missed == 0)
     }
 }

@@ -113,7 +113,10 @@ public final class HostDiskFile: DiskFile, @unchecked Sendable {
         // A file system that does not know its holes has none.
         guard start >= 0 else { return try Self.range(offset, size()) }
         let end = lv_disk_seek(descriptor, UInt64(start), 0)
-        return try Self.range(UInt64(start), end >= 0 ? UInt64(end) : size())
+        if end > start { return UInt64(start)..<UInt64(end) }
+        // It may have become a hole since the first question (a guest gave it back): a piece of it counts as data all the same, for an
+        // answer without any would say that nothing lies behind it.
+        return try Self.range(UInt64(start), end < 0 ? size() : min(size(), UInt64(start) + 65536))
     }
 
     private static func range(_ start: UInt64, _ end: UInt64) -> Range<UInt64>? { start < end ? start..<end : nil }
