@@ -27,7 +27,7 @@ struct ShippedScenarioTests {
 
     @Test(
         "pass under the other architectures, but for what these lack",
-        arguments: [("Monolithic", 0), ("DriverDomain", 0), ("Hosted", 1), ("TrapAndEmulate", 3)])
+        arguments: [("Monolithic", 0), ("DriverDomain", 0), ("Hosted", 1), ("TrapAndEmulate", 4)])
     func passUnder(architecture: String, pending: Int) throws {
         let shell = try #require(try BuiltShell())
         defer { shell.clean() }
