@@ -178,7 +178,9 @@ package struct PagesInUse: Sendable {
         guard let data = ownPage(from: page) else { return Int.max - 1..<Int.max }
         // SEEK_HOLE of lseek(2). Where it fails, all of it may be in use.
         let hole = lseek(descriptor, off_t(data) * size, 4)
-        return data..<(hole < 0 ? .max : Int((hole + size - 1) / size))
+        // The guest may have given the page back since the first question: it counts as used all the same, for a run without pages would
+        // say that none follow.
+        return data..<(hole < 0 ? .max : max(data + 1, Int((hole + size - 1) / size)))
     }
 
     /// Pages of which each is asked for, because the run that they lie in may be long.

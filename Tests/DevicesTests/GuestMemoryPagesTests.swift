@@ -1,4 +1,6 @@
+import Basics
 import DeviceModel
+import Synchronization
 import Testing
 
 @Suite struct GuestMemoryPagesTests {
@@ -23,5 +25,30 @@ import Testing
         #expect(memory.load(0xff000, as: UInt8.self) == 7)
         #expect(!memory.fillPage(256) { _ in })
         #expect(!memory.fillPage(-1) { _ in })
+    }
+
+    /// A guest may give a page back between the two questions that a run takes: what lies behind it is found all the same.
+    @Test func pagesBehindOneThatComesAndGoesAreFound() throws {
+        let memory = try GuestMemory(size: 8 << 20)
+        #expect(memory.store(0x40_0000, UInt8(9)))
+        let isStopped = Atomic(false)
+        let thread = HostThread(name: "guest") {
+            while !isStopped.load(ordering: .relaxed) {
+                _ = memory.store(0, UInt8(1))
+                memory.release(GuestRange(address: 0, count: 4096))
+            }
+        }
+        var missed = 0
+        for _ in 0..<30_000 {
+            var (use, next, isFound) = (memory.pagesInUse(), 0, false)
+            while let run = use.run(from: next, below: memory.pageCount) {
+                if run.contains(0x400) { isFound = true }
+                next = run.upperBound
+            }
+            if !isFound { missed += 1 }
+        }
+        isStopped.store(true, ordering: .relaxed)
+        thread.join()
+        #expect(missed == 0)
     }
 }
