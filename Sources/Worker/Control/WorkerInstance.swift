@@ -113,6 +113,7 @@ package final class WorkerInstance: Sendable {
         actions.add { [self] in startMachine() }
         server.run(WorkerService(instance: self))
         for port in ports.withLock({ $0 }) { port.detachAll() }
+        // Else the process ends now, and takes the machine with it.
         if isHosted {
             let closed = phase.withLock { phase in
                 defer { phase.closed = nil }
